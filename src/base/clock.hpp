@@ -1,0 +1,36 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <ctime>
+
+namespace redlock {
+
+// CLOCK_BOOTTIME as a chrono clock (clock_gettime(2)). Leases are measured with it because CLOCK_MONOTONIC,
+// and so std::chrono::steady_clock, stands still while the machine is suspended and a Redis TTL does not.
+struct BootClock {
+  using duration = std::chrono::nanoseconds;
+  using rep = duration::rep;
+  using period = duration::period;
+  using time_point = std::chrono::time_point<BootClock>;
+  static constexpr bool is_steady = true;  // NOLINT(readability-identifier-naming): the standard's name
+
+  static time_point now() noexcept;
+};
+
+using Duration = BootClock::duration;
+using TimePoint = BootClock::time_point;
+
+// One reading of both clocks: what every decision of the algorithm receives.
+struct Now {
+  TimePoint boot;           // for deadlines and validity
+  std::uint64_t wall_us{};  // microseconds since 1970, CLOCK_REALTIME: only ever a proposal for the fence
+};
+
+// Reads both clocks. Nothing else in the program reads a clock.
+Now read_clocks() noexcept;
+
+// The CLOCK_BOOTTIME value as a timespec, for timerfd_settime(2).
+timespec to_timespec(TimePoint at) noexcept;
+
+}  // namespace redlock

@@ -1,0 +1,70 @@
+#include "base/log.hpp"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+#include <string>
+
+namespace redlock::log {
+namespace {
+
+std::atomic<Level> threshold{Level::Notice};
+
+// write(2) to a pipe that nobody reads any more raises SIGPIPE, which would end redlock for a message. Keeps it from
+// being delivered, whatever its disposition is, and takes it back.
+void write_without_sigpipe(int fd, const std::string& line) noexcept {
+  sigset_t broken_pipe{};
+  sigset_t found{};
+  sigset_t pending{};
+  sigemptyset(&broken_pipe);
+  sigaddset(&broken_pipe, SIGPIPE);
+  sigpending(&pending);
+  pthread_sigmask(SIG_BLOCK, &broken_pipe, &found);
+  if (::write(fd, line.data(), line.size()) < 0 && errno == EPIPE && sigismember(&pending, SIGPIPE) == 0) {
+    const timespec at_once{};
+    while (sigtimedwait(&broken_pipe, nullptr, &at_once) < 0 && errno == EINTR) continue;
+  }
+  pthread_sigmask(SIG_SETMASK, &found, nullptr);
+}
+
+void write_line(Level level, std::string_view prefix, std::string_view message) noexcept {
+  if (!enabled(level)) return;
+  try {
+    std::string line{"redlock: "};
+    line.append(prefix).append(message).push_back('\n');
+    // A pipe that nobody reads must not hold up an extension: skip the line when stderr cannot take it now.
+    pollfd target{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+    if (poll(&target, 1, 0) != 1 || (target.revents & POLLOUT) == 0) return;
+    write_without_sigpipe(STDERR_FILENO, line);
+  } catch (...) {  // out of memory: the message is lost, the lock is not
+    return;
+  }
+}
+
+}  // namespace
+
+void set_level(Level level) noexcept {
+  threshold.store(level, std::memory_order_relaxed);
+}
+bool enabled(Level level) noexcept {
+  return level <= threshold.load(std::memory_order_relaxed);
+}
+
+void error(std::string_view message) noexcept {
+  write_line(Level::Error, "", message);
+}
+void warning(std::string_view message) noexcept {
+  write_line(Level::Warning, "warning: ", message);
+}
+void notice(std::string_view message) noexcept {
+  write_line(Level::Notice, "", message);
+}
+void debug(std::string_view message) noexcept {
+  write_line(Level::Debug, "", message);
+}
+
+}  // namespace redlock::log
