@@ -1,0 +1,144 @@
+#pragma once
+
+#include "base/random.hpp"
+#include "quorum/ballot.hpp"
+#include "quorum/electorate.hpp"
+#include "quorum/ids.hpp"
+#include "quorum/types.hpp"
+
+#include <optional>
+#include <variant>
+#include <vector>
+
+namespace redlock::quorum {
+
+struct AcquireRules {
+  std::chrono::milliseconds ttl;
+  Duration node_timeout;     // per flight
+  Duration least_validity;   // a win with less than this left is none: kill_after and the margin for `run`
+  unsigned max_rounds = 24;  // flights before a split that does not resolve is given up
+};
+
+// The lock is ours.
+struct Won {
+  Token token;
+  Fence fence;
+  TimePoint valid_until;
+  std::vector<NodeIndex> voters;  // whose votes were counted
+};
+// One other token has a quorum.
+struct Held {
+  Token holder;
+  HolderInfo info;
+  std::size_t votes;
+  std::optional<Duration> free_in;  // when, by the TTLs, a quorum falls free; none: some key has no TTL
+};
+// Too few nodes with a vote answered. The ballots say why, node by node.
+struct NoQuorum {};
+// The votes stayed divided among contenders for all rounds: nobody has the lock, some contender died with its
+// votes.
+struct Divided {
+  std::size_t contenders;  // besides us
+  std::optional<Duration> free_in;
+};
+// A quorum agreed, but so late that too little of the TTL was left.
+struct TooLate {
+  Duration took;
+};
+// Two configured nodes are one server.
+struct SameServer {
+  NodeIndex first;
+  NodeIndex second;
+};
+// cancel() came before a verdict.
+struct Withdrawn {};
+
+using Verdict = std::variant<Won, Held, NoQuorum, Divided, TooLate, SameServer, Withdrawn>;
+
+// One attempt to take the lock: all nodes at once, the decision with the quorum-th vote, a few rounds when
+// the votes are split, the fence confirmed, and whatever is not won given back. Pure: it says what to send
+// and when to be called next, and hears what came of it.
+//
+// Split votes (DESIGN section 3). When a round ends without a quorum for anybody, all contenders see the same
+// votes: the one with the most (ties: the lesser token) keeps them and asks again, the others give theirs
+// back and return with a new token after a random pause. Only liveness hangs on this; safety is the quorum
+// alone.
+class Acquisition {
+ public:
+  // `electorate`, `ids` and `entropy` must outlive this object.
+  Acquisition(const AcquireRules& rules, Electorate& electorate, RequestIds& ids, Entropy& entropy);
+
+  // Each returns the requests to send now. Answers to requests of other objects, or of former rounds, are
+  // ignored.
+  std::vector<Send> start(Now now);
+  std::vector<Send> on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply);
+  std::vector<Send> on_failure(Now now, NodeIndex node, RequestId id, const Failure& failure);
+  std::vector<Send> on_time(Now now);
+  // Gives up: no verdict but Withdrawn, and everything that may have been granted is given back.
+  std::vector<Send> cancel(Now now);
+
+  // When on_time wants to be called; TimePoint::max() when only an answer can bring news.
+  TimePoint deadline() const { return verdict_ ? TimePoint::max() : wake_at_; }
+
+  const std::optional<Verdict>& verdict() const { return verdict_; }
+  // Whether each node has answered what was given back to it, or cannot be reached. Until then, go on
+  // handing over failures: a release whose connection broke is sent again.
+  bool settled() const { return releases_.empty(); }
+  const Ballots& ballots() const { return ballots_; }  // of the last round
+  unsigned rounds() const { return round_; }
+
+ private:
+  enum class Phase { Asking, Confirming, Pausing };
+
+  std::vector<Send> ask(Now now);
+  std::vector<Send> judge(Now now);
+  std::vector<Send> judge_votes(Now now);
+  std::vector<Send> judge_confirmations(Now now);
+  std::vector<Send> settle_split(Now now, const Tally& sum);
+  std::vector<Send> begin_confirming(Now now);
+  std::vector<Send> win(Now now);
+  bool stands_still(const Tally& sum);
+  std::vector<Send> pause(Now now, double flights);
+  std::vector<Send> give_up(Now now, Verdict verdict);
+  std::vector<Send> give_back(Now now);
+  std::vector<Send> release_again(RequestId id, const Failure& failure);
+  Duration flight(Now now) const;
+  TimePoint valid_until() const { return validity_; }
+  std::optional<Duration> free_in(const Refused* of) const;
+
+  AcquireRules rules_;
+  Electorate& electorate_;
+  RequestIds& ids_;
+  Entropy& entropy_;
+
+  Phase phase_ = Phase::Pausing;
+  unsigned round_ = 0;
+  Token token_;
+  bool keep_token_ = false;
+  TimePoint round_began_{};
+  TimePoint validity_{};
+  TimePoint wake_at_ = TimePoint::max();
+  std::optional<Duration> flight_;  // the shortest time that a quorum took to answer
+  Ballots ballots_;
+  Token last_strongest_;
+  unsigned still_rounds_ = 0;
+
+  // What was given back and is not answered.
+  struct Releasing {
+    Send send;
+    unsigned tries_left;
+  };
+  std::vector<Releasing> releases_;
+
+  // Confirming.
+  Fence fence_ = 0;
+  struct Confirmation {
+    RequestId id = 0;
+    enum class State { None, Pending, Accepted, Failed } state = State::None;
+  };
+  std::vector<Confirmation> confirmations_;
+
+  std::optional<Verdict> verdict_;
+};
+
+}  // namespace redlock::quorum

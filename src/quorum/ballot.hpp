@@ -1,0 +1,47 @@
+#pragma once
+
+#include "quorum/electorate.hpp"
+#include "quorum/types.hpp"
+
+#include <variant>
+
+namespace redlock::quorum {
+
+// What one node said in one round.
+struct Unasked {};
+struct Pending {};
+using Answer = std::variant<Unasked, Pending, Granted, Refused, Failure>;
+
+struct Ballot {
+  RequestId id = 0;
+  TimePoint sent{};
+  Answer answer = Unasked{};
+  bool may_have_held = false;  // after an earlier round with the same token
+
+  bool pending() const { return std::holds_alternative<Pending>(answer); }
+  const Granted* granted() const { return std::get_if<Granted>(&answer); }
+  const Refused* refused() const { return std::get_if<Refused>(&answer); }
+  const Failure* failure() const { return std::get_if<Failure>(&answer); }
+  bool answered() const { return granted() != nullptr || refused() != nullptr; }
+
+  // Whether our token may be on the node, now or when a request that is still under way arrives.
+  bool may_hold_token() const;
+};
+
+using Ballots = std::vector<Ballot>;
+
+// What a round's ballots add up to.
+struct Tally {
+  std::size_t own = 0;       // grants of voters
+  std::size_t answered = 0;  // grants and refusals, of voters or not
+  std::size_t pending = 0;
+  std::size_t failed = 0;
+  std::size_t voteless = 0;  // answered, but without a vote
+  std::size_t rivals = 0;    // how many other tokens were seen
+  std::size_t strongest_rival_votes = 0;
+  const Refused* strongest_rival = nullptr;  // one of its refusals; most votes, ties to the lesser token
+};
+
+Tally tally(const Ballots& ballots, const Electorate& electorate);
+
+}  // namespace redlock::quorum

@@ -1,0 +1,43 @@
+#include "quorum/electorate.hpp"
+
+#include <algorithm>
+
+namespace redlock::quorum {
+
+void Electorate::on_identity(Now now, NodeIndex node, const Identity& identity) {
+  known_[node] = Known{.identity = identity, .heard = now.boot};
+}
+
+// Never too much: the node said it before `heard`, and what INFO says is the difference of two clock readings
+// that are each cut to whole seconds, so up to a second more than the truth.
+Duration Electorate::uptime(const Known& known, TimePoint at) const {
+  const Duration said = std::max<Duration>(known.identity.uptime - std::chrono::seconds{1}, Duration::zero());
+  return said + std::max(at - known.heard, Duration::zero());
+}
+
+Standing Electorate::standing(NodeIndex node, TimePoint sent) const {
+  const auto& known = known_[node];
+  if (!known || !known->identity.known) return Standing::Voter;
+  if (known->identity.cluster) return Standing::ClusterMode;
+  if (known->identity.role == Role::Replica) return Standing::Replica;
+  if (known->identity.role == Role::Sentinel) return Standing::Sentinel;
+  return uptime(*known, sent) < quarantine_ ? Standing::Quarantined : Standing::Voter;
+}
+
+Duration Electorate::quarantine_left(NodeIndex node, TimePoint at) const {
+  const auto& known = known_[node];
+  if (!known || !known->identity.known) return Duration::zero();
+  return std::max(quarantine_ - uptime(*known, at), Duration::zero());
+}
+
+std::optional<std::pair<NodeIndex, NodeIndex>> Electorate::duplicate() const {
+  for (NodeIndex b = 1; b < known_.size(); ++b) {
+    if (!known_[b] || !known_[b]->identity.known || known_[b]->identity.run_id.empty()) continue;
+    for (NodeIndex a = 0; a < b; ++a) {
+      if (known_[a] && known_[a]->identity.run_id == known_[b]->identity.run_id) return std::pair{a, b};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace redlock::quorum

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "quorum/types.hpp"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace redlock::quorum {
+
+// Whether a node's grant counts.
+enum class Standing {
+  Voter,
+  Quarantined,  // it restarted lately and may have forgotten a lock
+  Replica,      // its master decides, and it may lag
+  ClusterMode,  // its keys move between servers
+  Sentinel      // it keeps no keys
+};
+
+// Which nodes have a vote, by what they say about themselves on each connection (DESIGN section 3, "Restarted
+// nodes"). Lives as long as the connections do, over all attempts and extensions.
+class Electorate {
+ public:
+  // A node that has been up for less than `quarantine` has no vote. It must be no less than the largest TTL
+  // in use.
+  Electorate(std::size_t nodes, Duration quarantine) : quarantine_{quarantine}, known_(nodes) {}
+
+  std::size_t nodes() const { return known_.size(); }
+  std::size_t quorum() const { return quorum_of(nodes()); }
+  Duration quarantine() const { return quarantine_; }
+
+  void on_identity(Now now, NodeIndex node, const Identity& identity);
+
+  // The standing that a request sent at `sent` met. A node that has said nothing about itself is a voter: the
+  // driver delivers an identity ahead of the first reply on each connection.
+  Standing standing(NodeIndex node, TimePoint sent) const;
+
+  // How long after `at` the node's quarantine ends; zero when it is over.
+  Duration quarantine_left(NodeIndex node, TimePoint at) const;
+
+  // Two positions in the list that lead to one server process, which would count twice.
+  std::optional<std::pair<NodeIndex, NodeIndex>> duplicate() const;
+
+  // Whether the node refuses to say who it is.
+  bool anonymous(NodeIndex node) const { return known_[node] && !known_[node]->identity.known; }
+
+ private:
+  struct Known {
+    Identity identity;
+    TimePoint heard;
+  };
+  Duration uptime(const Known& known, TimePoint at) const;
+
+  Duration quarantine_;
+  std::vector<std::optional<Known>> known_;
+};
+
+}  // namespace redlock::quorum

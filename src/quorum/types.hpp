@@ -1,0 +1,170 @@
+#pragma once
+
+#include "base/clock.hpp"
+
+#include <chrono>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <variant>
+
+// What the algorithm says to a node and hears from it. Terms are those of the "Distributed Locks with Redis"
+// page of the Redis documentation; the semantics of each request are DESIGN section 3. redis/ turns requests
+// into scripts and replies back into these types; tests/sim implements the same semantics in its fake nodes.
+namespace redlock::quorum {
+
+// The position of a node in the configured list.
+using NodeIndex = std::size_t;
+
+// Names one request of one client, so that an answer can be matched to it. Never reused within a process.
+using RequestId = std::uint64_t;
+
+// A fence (fencing token): only ever grows from holder to holder. At most kMaxFence, because the scripts
+// compute with doubles.
+using Fence = std::uint64_t;
+inline constexpr Fence kMaxFence = (Fence{1} << 53U) - 1;
+
+// The random value that makes a lock ours: 40 hex digits when we made it, any bytes when another library did.
+struct Token {
+  std::string value;
+  auto operator<=>(const Token&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 sees a 0
+};
+
+// A majority of `nodes`.
+constexpr std::size_t quorum_of(std::size_t nodes) {
+  return nodes / 2 + 1;
+}
+
+// ---- Requests ----------------------------------------------------------------------------------------
+
+// If the key is absent, or holds `token`: set it to `token` for `ttl`, raise the fence counter to
+// f = max(counter + 1, proposal), record the holder, and answer Granted{f}. Otherwise answer Refused.
+struct Acquire {
+  Token token;
+  std::chrono::milliseconds ttl;
+  Fence proposal;  // microseconds of the wall clock; the same for every node of one round
+};
+
+// If the key holds `token` and the counter is not above `fence`: set the counter to `fence`. Answer
+// Confirmed.
+struct Confirm {
+  Token token;
+  Fence fence;
+};
+
+// If the key holds `token`: give it `ttl` again, answer Extended. If it is absent and `repair` is set: plant
+// it again as of this attempt, raise the counter to at least `fence`, answer Replanted. If absent otherwise:
+// NotOurs without a holder. If another token is there: NotOurs.
+struct Extend {
+  Token token;
+  std::chrono::milliseconds ttl;
+  Fence fence;
+  std::uint64_t attempt;  // numbers the extension attempts of one lease, from 1; acquire plants as attempt 0
+  bool repair;
+};
+
+// If the key holds `token`: delete it and the holder's info. Answer Released either way.
+struct Release {
+  Token token;
+};
+
+using Request = std::variant<Acquire, Confirm, Extend, Release>;
+
+// A request for the driver to send. The driver owes exactly one outcome for it, a reply or a failure, no
+// later than `deadline`. Requests to one node are delivered in order.
+struct Send {
+  NodeIndex node;
+  RequestId id;
+  Request request;
+  TimePoint deadline;
+};
+
+// ---- Replies -----------------------------------------------------------------------------------------
+
+// Who holds a lock, as the holder itself wrote it down. Untrusted text. All empty for a foreign Redlock
+// library.
+struct HolderInfo {
+  std::string host;
+  std::string user;
+  std::string command;
+  std::uint64_t pid{};
+  std::uint64_t since_us{};  // wall clock of the holder, microseconds since 1970; 0: unknown
+};
+
+struct Granted {
+  Fence fence;
+};
+struct Refused {
+  Token holder;
+  std::chrono::milliseconds remaining;  // negative: the key has no TTL (somebody set it by hand)
+  HolderInfo info;
+};
+struct Confirmed {
+  bool accepted;
+};
+struct Extended {
+  std::uint64_t planted;  // the attempt that planted the token on this node
+  Fence counter;
+};
+struct Replanted {
+  Fence
+      counter;  // the node's counter as it was found, before it was raised: 0 after a restart without memory
+};
+struct NotOurs {
+  Token holder;  // empty: the key is absent
+};
+struct Released {
+  bool was_ours;
+  bool held_by_other;  // !was_ours: another token is there (otherwise the key was absent: it had expired)
+};
+
+using Reply = std::variant<Granted, Refused, Confirmed, Extended, Replanted, NotOurs, Released>;
+
+// ---- Identity ----------------------------------------------------------------------------------------
+
+enum class Role { Master, Replica, Sentinel };
+
+// What a node says about itself, once per connection, ahead of its first reply on it.
+struct Identity {
+  bool known = false;  // false: ACLs forbid INFO or ROLE; the vote counts, with a warning
+  std::string run_id;  // names one server process; two nodes with the same are one server
+  std::chrono::seconds uptime{};
+  Role role = Role::Master;
+  bool cluster = false;
+  std::string version;  // for messages; untrusted text
+};
+
+// ---- Failures ----------------------------------------------------------------------------------------
+
+// Why a node gave no answer that counts: data, never an exception.
+struct Failure {
+  enum class Kind {
+    Unresolved,         // the host name leads nowhere
+    Refused,            // connection refused
+    Unreachable,        // network or host unreachable, no such socket, permission
+    TimedOut,           // no outcome before the deadline; `detail` says in which phase
+    Disconnected,       // the connection ended before the answer
+    Garbled,            // what came back is not the protocol, or not what the request asks for
+    AuthRequired,       // NOAUTH
+    AuthFailed,         // WRONGPASS, or AUTH refused
+    NotPermitted,       // NOPERM: the ACL user may not
+    ReadOnly,           // READONLY: a replica
+    Loading,            // LOADING the dataset
+    OutOfMemory,        // OOM
+    PersistenceBroken,  // MISCONF
+    Busy,               // BUSY running a script
+    ClusterMode,        // MOVED, CLUSTERDOWN, CROSSSLOT
+    TooManyClients,     // max number of clients reached
+    ProtectedMode,      // DENIED
+    NoReplicas,         // NOREPLICAS
+    NoSuchDatabase,     // SELECT refused
+    TlsFailed,          // handshake or certificate
+    Cancelled,          // never sent: the driver was told that nobody needs it any more
+    OtherError          // any other error reply
+  };
+  Kind kind;
+  std::string detail;  // escaped, without secrets: what a person needs beyond the kind; may be empty
+};
+
+}  // namespace redlock::quorum
