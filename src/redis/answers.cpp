@@ -1,0 +1,114 @@
+#include "redis/answers.hpp"
+
+#include "redis/classify.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <initializer_list>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace redlock::redis {
+namespace {
+
+using quorum::Failure;
+
+using Outcome = std::variant<quorum::Reply, Failure>;
+
+Outcome garbled(std::string_view why) {
+  return Failure{Failure::Kind::Garbled, std::string{why}};
+}
+
+std::optional<std::uint64_t> parse_digits(std::string_view text, std::uint64_t greatest) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() || number > greatest) return std::nullopt;
+  return number;
+}
+
+// An array whose first element is an integer and all others are of `types`.
+bool has_shape(const Value& value, std::initializer_list<Value::Type> types) {
+  return value.type == Value::Type::Array &&
+         std::equal(value.elements.begin(), value.elements.end(), types.begin(), types.end(),
+                    [](const Value& element, Value::Type type) { return element.type == type; });
+}
+
+constexpr auto kAnyNumber = std::numeric_limits<std::uint64_t>::max();
+constexpr auto kInteger = Value::Type::Integer;
+constexpr auto kString = Value::Type::String;
+
+// So long that it makes no difference, and short enough to count in nanoseconds.
+constexpr std::chrono::milliseconds kGreatestRemaining = std::chrono::hours{24 * 365 * 100};
+
+Outcome decode_acquire(Value value) {
+  if (has_shape(value, {kInteger, kString}) && value.elements[0].integer == 1) {
+    const auto fence = parse_digits(value.elements[1].text, quorum::kMaxFence);
+    if (!fence || *fence == 0) return garbled("a fence that is none");
+    return quorum::Granted{*fence};
+  }
+  if (has_shape(value, {kInteger, kString, kInteger, kString, kString, kString, kString, kString}) &&
+      value.elements[0].integer == 0) {
+    auto& fields = value.elements;
+    const long long remaining = std::clamp<long long>(fields[2].integer, -1, kGreatestRemaining.count());
+    // Whoever can write to the node can write anything about the holder: what is no number is left out, not
+    // refused.
+    return quorum::Refused{.holder = {std::move(fields[1].text)},
+                           .remaining = std::chrono::milliseconds{remaining},
+                           .info = {.host = std::move(fields[3].text),
+                                    .user = std::move(fields[4].text),
+                                    .command = std::move(fields[5].text),
+                                    .pid = parse_digits(fields[6].text, kAnyNumber).value_or(0),
+                                    .since_us = parse_digits(fields[7].text, kAnyNumber).value_or(0)}};
+  }
+  return garbled("not an answer to an acquire");
+}
+
+Outcome decode_confirm(const Value& value) {
+  if (value.type != kInteger || value.integer < 0 || value.integer > 1) {
+    return garbled("not an answer to a confirm");
+  }
+  return quorum::Confirmed{value.integer == 1};
+}
+
+Outcome decode_extend(Value value) {
+  if (has_shape(value, {kInteger, kString, kString}) && value.elements[0].integer == 1) {
+    const auto planted = parse_digits(value.elements[1].text, kAnyNumber);
+    const auto counter = parse_digits(value.elements[2].text, quorum::kMaxFence);
+    if (!planted || !counter) return garbled("an extension without its numbers");
+    return quorum::Extended{.planted = *planted, .counter = *counter};
+  }
+  if (has_shape(value, {kInteger, kString})) {
+    std::string& text = value.elements[1].text;
+    if (value.elements[0].integer == 0) return quorum::NotOurs{{std::move(text)}};
+    const auto counter = parse_digits(text, quorum::kMaxFence);
+    if (value.elements[0].integer == 2 && counter) return quorum::Replanted{*counter};
+  }
+  return garbled("not an answer to an extend");
+}
+
+Outcome decode_release(const Value& value) {
+  if (!has_shape(value, {kInteger, kInteger})) return garbled("not an answer to a release");
+  const long long ours = value.elements[0].integer;
+  const long long others = value.elements[1].integer;
+  if (ours < 0 || others < 0 || ours + others > 1) return garbled("not an answer to a release");
+  return quorum::Released{.was_ours = ours == 1, .held_by_other = others == 1};
+}
+
+}  // namespace
+
+std::variant<quorum::Reply, quorum::Failure> decode(RequestKind kind, Value value) {
+  if (value.type == Value::Type::Error) return classify(value.text);
+  switch (kind) {
+    case RequestKind::Acquire: return decode_acquire(std::move(value));
+    case RequestKind::Confirm: return decode_confirm(value);
+    case RequestKind::Extend: return decode_extend(std::move(value));
+    case RequestKind::Release: return decode_release(value);
+  }
+  return garbled("an answer to nothing");
+}
+
+}  // namespace redlock::redis

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "quorum/types.hpp"
+
+#include <string_view>
+
+namespace redlock::redis {
+
+// What an error reply means: its kind by a table, its text escaped in `detail`. `error` is the reply without
+// '-'.
+quorum::Failure classify(std::string_view error);
+
+// Whether an error reply says that this user, or anyone, may not use the command at all.
+bool refuses_command(std::string_view error);
+
+}  // namespace redlock::redis

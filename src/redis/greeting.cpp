@@ -1,0 +1,146 @@
+#include "redis/greeting.hpp"
+
+#include "base/text.hpp"
+#include "redis/classify.hpp"
+
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <string>
+
+namespace redlock::redis {
+namespace {
+
+using quorum::Failure;
+
+Failure garbled(std::string_view why) {
+  return {.kind = Failure::Kind::Garbled, .detail = std::string{why}};
+}
+
+// AUTH and SELECT fail for one reason each when the error names none. What the server says to AUTH is not
+// shown: it quotes the password where the command has been renamed.
+Failure auth_failure(std::string_view error) {
+  Failure failure = classify(error);
+  if (failure.kind == Failure::Kind::OtherError) failure.kind = Failure::Kind::AuthFailed;
+  if (failure.kind == Failure::Kind::AuthFailed) {
+    const bool unset = error.find("without any password configured") != std::string_view::npos ||
+                       error.find("no password is set") != std::string_view::npos;
+    failure.detail = refuses_command(error)           ? "AUTH is not allowed there"
+                     : unset                          ? "none is set there"
+                     : error.starts_with("WRONGPASS") ? "WRONGPASS"
+                                                      : "";
+  }
+  return failure;
+}
+
+Failure select_failure(std::string_view error) {
+  Failure failure = classify(error);
+  if (failure.kind == Failure::Kind::OtherError) failure.kind = Failure::Kind::NoSuchDatabase;
+  return failure;
+}
+
+// The value of "name:value\r\n" in INFO.
+std::optional<std::string_view> field(std::string_view info, std::string_view name) {
+  for (std::size_t at = info.find(name); at != std::string_view::npos; at = info.find(name, at + 1)) {
+    const bool begins_line = at == 0 || info[at - 1] == '\n';
+    std::string_view rest = info.substr(at + name.size());
+    if (!begins_line || !rest.starts_with(':')) continue;
+    rest.remove_prefix(1);
+    return rest.substr(0, rest.find_first_of("\r\n"));
+  }
+  return std::nullopt;
+}
+
+constexpr std::uint64_t kGreatestUptime = 100ULL * 365 * 24 * 3600;  // seconds: fits any chrono arithmetic
+constexpr std::size_t kMaxRunId = 128;                               // 40 in every Redis so far
+
+struct RoleName {
+  std::string_view name;
+  quorum::Role role;
+};
+constexpr std::array kRoles{
+    RoleName{"master", quorum::Role::Master}, RoleName{"slave", quorum::Role::Replica},
+    RoleName{"replica", quorum::Role::Replica}, RoleName{"sentinel", quorum::Role::Sentinel}};
+
+}  // namespace
+
+std::vector<GreetingCommand> greeting_for(const Endpoint& endpoint) {
+  std::vector<GreetingCommand> commands;
+  commands.reserve(4);
+  const auto say = [&](GreetingStep step, std::initializer_list<std::string_view> words) {
+    commands.push_back({.step = step, .bytes = format_command({words.begin(), words.size()})});
+  };
+  if (!endpoint.password.empty()) {
+    const std::string_view password = endpoint.password.reveal();
+    if (endpoint.username.empty()) {
+      say(GreetingStep::Auth, {"AUTH", password});
+    } else {
+      say(GreetingStep::Auth, {"AUTH", endpoint.username, password});
+    }
+  }
+  if (endpoint.db != 0) say(GreetingStep::Select, {"SELECT", std::to_string(endpoint.db)});
+  say(GreetingStep::Info, {"INFO", "server"});
+  say(GreetingStep::Role, {"ROLE"});
+  return commands;
+}
+
+std::optional<Failure> GreetingReader::take(GreetingStep step, const Value& answer) {
+  const bool is_error = answer.type == Value::Type::Error;
+  switch (step) {
+    case GreetingStep::Auth:
+      if (is_error) return auth_failure(answer.text);
+      if (answer.type != Value::Type::Status) return garbled("not an answer to AUTH");
+      return std::nullopt;
+    case GreetingStep::Select:
+      if (is_error) return select_failure(answer.text);
+      if (answer.type != Value::Type::Status) return garbled("not an answer to SELECT");
+      return std::nullopt;
+    case GreetingStep::Info: return take_info(answer);
+    case GreetingStep::Role: return take_role(answer);
+  }
+  return std::nullopt;
+}
+
+// A node whose identity is hidden on purpose has a vote; one that just now cannot say it (BUSY, ...) has not,
+// because it may have restarted.
+std::optional<Failure> GreetingReader::take_info(const Value& answer) {
+  if (answer.type == Value::Type::Error) {
+    if (!refuses_command(answer.text)) return classify(answer.text);
+    return std::nullopt;
+  }
+  if (answer.type != Value::Type::String) return garbled("not an answer to INFO");
+  const auto run_id = field(answer.text, "run_id");
+  const auto uptime = field(answer.text, "uptime_in_seconds");
+  if (!run_id || !uptime) return garbled("an INFO without run_id or uptime");
+  std::uint64_t seconds = 0;
+  const auto [end, error] = std::from_chars(uptime->data(), uptime->data() + uptime->size(), seconds);
+  if (error != std::errc{} || end != uptime->data() + uptime->size() || seconds > kGreatestUptime ||
+      run_id->empty() || run_id->size() > kMaxRunId) {
+    return garbled("an INFO with impossible values");
+  }
+  identity_.known = true;
+  identity_.run_id = *run_id;
+  identity_.uptime = std::chrono::seconds{seconds};
+  identity_.cluster = field(answer.text, "redis_mode") == "cluster";
+  // Valkey says 7.2.4 in redis_version, for old clients, and its own version beside it.
+  const auto version = field(answer.text, "valkey_version");
+  identity_.version = version.value_or(field(answer.text, "redis_version").value_or("")).substr(0, 64);
+  return std::nullopt;
+}
+
+std::optional<Failure> GreetingReader::take_role(const Value& answer) {
+  if (answer.type == Value::Type::Error) {
+    if (!refuses_command(answer.text)) return classify(answer.text);
+    identity_ = {};
+    return std::nullopt;
+  }
+  if (answer.type != Value::Type::Array || answer.elements.empty()) return garbled("not an answer to ROLE");
+  for (const RoleName& role : kRoles) {
+    if (answer.elements.front().text != role.name) continue;
+    identity_.role = role.role;
+    return std::nullopt;
+  }
+  return garbled("a role that is none: " + quoted(answer.elements.front().text, 32));
+}
+
+}  // namespace redlock::redis

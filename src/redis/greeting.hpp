@@ -1,0 +1,42 @@
+#pragma once
+
+#include "base/secret.hpp"
+#include "quorum/types.hpp"
+#include "redis/endpoint.hpp"
+#include "redis/wire.hpp"
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+// What is said first on a connection, in the same write as the first request, and what the node says to it:
+// whether we may talk, and who it is (DESIGN section 3, "Restarted nodes").
+namespace redlock::redis {
+
+enum class GreetingStep { Auth, Select, Info, Role };
+
+struct GreetingCommand {
+  GreetingStep step;
+  Secret bytes;
+};
+
+// AUTH if there is a password, SELECT if the database is not 0, INFO server, ROLE. The last is always ROLE.
+std::vector<GreetingCommand> greeting_for(const Endpoint& endpoint);
+
+// Puts together what a node answers to its greeting, in order.
+class GreetingReader {
+ public:
+  // Takes the answer to `step`. A failure says that nothing asked on this connection counts.
+  std::optional<quorum::Failure> take(GreetingStep step, const Value& answer);
+
+  // Complete after the answer to ROLE.
+  const quorum::Identity& identity() const noexcept { return identity_; }
+
+ private:
+  std::optional<quorum::Failure> take_info(const Value& answer);
+  std::optional<quorum::Failure> take_role(const Value& answer);
+
+  quorum::Identity identity_;
+};
+
+}  // namespace redlock::redis

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+namespace redlock::redis {
+
+// The keys of one lock on a node (DESIGN section 3, "Keys"). The first is the one that all Redlock libraries
+// share.
+struct LockKeys {
+  explicit LockKeys(const std::string& key)
+      : lock{key}, info{"redlock.info:" + key}, fence{"redlock.fence:" + key} {}
+
+  std::string lock;   // string: the token; ends with the lease
+  std::string info;   // hash: who holds it, for people, and the attempt that planted the token here
+  std::string fence;  // string: the greatest fence granted or confirmed here; outlives the lease
+};
+
+}  // namespace redlock::redis

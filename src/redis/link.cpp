@@ -1,0 +1,450 @@
+#include "redis/link.hpp"
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "redis/answers.hpp"
+#include "redis/classify.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <span>
+#include <utility>
+
+namespace redlock::redis {
+namespace {
+
+using quorum::Failure;
+using State = Progress::State;
+
+// A connection that has owed an answer for so long is given up when there is something new to say.
+constexpr int kStaleAllowances = 3;
+constexpr std::chrono::seconds kLeastStale{2};
+
+// For an idle connection: a peer that has vanished is noticed within a minute.
+constexpr std::chrono::seconds kYoung{1};  // most runs are over before
+constexpr int kKeepaliveIdle = 30;         // seconds
+constexpr int kKeepaliveInterval = 10;     // seconds
+constexpr int kKeepaliveProbes = 3;
+
+constexpr std::size_t kReadSize = std::size_t{1} << 14U;
+constexpr std::size_t kMaxParts = 16;
+
+short poll_events(State wanted) {
+  return wanted == State::WantWrite ? POLLOUT : POLLIN;
+}
+
+}  // namespace
+
+Link::Link(quorum::NodeIndex node, Endpoint endpoint, const Scripts& scripts, std::vector<Event>& events)
+    : node_{node}, endpoint_{std::move(endpoint)}, scripts_{scripts}, events_{events} {
+}
+
+// The kernel answers a close with unread bytes, or bytes that come after it, with a reset, and drops what it
+// has not sent by then. Late answers that are here already need not cause that.
+Link::~Link() {
+  auto* connection = std::get_if<Connection>(&phase_);
+  if (connection == nullptr || !connection->handshaken || pending_.empty()) return;
+  std::array<char, kReadSize> unwanted;
+  for (int reads = 0; reads < 8; ++reads) {
+    if (connection->stream->read(unwanted).state != State::Done) return;
+  }
+}
+
+// ---- Requests ------------------------------------------------------------------------------------
+
+void Link::send(const quorum::Send& send, TimePoint now) {
+  if (send.deadline <= now) {
+    const Failure overdue{.kind = Failure::Kind::TimedOut, .detail = "before it could be sent"};
+    events_.push_back({.node = node_, .id = send.id, .what = overdue});
+    return;
+  }
+  // A release must follow its request on the same connection, whatever the state of that: a late SET could
+  // land behind a DEL that went another way.
+  const RequestKind kind = kind_of(send.request);
+  if (kind != RequestKind::Release) drop_useless_connection(send, now);
+  pending_.push_back({.what = kind,
+                      .id = send.id,
+                      .bytes = scripts_.encode(send.request),
+                      .asked = now,
+                      .deadline = send.deadline,
+                      .settled = false});
+  if (std::holds_alternative<Idle>(phase_)) {
+    start(now);
+  } else if (auto* connection = std::get_if<Connection>(&phase_);
+             connection != nullptr && connection->handshaken) {
+    write_out(*connection);
+  }
+}
+
+// A connection that was refused, or has been silent for long, is given up for a new one. Releases that it
+// still owes go ahead on the new one: their requests may have arrived where they have not.
+void Link::drop_useless_connection(const quorum::Send& next, TimePoint now) {
+  if (stale(now)) advance(now);  // it may have answered while nobody looked
+  const auto* connection = std::get_if<Connection>(&phase_);
+  if (connection == nullptr) return;
+  if (connection->refused) return fail(Failure{*connection->refused});
+  if (!stale(now)) return;
+  std::deque<Pending> owed = std::move(pending_);
+  pending_.clear();
+  const Failure given_up{.kind = Failure::Kind::Disconnected,
+                         .detail = "given up: it has not answered for long"};
+  for (Pending& pending : owed) settle(pending, given_up);
+  fail(given_up);
+  std::erase_if(owed, [](const Pending& pending) {
+    const auto* kind = std::get_if<RequestKind>(&pending.what);
+    return kind == nullptr || *kind != RequestKind::Release;
+  });
+  for (Pending& release : owed) {
+    release.written = 0;
+    release.asked = now;
+    release.deadline = next.deadline;
+  }
+  pending_ = std::move(owed);
+}
+
+void Link::cancel_unsent() {
+  for (std::size_t i = 0; i < pending_.size();) {
+    Pending& pending = pending_[i];
+    if (!pending.is_request() || pending.written > 0 || pending.settled) {
+      ++i;
+      continue;
+    }
+    settle(pending, {.kind = Failure::Kind::Cancelled, .detail = {}});
+    pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  stop_connecting_if_unwanted();
+}
+
+bool Link::written() const noexcept {
+  return std::none_of(pending_.begin(), pending_.end(),
+                      [](const Pending& pending) { return pending.is_request() && pending.unsent(); });
+}
+
+// ---- Time ----------------------------------------------------------------------------------------
+
+TimePoint Link::next_timer() const noexcept {
+  TimePoint next = TimePoint::max();
+  for (const Pending& pending : pending_) {
+    if (!pending.settled) next = std::min(next, pending.deadline);
+  }
+  if (const auto* connector = std::get_if<Connector>(&phase_)) next = std::min(next, connector->next_timer());
+  return next;
+}
+
+void Link::expire(TimePoint now, Overdue which) {
+  bool expired = false;
+  for (std::size_t i = 0; i < pending_.size();) {
+    Pending& pending = pending_[i];
+    if (pending.settled || pending.deadline > now || (which == Overdue::Unsent && pending.written > 0)) {
+      ++i;
+      continue;
+    }
+    expired = true;
+    settle(pending, {.kind = Failure::Kind::TimedOut, .detail = std::string{phase_of(pending)}});
+    if (pending.written > 0) {
+      ++i;
+    } else {
+      pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+  }
+  if (expired) stop_connecting_if_unwanted();
+}
+
+std::string_view Link::phase_of(const Pending& pending) const noexcept {
+  if (std::holds_alternative<Lookup>(phase_)) return "resolving its name";
+  if (std::holds_alternative<Connector>(phase_)) return "connecting";
+  const auto* connection = std::get_if<Connection>(&phase_);
+  if (connection != nullptr && !connection->handshaken) return "in the TLS handshake";
+  return pending.unsent() ? "sending the request" : "waiting for its answer";
+}
+
+bool Link::awaited() const noexcept {
+  return std::any_of(pending_.begin(), pending_.end(),
+                     [](const Pending& pending) { return !pending.settled; });
+}
+
+// A lookup goes on, for the next request: a new thread for each would pile up behind a dead name server.
+void Link::stop_connecting_if_unwanted() {
+  const auto* connection = std::get_if<Connection>(&phase_);
+  const bool connecting =
+      std::holds_alternative<Connector>(phase_) || (connection != nullptr && !connection->handshaken);
+  if (!connecting || awaited()) return;
+  pending_.clear();
+  phase_ = Idle{};
+}
+
+bool Link::stale(TimePoint now) const noexcept {
+  if (pending_.empty() || pending_.front().written == 0) return false;
+  const Pending& oldest = pending_.front();
+  const Duration allowance = oldest.deadline - oldest.asked;
+  const Duration silent = now - oldest.asked;
+  return silent > kLeastStale && silent / kStaleAllowances > allowance;
+}
+
+// ---- Connecting ----------------------------------------------------------------------------------
+
+void Link::start(TimePoint now) {
+  using enum Endpoint::Transport;
+  if (endpoint_.transport == Tls) {
+    return fail({.kind = Failure::Kind::TlsFailed, .detail = "this redlock is built without TLS"});
+  }
+  std::optional<Address> address;
+  if (endpoint_.transport == Unix) {
+    address = unix_address(endpoint_.path);
+    if (!address) {
+      return fail({.kind = Failure::Kind::Unreachable, .detail = "no path of a socket is that long"});
+    }
+  } else {
+    address = numeric_address(endpoint_.host, endpoint_.port);
+  }
+  if (address) {
+    phase_.emplace<Connector>(std::vector<Address>{*address});
+  } else {
+    phase_.emplace<Lookup>(endpoint_.host, endpoint_.port);
+  }
+  go_on_connecting(now);
+}
+
+void Link::go_on_connecting(TimePoint now) {
+  if (auto* lookup = std::get_if<Lookup>(&phase_)) {
+    auto answer = lookup->take();
+    if (!answer) return;
+    if (const auto* failure = std::get_if<Failure>(&*answer)) return fail(Failure{*failure});
+    phase_.emplace<Connector>(std::get<std::vector<Address>>(std::move(*answer)));
+    stop_connecting_if_unwanted();
+  }
+  if (auto* connector = std::get_if<Connector>(&phase_)) {
+    auto result = connector->step(now);
+    if (const auto* failure = std::get_if<Failure>(&result)) return fail(Failure{*failure});
+    if (auto* socket = std::get_if<UniqueFd>(&result)) open(std::move(*socket));
+  }
+}
+
+void Link::open(UniqueFd socket) {
+  auto& connection = phase_.emplace<Connection>(make_plain_stream(std::move(socket)));
+  const Pending& first = pending_.front();  // nothing is opened without a request
+  const TimePoint asked = first.asked;
+  const TimePoint deadline = first.deadline;
+  auto greeting = greeting_for(endpoint_);
+  for (auto command = greeting.rbegin(); command != greeting.rend(); ++command) {
+    pending_.push_front({.what = command->step,
+                         .id = 0,
+                         .bytes = std::move(command->bytes),
+                         .asked = asked,
+                         .deadline = deadline,
+                         .settled = true});
+  }
+  if (go_on_shaking_hands(connection)) write_out(connection);
+}
+
+// Returns whether requests may flow.
+bool Link::go_on_shaking_hands(Connection& connection) {
+  if (connection.handshaken) return true;
+  const Progress progress = connection.stream->handshake();
+  switch (progress.state) {
+    case State::Done: connection.handshaken = true; return true;
+    case State::WantRead:
+    case State::WantWrite: connection.reads_on = progress.state; return false;
+    case State::Ended:
+      fail({.kind = Failure::Kind::TlsFailed, .detail = "the server closed the connection"});
+      return false;
+    case State::Failed: fail(progress.failure); return false;
+  }
+  return false;
+}
+
+// ---- Bytes ---------------------------------------------------------------------------------------
+
+// What is overdue must not be sent any more; but an answer that has come counts, even if this process was too
+// slow to look at it in time.
+void Link::advance(TimePoint now) {
+  expire(now, Overdue::Unsent);
+  go_on_connecting(now);
+  auto* connection = std::get_if<Connection>(&phase_);
+  if (connection != nullptr && go_on_shaking_hands(*connection) && write_out(*connection))
+    read_in(*connection);
+  expire(now, Overdue::All);
+}
+
+// Hands over all that is unsent, in as few writes as possible. False when the connection has ended.
+bool Link::write_out(Connection& connection) {
+  for (;;) {
+    std::array<iovec, kMaxParts> parts;
+    std::size_t count = 0;
+    for (const Pending& pending : pending_) {
+      if (!pending.unsent()) continue;
+      const std::string_view rest = pending.bytes.reveal().substr(pending.written);
+      parts[count++] = {.iov_base = const_cast<char*>(rest.data()), .iov_len = rest.size()};
+      if (count == parts.size()) break;
+    }
+    if (count == 0) return true;
+
+    Progress progress = connection.stream->write({parts.data(), count});
+    switch (progress.state) {
+      case State::Done: break;
+      case State::WantRead:
+      case State::WantWrite: connection.writes_on = progress.state; return true;
+      case State::Ended:
+      case State::Failed:
+        // The server may have said why before it went ("max number of clients reached").
+        if (!read_in(connection)) return false;
+        if (progress.state == State::Ended) progress.failure = {Failure::Kind::Disconnected, {}};
+        fail(progress.failure);
+        return false;
+    }
+    for (Pending& pending : pending_) {
+      if (progress.bytes == 0) break;
+      if (!pending.unsent()) continue;
+      const std::size_t taken = std::min(progress.bytes, pending.bytes.reveal().size() - pending.written);
+      pending.written += taken;
+      progress.bytes -= taken;
+      if (pending.plants()) may_hold_key_ = true;
+    }
+  }
+}
+
+// Takes in all that is there. False when the connection has ended.
+bool Link::read_in(Connection& connection) {
+  std::array<char, kReadSize> bytes;
+  for (;;) {
+    const Progress progress = connection.stream->read(bytes);
+    switch (progress.state) {
+      case State::Done: break;
+      case State::WantRead:
+      case State::WantWrite: connection.reads_on = progress.state; return true;
+      case State::Ended:
+        fail({.kind = Failure::Kind::Disconnected, .detail = "the server closed it"});
+        return false;
+      case State::Failed: fail(progress.failure); return false;
+    }
+    connection.reader.feed({bytes.data(), progress.bytes});
+    for (bool more = true; more;) {
+      auto next = connection.reader.next();
+      if (auto* value = std::get_if<Value>(&next)) {
+        if (!take_answer(connection, std::move(*value))) return false;
+      } else if (auto* malformed = std::get_if<ReplyReader::Malformed>(&next)) {
+        fail({.kind = Failure::Kind::Garbled, .detail = std::move(malformed->why)});
+        return false;
+      } else {
+        more = false;
+      }
+    }
+    if (progress.bytes < bytes.size() && !connection.stream->buffered()) return true;
+  }
+}
+
+// Matches an answer to the oldest question. False when the connection has ended.
+bool Link::take_answer(Connection& connection, Value value) {
+  if (pending_.empty() || pending_.front().unsent()) {
+    // A server that turns us away says so before it is asked.
+    const bool error = value.type == Value::Type::Error;
+    fail(error ? classify(value.text)
+               : Failure{.kind = Failure::Kind::Garbled, .detail = "an answer that nobody asked for"});
+    return false;
+  }
+  Pending pending = std::move(pending_.front());
+  pending_.pop_front();
+
+  if (const auto* step = std::get_if<GreetingStep>(&pending.what)) {
+    auto failure = connection.greeting.take(*step, value);
+    if (failure && failure->kind == Failure::Kind::Garbled) {
+      fail(*failure);
+      return false;
+    }
+    if (failure && !connection.refused) refuse(connection, std::move(*failure));
+    if (*step == GreetingStep::Role && !connection.refused) {
+      events_.push_back({.node = node_, .id = 0, .what = connection.greeting.identity()});
+    }
+    return true;
+  }
+
+  const auto kind = std::get<RequestKind>(pending.what);
+  auto outcome = decode(kind, std::move(value));
+  auto* failure = std::get_if<Failure>(&outcome);
+  const bool garbled = failure != nullptr && failure->kind == Failure::Kind::Garbled;
+  if (connection.refused && !garbled) {
+    settle(pending, *connection.refused);
+  } else if (failure != nullptr) {
+    settle(pending, *failure);
+  } else if (!pending.settled) {
+    events_.push_back({.node = node_, .id = pending.id, .what = std::get<quorum::Reply>(std::move(outcome))});
+  }
+  if (kind == RequestKind::Release && failure == nullptr) {
+    // What was written behind the release may set the key anew.
+    may_hold_key_ = std::any_of(pending_.begin(), pending_.end(),
+                                [](const Pending& later) { return later.plants() && later.written > 0; });
+  }
+  if (garbled) fail(*failure);
+  return !garbled;
+}
+
+// The greeting failed. What was asked behind it fails for that reason, not for what follows from it. The
+// connection stays for the releases: a server without a password takes the lock in spite of a refused AUTH.
+void Link::refuse(Connection& connection, Failure failure) {
+  connection.refused = std::move(failure);
+  for (Pending& pending : pending_) {
+    if (!pending.settled) settle(pending, *connection.refused);
+  }
+  std::erase_if(pending_,
+                [](const Pending& pending) { return pending.is_request() && pending.written == 0; });
+}
+
+// ---- Outcomes ------------------------------------------------------------------------------------
+
+void Link::settle(Pending& pending, const Failure& failure) {
+  if (pending.settled) return;
+  pending.settled = true;
+  Failure told = failure;
+  const std::string_view password = endpoint_.password.reveal();
+  if (!password.empty() && (told.detail.find(password) != std::string::npos ||
+                            told.detail.find(printable(password)) != std::string::npos)) {
+    told.detail.clear();  // the server quotes it
+  }
+  events_.push_back({.node = node_, .id = pending.id, .what = std::move(told)});
+}
+
+// Ends the connection, or the attempt at one, and all that waits for it. An old request that has not arrived
+// must not be sent again by the kernel behind the back of a new connection.
+void Link::fail(const Failure& failure) {
+  for (Pending& pending : pending_) settle(pending, failure);
+  pending_.clear();
+  if (auto* connection = std::get_if<Connection>(&phase_)) connection->stream->abandon();
+  phase_ = Idle{};
+}
+
+// ---- Waiting -------------------------------------------------------------------------------------
+
+void Link::watch(Poller& poller) const {
+  if (const auto* lookup = std::get_if<Lookup>(&phase_)) poller.add(lookup->fd(), POLLIN);
+  if (const auto* connector = std::get_if<Connector>(&phase_)) connector->watch(poller);
+  if (const auto* connection = std::get_if<Connection>(&phase_)) {
+    const bool unsent =
+        std::any_of(pending_.begin(), pending_.end(), [](const auto& each) { return each.unsent(); });
+    int events = poll_events(connection->reads_on);
+    if (connection->handshaken && unsent) events |= poll_events(connection->writes_on);
+    poller.add(connection->stream->fd(), static_cast<short>(events));
+  }
+}
+
+void Link::expect_idle(TimePoint now) noexcept {
+  auto* connection = std::get_if<Connection>(&phase_);
+  if (connection == nullptr || connection->keeps_alive || now - connection->since < kYoung) return;
+  connection->keeps_alive = true;
+  if (endpoint_.transport == Endpoint::Transport::Unix) return;
+  const int fd = connection->stream->fd();
+  const auto set = [fd](int level, int option, int value) {
+    setsockopt(fd, level, option, &value, sizeof value);
+  };
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, kKeepaliveIdle);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, kKeepaliveInterval);
+  set(IPPROTO_TCP, TCP_KEEPCNT, kKeepaliveProbes);
+}
+
+}  // namespace redlock::redis

@@ -1,0 +1,124 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/secret.hpp"
+#include "quorum/types.hpp"
+#include "redis/connector.hpp"
+#include "redis/endpoint.hpp"
+#include "redis/greeting.hpp"
+#include "redis/nodes.hpp"
+#include "redis/poller.hpp"
+#include "redis/resolver.hpp"
+#include "redis/scripts.hpp"
+#include "redis/stream.hpp"
+#include "redis/wire.hpp"
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace redlock::redis {
+
+// One node: its requests in order, and the connection that carries them.
+//
+//   Idle -> Lookup (names only) -> Connector -> Connection (handshake, greeting, requests) -> Idle
+//
+// A request that timed out keeps its place, so that its late answer is known for what it is. No call blocks;
+// what happens is appended to `events`. Destruction closes in an ordinary way: what was written still
+// arrives.
+class Link {
+ public:
+  // `scripts` and `events` must outlive the link.
+  Link(quorum::NodeIndex node, Endpoint endpoint, const Scripts& scripts, std::vector<Event>& events);
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+  ~Link();
+
+  const Endpoint& endpoint() const noexcept { return endpoint_; }
+
+  void send(const quorum::Send& request, TimePoint now);
+  void cancel_unsent();
+  bool may_hold_key() const noexcept { return may_hold_key_; }
+  bool written() const noexcept;
+
+  // Ends what is overdue, and does all that can be done now.
+  void advance(TimePoint now);
+
+  // When advance() has something to do though no descriptor is ready; TimePoint::max() for never.
+  TimePoint next_timer() const noexcept;
+  void watch(Poller& poller) const;
+
+  // Says that nothing is going to be sent for a while: let the kernel look after the connection, unless it is so young
+  // that it may soon be closed again.
+  void expect_idle(TimePoint now) noexcept;
+
+ private:
+  struct Idle {};
+
+  struct Connection {
+    explicit Connection(std::unique_ptr<Stream> opened) : stream{std::move(opened)} {}
+
+    std::unique_ptr<Stream> stream;
+    bool handshaken = false;
+    Progress::State reads_on = Progress::State::WantRead;    // what poll(2) must say for the next read,
+    Progress::State writes_on = Progress::State::WantWrite;  // and for the next write
+    ReplyReader reader;
+    GreetingReader greeting;
+    std::optional<quorum::Failure> refused;  // why the greeting failed: no answer on this connection counts
+    bool keeps_alive = false;
+    TimePoint since = BootClock::now();
+  };
+
+  // Something to be written, and then to be answered.
+  struct Pending {
+    std::variant<GreetingStep, RequestKind> what;
+    quorum::RequestId id;
+    Secret bytes;
+    TimePoint asked;
+    TimePoint deadline;
+    bool settled;  // its outcome has been reported, or none is owed
+    std::size_t written = 0;
+
+    bool is_request() const noexcept { return std::holds_alternative<RequestKind>(what); }
+    // Whether the request may set the key.
+    bool plants() const noexcept {
+      const auto* kind = std::get_if<RequestKind>(&what);
+      return kind != nullptr && (*kind == RequestKind::Acquire || *kind == RequestKind::Extend);
+    }
+    bool unsent() const noexcept { return written < bytes.reveal().size(); }
+  };
+
+  void drop_useless_connection(const quorum::Send& next, TimePoint now);
+
+  void start(TimePoint now);
+  void go_on_connecting(TimePoint now);
+  void open(UniqueFd socket);
+  bool go_on_shaking_hands(Connection& connection);
+  bool write_out(Connection& connection);
+  bool read_in(Connection& connection);
+  bool take_answer(Connection& connection, Value value);
+  void refuse(Connection& connection, quorum::Failure failure);
+
+  enum class Overdue { Unsent, All };
+  void expire(TimePoint now, Overdue which);
+  std::string_view phase_of(const Pending& pending) const noexcept;
+  bool awaited() const noexcept;
+  bool stale(TimePoint now) const noexcept;
+  void settle(Pending& pending, const quorum::Failure& failure);
+  void fail(const quorum::Failure& failure);
+  void stop_connecting_if_unwanted();
+
+  quorum::NodeIndex node_;
+  Endpoint endpoint_;
+  const Scripts& scripts_;
+  std::vector<Event>& events_;
+  std::variant<Idle, Lookup, Connector, Connection> phase_;
+  std::deque<Pending> pending_;
+  bool may_hold_key_ = false;  // see Nodes::may_hold_key
+};
+
+}  // namespace redlock::redis

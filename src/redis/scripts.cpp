@@ -1,0 +1,213 @@
+#include "redis/scripts.hpp"
+
+#include "base/overload.hpp"
+#include "redis/wire.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace redlock::redis {
+namespace {
+
+// Lua numbers are doubles: every integer up to 2^53 is exact, but only '%.0f' writes one without an exponent.
+// A counter that is no such integer was not written by redlock; granting on top of it could repeat a fence.
+constexpr std::string_view kCounterLua = R"lua(
+local function counter_of(key)
+  local text = redis.call('GET', key) or '0'
+  if #text > 16 or not string.find(text, '^%d+$') then return nil end
+  return tonumber(text)
+end
+local function write_counter(key, counter, life)
+  redis.call('SET', key, string.format('%.0f', counter), 'PX', life)
+end
+local bad_counter = {err = 'ERR the fence counter is not an integer below 2^53'}
+)lua";
+
+constexpr std::string_view kInfoLua = R"lua(
+local function write_info(key, token, ttl, planted, first)
+  redis.call('DEL', key)
+  redis.call('HSET', key, 'token', token, 'planted', planted, 'host', ARGV[first], 'user', ARGV[first + 1],
+    'command', ARGV[first + 2], 'pid', ARGV[first + 3], 'since', ARGV[first + 4])
+  redis.call('PEXPIRE', key, ttl)
+end
+)lua";
+
+// The lock key comes last: a script that fails half-way leaves no lock without a fence behind.
+// KEYS: lock, info, fence. ARGV: token, ttl, proposal, life of the counter, holder.
+constexpr std::string_view kAcquireLua = R"lua(
+local token, ttl = ARGV[1], ARGV[2]
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= token then
+  local info = redis.call('HMGET', KEYS[2], 'token', 'host', 'user', 'command', 'pid', 'since')
+  if info[1] ~= holder then info = {} end
+  return {0, holder, redis.call('PTTL', KEYS[1]),
+    info[2] or '', info[3] or '', info[4] or '', info[5] or '', info[6] or ''}
+end
+local counter = counter_of(KEYS[3])
+if not counter then return bad_counter end
+local fence = math.max(counter + 1, tonumber(ARGV[3]))
+if fence > 9007199254740991 then return bad_counter end
+write_counter(KEYS[3], fence, ARGV[4])
+local planted = '0'
+if holder then
+  local info = redis.call('HMGET', KEYS[2], 'token', 'planted')
+  if info[1] == token and info[2] then planted = info[2] end
+end
+write_info(KEYS[2], token, ttl, planted, 5)
+redis.call('SET', KEYS[1], token, 'PX', ttl)
+return {1, string.format('%.0f', fence)}
+)lua";
+
+// KEYS: lock, fence. ARGV: token, fence, life of the counter.
+constexpr std::string_view kConfirmLua = R"lua(
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local counter = counter_of(KEYS[2])
+if not counter then return bad_counter end
+local fence = tonumber(ARGV[2])
+if counter > fence then return 0 end
+write_counter(KEYS[2], fence, ARGV[3])
+return 1
+)lua";
+
+// KEYS: lock, info, fence. ARGV: token, ttl, fence, life of the counter, attempt, whether to repair, holder.
+constexpr std::string_view kExtendLua = R"lua(
+local token, ttl, life, attempt = ARGV[1], ARGV[2], ARGV[4], ARGV[5]
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= token then return {0, holder} end
+if not holder and ARGV[6] ~= '1' then return {0, ''} end
+local counter = counter_of(KEYS[3])
+if not counter then return bad_counter end
+local found = string.format('%.0f', counter)
+if holder then
+  local info = redis.call('HMGET', KEYS[2], 'token', 'planted')
+  local planted = info[2]
+  if info[1] == token and planted then
+    redis.call('PEXPIRE', KEYS[2], ttl)
+  else
+    planted = attempt
+    write_info(KEYS[2], token, ttl, planted, 7)
+  end
+  redis.call('PEXPIRE', KEYS[3], life)
+  redis.call('PEXPIRE', KEYS[1], ttl)
+  return {1, planted, found}
+end
+write_counter(KEYS[3], math.max(counter, tonumber(ARGV[3])), life)
+write_info(KEYS[2], token, ttl, attempt, 7)
+redis.call('SET', KEYS[1], token, 'PX', ttl)
+return {2, found}
+)lua";
+
+// KEYS: lock, info. ARGV: token.
+constexpr std::string_view kReleaseLua = R"lua(
+local holder = redis.call('GET', KEYS[1])
+if holder == ARGV[1] then
+  redis.call('DEL', KEYS[1], KEYS[2])
+  return {1, 0}
+end
+return {0, holder and 1 or 0}
+)lua";
+
+// A comment costs bytes on every flight, so the scripts carry none.
+const std::string& acquire_script() {
+  static const std::string script = fmt::format("{}{}{}", kCounterLua, kInfoLua, kAcquireLua);
+  return script;
+}
+const std::string& confirm_script() {
+  static const std::string script = fmt::format("{}{}", kCounterLua, kConfirmLua);
+  return script;
+}
+const std::string& extend_script() {
+  static const std::string script = fmt::format("{}{}{}", kCounterLua, kInfoLua, kExtendLua);
+  return script;
+}
+
+// The words of an EVAL. Numbers become text that lives as long as the object.
+class Eval {
+ public:
+  Eval(std::string_view script, std::initializer_list<std::string_view> keys) {
+    words_.reserve(20);
+    numbers_.reserve(10);
+    words_.insert(words_.end(), {"EVAL", script});
+    number(keys.size());
+    words_.insert(words_.end(), keys);
+  }
+
+  Eval& text(std::string_view text) {
+    words_.push_back(text);
+    return *this;
+  }
+  Eval& number(std::uint64_t value) {
+    words_.push_back(
+        numbers_.emplace_back(std::to_string(value)));  // within the reserved room: stays in place
+    return *this;
+  }
+  Eval& duration(std::chrono::milliseconds duration) {
+    return number(static_cast<std::uint64_t>(std::max<std::chrono::milliseconds::rep>(duration.count(), 1)));
+  }
+  Eval& holder(const quorum::HolderInfo& info) {
+    return text(info.host).text(info.user).text(info.command).number(info.pid).number(info.since_us);
+  }
+
+  Secret format() const { return format_command(words_); }
+
+ private:
+  std::vector<std::string_view> words_;
+  std::vector<std::string> numbers_;
+};
+
+}  // namespace
+
+RequestKind kind_of(const quorum::Request& request) {
+  return std::visit(Overload{[](const quorum::Acquire&) { return RequestKind::Acquire; },
+                             [](const quorum::Confirm&) { return RequestKind::Confirm; },
+                             [](const quorum::Extend&) { return RequestKind::Extend; },
+                             [](const quorum::Release&) { return RequestKind::Release; }},
+                    request);
+}
+
+Scripts::Scripts(const std::string& key, quorum::HolderInfo holder) : keys_{key}, holder_{std::move(holder)} {
+  for (std::string* text : {&holder_.host, &holder_.user, &holder_.command}) {
+    if (text->size() > kMaxInfoText) text->resize(kMaxInfoText);
+  }
+}
+
+Secret Scripts::encode(const quorum::Request& request) const {
+  return std::visit(
+      Overload{[&](const quorum::Acquire& acquire) {
+                 return Eval{acquire_script(), {keys_.lock, keys_.info, keys_.fence}}
+                     .text(acquire.token.value)
+                     .duration(acquire.ttl)
+                     .number(acquire.proposal)
+                     .duration(kFenceLife)
+                     .holder(holder_)
+                     .format();
+               },
+               [&](const quorum::Confirm& confirm) {
+                 return Eval{confirm_script(), {keys_.lock, keys_.fence}}
+                     .text(confirm.token.value)
+                     .number(confirm.fence)
+                     .duration(kFenceLife)
+                     .format();
+               },
+               [&](const quorum::Extend& extend) {
+                 return Eval{extend_script(), {keys_.lock, keys_.info, keys_.fence}}
+                     .text(extend.token.value)
+                     .duration(extend.ttl)
+                     .number(extend.fence)
+                     .duration(kFenceLife)
+                     .number(extend.attempt)
+                     .number(extend.repair ? 1 : 0)
+                     .holder(holder_)
+                     .format();
+               },
+               [&](const quorum::Release& release) {
+                 return Eval{kReleaseLua, {keys_.lock, keys_.info}}.text(release.token.value).format();
+               }},
+      request);
+}
+
+}  // namespace redlock::redis

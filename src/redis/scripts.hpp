@@ -1,0 +1,38 @@
+#pragma once
+
+#include "base/secret.hpp"
+#include "quorum/types.hpp"
+#include "redis/keys.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+
+// The requests of the algorithm as Lua scripts, one EVAL each; answers.hpp reads what comes back. Each
+// script is atomic on its node and names its keys through KEYS only. They keep to what Redis 6.0, Redis 7 and
+// Valkey share.
+namespace redlock::redis {
+
+// Counters of fences live this long past the last grant or extension: longer than any lock is left alone.
+inline constexpr std::chrono::hours kFenceLife{30 * 24};
+
+// Texts about the holder are cut to this many bytes before they are written to a node.
+inline constexpr std::size_t kMaxInfoText = 1024;
+
+// Which request a reply belongs to.
+enum class RequestKind { Acquire, Confirm, Extend, Release };
+RequestKind kind_of(const quorum::Request& request);
+
+// Writes requests for one lock.
+class Scripts {
+ public:
+  Scripts(const std::string& key, quorum::HolderInfo holder);
+
+  Secret encode(const quorum::Request& request) const;
+
+ private:
+  LockKeys keys_;
+  quorum::HolderInfo holder_;
+};
+
+}  // namespace redlock::redis

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "base/secret.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+// The Redis protocol (RESP2): hiredis formats and parses, this file bounds what it may take in.
+namespace redlock::redis {
+
+// A command as bytes for the wire. A Secret because AUTH is among them.
+Secret format_command(std::span<const std::string_view> words);
+
+// One reply. Everything in it comes from outside: types, sizes and ranges are for the reader to check.
+struct Value {
+  enum class Type { Nil, Status, Error, Integer, String, Array };
+
+  Type type = Type::Nil;
+  long long integer = 0;          // Integer
+  std::string text{};             // Status, Error, String
+  std::vector<Value> elements{};  // Array
+};
+
+// What one reply may need. INFO and ROLE are the longest that redlock asks for.
+inline constexpr std::size_t kMaxReplyBytes = std::size_t{1} << 20U;
+inline constexpr std::size_t kMaxReplyLine = std::size_t{1} << 16U;
+inline constexpr std::size_t kMaxReplyValues = 4096;
+
+// Cuts the bytes of one connection into replies. A reply that announces more than the limits above is refused
+// when it announces it, before any memory is set aside for it.
+class ReplyReader {
+ public:
+  struct NeedMore {};
+  struct Malformed {
+    std::string why;  // for people, escaped
+  };
+  using Next = std::variant<NeedMore, Value, Malformed>;
+
+  ReplyReader();
+  ReplyReader(ReplyReader&&) noexcept;
+  ReplyReader& operator=(ReplyReader&&) noexcept;
+  ~ReplyReader();
+
+  void feed(std::string_view bytes);
+
+  // The next reply, if it is whole. After a Malformed the connection is of no more use.
+  Next next();
+
+ private:
+  class Parser;
+  std::string opening_;  // the first bytes, when they are not the Redis protocol
+  std::unique_ptr<Parser> parser_;
+};
+
+}  // namespace redlock::redis
