@@ -1,0 +1,49 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "config/settings.hpp"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+// One table of all settings: the keys of [defaults] and [lock.NAME], the variables of the environment and the
+// names of the flags follow from it.
+namespace redlock::config {
+
+using Member = std::variant<std::optional<Duration> Layer::*, std::optional<std::uint64_t> Layer::*,
+                            std::optional<std::string> Layer::*>;
+
+struct Key {
+  std::string_view name;  // as in TOML: "retry_delay"
+  Member member;
+  // Durations only: the range, and what the value must be a multiple of.
+  Duration least{};
+  Duration most{};
+  Duration step{1};
+};
+
+inline constexpr std::size_t kKeyCount = 8;
+extern const std::array<Key, kKeyCount> kKeys;
+
+std::string flag_name(const Key& key);         // "--retry-delay"
+std::string environment_name(const Key& key);  // "REDLOCK_RETRY_DELAY"
+
+// What a value of this key looks like: "a duration such as 500ms, 30s or 1h30m".
+std::string_view expected(const Key& key);
+
+// Reads `text` into the member of `layer`. Returns what is wrong, or nothing. The range is not looked at.
+[[nodiscard]] std::optional<std::string> assign(Layer& layer, const Key& key, std::string_view text);
+
+// What is out of range about the value of `key` in `layer`, if it is there and anything is.
+std::optional<std::string> range_problem(const Layer& layer, const Key& key);
+
+bool has(const Layer& layer, const Key& key);
+
+// Copies the value of `key` where `target` has none and `source` has one; says whether it did.
+bool inherit(Layer& target, const Layer& source, const Key& key);
+
+}  // namespace redlock::config

@@ -1,0 +1,128 @@
+#include "config/nodes.hpp"
+
+#include "base/log.hpp"
+#include "config/source.hpp"
+#include "config/url.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace redlock::config {
+namespace {
+
+constexpr const char* kNodesVariable = "REDLOCK_NODES";
+constexpr std::string_view kSeparators = ", \t\r\n";
+constexpr std::string_view kTlsAdvice = "TLS is not built into this version yet; use redis:// or unix://";
+
+// "--node", or "--node 2" where there are several: an URL that cannot be shown must still be found.
+std::string numbered(std::string_view what, std::size_t index, std::size_t count) {
+  return count == 1 ? std::string{what} : fmt::format("{} {}", what, index + 1);
+}
+
+// The node's own before those for all. A password in the URL stands alone: it goes with the URL's user or
+// with none.
+void add_credentials(NodeEntry& entry, const Credentials& for_all, PasswordReader& passwords) {
+  redis::Endpoint& endpoint = entry.endpoint;
+  const bool url_has_password = !endpoint.password.empty();
+  if (endpoint.username.empty()) endpoint.username = entry.credentials.username;
+  if (!url_has_password) {
+    const bool own = entry.credentials.password.given();
+    endpoint.password = passwords.read(own ? entry.credentials.password : for_all.password);
+    if (endpoint.username.empty()) endpoint.username = for_all.username;
+  }
+  // The user is not named: where the ':' was forgotten it is the password.
+  if (!endpoint.username.empty() && endpoint.password.empty()) {
+    fail(entry.place,
+         "the node has a user and no password; add password_file or password_env, or write ':' before a "
+         "password "
+         "that needs no user");
+  }
+}
+
+void refuse_tls(const NodeEntry& entry) {
+  if (entry.endpoint.transport == redis::Endpoint::Transport::Tls) {
+    fail(entry.place, fmt::format("{}: {}", entry.endpoint.display(), kTlsAdvice));
+  }
+  if (!entry.tls_key.empty()) {
+    fail(entry.place, fmt::format("the node has {}: {} and leave that key out", entry.tls_key, kTlsAdvice));
+  }
+}
+
+void refuse_duplicates(const std::vector<NodeEntry>& entries) {
+  for (std::size_t i = 1; i < entries.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (!same_server(entries[i].endpoint, entries[j].endpoint)) continue;
+      fail(entries[i].place,
+           fmt::format("{} is the same server as {} ({}), and one server has one vote; name each node once",
+                       entries[i].endpoint.display(), entries[j].endpoint.display(), entries[j].place.text));
+    }
+  }
+}
+
+}  // namespace
+
+NodeEntry entry_from_url(std::string_view url, Place place) {
+  auto parsed = parse_url(url);
+  if (const auto* problem = std::get_if<UrlProblem>(&parsed)) fail(place, problem->text);
+  NodeEntry entry;
+  entry.endpoint = std::get<redis::Endpoint>(std::move(parsed));
+  entry.place = std::move(place);
+  return entry;
+}
+
+std::vector<NodeEntry> nodes_from_flags(const std::vector<std::string>& urls) {
+  std::vector<NodeEntry> entries;
+  bool shows_password = false;
+  for (std::size_t i = 0; i < urls.size(); ++i) {
+    entries.push_back(entry_from_url(urls[i], {Place::Source::Flag, numbered("--node", i, urls.size())}));
+    shows_password = shows_password || !entries.back().endpoint.password.empty();
+  }
+  if (shows_password) {
+    log::warning(
+        "everybody on this machine can see the password of --node in the list of processes: use "
+        "password_file or "
+        "password_env in the configuration file");
+  }
+  return entries;
+}
+
+std::optional<std::vector<NodeEntry>> nodes_from_environment() {
+  const char* const value = environment_value(kNodesVariable);
+  if (value == nullptr) return std::nullopt;
+  std::vector<std::string_view> urls;
+  for (std::string_view rest{value}; !rest.empty();) {
+    const std::size_t length = std::min(rest.find_first_of(kSeparators), rest.size());
+    if (length != 0) urls.push_back(rest.substr(0, length));
+    rest.remove_prefix(std::min(length + 1, rest.size()));
+  }
+  if (urls.empty()) {
+    fail({Place::Source::Environment, kNodesVariable},
+         "it names no node; list URLs such as redis://10.0.0.1:6379, or unset it");
+  }
+  std::vector<NodeEntry> entries;
+  for (std::size_t i = 0; i < urls.size(); ++i) {
+    const std::string what = numbered(kNodesVariable, i, urls.size());
+    entries.push_back(entry_from_url(urls[i], {Place::Source::Environment, what}));
+  }
+  return entries;
+}
+
+std::vector<redis::Endpoint> ready_nodes(std::vector<NodeEntry> entries, const Credentials& for_all) {
+  refuse_duplicates(entries);
+  std::vector<redis::Endpoint> endpoints;
+  endpoints.reserve(entries.size());
+  PasswordReader passwords;
+  for (NodeEntry& entry : entries) {
+    refuse_tls(entry);
+    add_credentials(entry, for_all, passwords);
+    endpoints.push_back(std::move(entry.endpoint));
+  }
+  if (endpoints.size() == 2) {
+    log::warning("2 nodes are no better than 1: both must answer; use 3 or 5");
+  }
+  return endpoints;
+}
+
+}  // namespace redlock::config

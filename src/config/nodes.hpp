@@ -1,0 +1,43 @@
+#pragma once
+
+#include "config/password.hpp"
+#include "config/place.hpp"
+#include "redis/endpoint.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace redlock::config {
+
+// User and password as the file gives them, for one node or for all.
+struct Credentials {
+  std::string username;
+  PasswordSource password;
+};
+
+// One node as a source names it.
+struct NodeEntry {
+  redis::Endpoint endpoint;  // with the user and password of the URL
+  Credentials credentials;   // besides those of the URL; at most one of the two has a password
+  std::string tls_key;       // the first key that only TLS needs, if any
+  Place place;               // of the URL
+};
+
+// Throws through fail() when the URL is malformed.
+NodeEntry entry_from_url(std::string_view url, Place place);
+
+// --node: a password there is warned about, because ps(1) shows it.
+std::vector<NodeEntry> nodes_from_flags(const std::vector<std::string>& urls);
+
+// $REDLOCK_NODES, blank- or comma-separated; nothing where it is unset or empty. Throws ConfigError when it
+// holds separators only: that is a mistake, not a wish for the default.
+std::optional<std::vector<NodeEntry>> nodes_from_environment();
+
+// Makes the endpoints ready for use: fetches passwords, gives `for_all` to the nodes that have none of their
+// own, refuses TLS (not built yet), a user without a password, and two URLs of one server; warns about two
+// nodes.
+std::vector<redis::Endpoint> ready_nodes(std::vector<NodeEntry> entries, const Credentials& for_all);
+
+}  // namespace redlock::config

@@ -1,0 +1,15 @@
+#include "config/place.hpp"
+
+#include "base/error.hpp"
+
+#include <fmt/format.h>
+
+namespace redlock::config {
+
+void fail(const Place& place, std::string_view problem) {
+  const std::string message = fmt::format("{}: {}", place.text, problem);
+  if (place.source == Place::Source::Flag) throw UsageError{message};
+  throw ConfigError{message};
+}
+
+}  // namespace redlock::config

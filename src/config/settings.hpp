@@ -1,0 +1,55 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "redis/endpoint.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+// Where settings come from: flag, environment, file ([lock."NAME"] before [defaults]), built-in default.
+namespace redlock::config {
+
+// The settings of one source. What is absent is left to the next source. (The {} let designated initializers
+// name a few members only, without a warning.)
+struct Layer {
+  std::optional<Duration> ttl{};
+  std::optional<Duration> wait{};
+  std::optional<Duration> retry_delay{};
+  std::optional<std::uint64_t> retry_count{};
+  std::optional<Duration> kill_after{};
+  std::optional<Duration> node_timeout{};
+  std::optional<Duration> restart_quarantine{};
+  std::optional<std::string> key_prefix{};
+};
+
+// What the command line says. URLs are parsed by load().
+struct Flags {
+  Layer layer;
+  std::vector<std::string> node_urls;      // --node, in order
+  std::optional<std::string> config_file;  // --config
+};
+
+// Settings for one lock: complete, checked, in range.
+struct Settings {
+  std::chrono::milliseconds ttl{};           // 200 ms or more
+  std::optional<Duration> wait;              // how long to wait for the lock; none: for ever
+  Duration retry_delay{};                    // between attempts, before jitter
+  std::optional<std::uint64_t> retry_count;  // attempts after the first; none: no limit but `wait`
+  Duration kill_after{};                     // between TERM and the end of the lease; at most ttl/3
+  Duration node_timeout{};                   // per node and flight
+  Duration restart_quarantine{};             // a node younger than this has no vote
+  std::string key_prefix;
+  std::vector<redis::Endpoint> nodes;  // at least one, no two alike
+};
+
+// Reads the file (the first of --config, $REDLOCK_CONFIG, $XDG_CONFIG_HOME/redlock/config.toml,
+// ~/.config/redlock/..., /etc/redlock/config.toml) and the environment, and merges them with `flags` for the
+// lock `name`. Nodes come from the first source that names any; without one: redis://127.0.0.1:6379/0.
+// Warnings (a world-readable file that holds a password; two nodes) go to the log. Throws UsageError for a
+// bad flag, ConfigError for a bad file or environment, with file:line:column and key.
+Settings load(const Flags& flags, const std::string& name);
+
+}  // namespace redlock::config

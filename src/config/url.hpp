@@ -1,0 +1,25 @@
+#pragma once
+
+#include "redis/endpoint.hpp"
+
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace redlock::config {
+
+// Why a text is not the URL of a node, and what would be right. Holds nothing of the user, the password, or
+// what might be a part of them because a character was not encoded.
+struct UrlProblem {
+  std::string text;
+};
+
+// redis://[user[:password]@]host[:port][/db], rediss://... (Transport::Tls),
+// unix://[user:password@]/path[?db=N]. IPv6 in brackets; user, password and socket path percent-encoded.
+// Never throws but for memory.
+std::variant<redis::Endpoint, UrlProblem> parse_url(std::string_view url);
+
+// Whether two URLs lead to the same server, whatever the database and the user.
+bool same_server(const redis::Endpoint& a, const redis::Endpoint& b);
+
+}  // namespace redlock::config
