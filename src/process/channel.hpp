@@ -1,0 +1,60 @@
+#pragma once
+
+#include "base/fd.hpp"
+
+#include <cstdint>
+#include <optional>
+
+// What redlock and its guard tell each other: one datagram each over a SOCK_SEQPACKET pair. The end of the
+// file tells the guard that redlock is dead, and redlock that the guard is. Async-signal-safe throughout.
+namespace redlock::process {
+
+struct Message {
+  enum class Kind : std::int32_t {
+    // redlock to guard
+    Signal,    // value: send this signal to the command
+    Continue,  // send SIGCONT if the command is still in stop `serial`: redlock itself has been continued
+    Dismiss,   // the report has arrived: go, and leave alone what the command left behind
+    // guard to redlock
+    JobStopped,  // value: the signal that stopped the command; continued: how many times redlock had it continued
+    Exited,      // value: status
+    Signalled,    // value: signal
+    Stopped,      // value: survivors
+    ForkRefused,  // value: errno
+    ExecRefused,  // value: errno; detail: index of the candidate
+    TooLate,      // the lease was over before the exec
+  };
+  Kind kind;
+  std::int32_t value = 0;
+  std::int32_t detail = 0;
+  // Of a stop, so that one which is over by the time its message arrives is known as such.
+  std::int32_t serial = 0;
+  std::int32_t continued = 0;
+  std::int32_t pid = 0;
+};
+
+class Channel {
+ public:
+  Channel() = default;
+  explicit Channel(UniqueFd fd) noexcept : fd_{static_cast<UniqueFd&&>(fd)} {}
+
+  int fd() const noexcept { return fd_.get(); }
+  void close() noexcept { fd_.reset(); }
+
+  // Never blocks: a peer that has been stopped and read nothing for long loses messages.
+  void send(const Message& message) const noexcept;
+
+  enum class Receipt { Got, Nothing, Closed };
+  Receipt receive(Message& message) const noexcept;  // never blocks
+
+ private:
+  UniqueFd fd_;
+};
+
+struct ChannelPair {
+  Channel redlock;
+  Channel guard;
+};
+ChannelPair open_channel();  // throws SystemError
+
+}  // namespace redlock::process

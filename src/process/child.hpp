@@ -1,0 +1,42 @@
+#pragma once
+
+#include <sys/types.h>
+#include <sys/wait.h>
+
+#include <csignal>
+#include <utility>
+
+namespace redlock::process {
+
+// Owns a child process: kills and reaps it on destruction. As long as it has not been reaped its pid is
+// nobody else's.
+class OwnedChild {
+ public:
+  OwnedChild() = default;
+  explicit OwnedChild(pid_t pid) noexcept : pid_{pid} {}
+  OwnedChild(OwnedChild&& other) noexcept : pid_{std::exchange(other.pid_, -1)} {}
+  OwnedChild& operator=(OwnedChild&& other) noexcept {
+    if (this != &other) {
+      end();
+      pid_ = std::exchange(other.pid_, -1);
+    }
+    return *this;
+  }
+  OwnedChild(const OwnedChild&) = delete;
+  OwnedChild& operator=(const OwnedChild&) = delete;
+  ~OwnedChild() { end(); }
+
+  explicit operator bool() const noexcept { return pid_ > 0; }
+  pid_t pid() const noexcept { return pid_; }
+
+  void end() noexcept {
+    if (pid_ <= 0) return;
+    kill(pid_, SIGKILL);
+    waitpid(std::exchange(pid_, -1), nullptr, 0);
+  }
+
+ private:
+  pid_t pid_ = -1;
+};
+
+}  // namespace redlock::process

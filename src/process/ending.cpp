@@ -1,0 +1,60 @@
+#include "process/ending.hpp"
+
+#include "base/error.hpp"
+
+#include <fmt/format.h>
+
+namespace redlock::process {
+namespace {
+
+struct ExitStatus {
+  int operator()(const Exited& ending) const { return ending.status; }
+  int operator()(const Signalled& ending) const { return exit_status::kSignalBase + ending.signal; }
+  int operator()(const Stopped&) const { return exit_status::kLost; }
+  int operator()(const GuardDied&) const { return exit_status::kSystem; }
+  int operator()(const NotStarted& ending) const { return ending.exit_status; }
+};
+
+std::string survivors_text(int survivors) {
+  if (survivors == 0) return {};
+  return fmt::format(
+      ", but for {} of its processes that belong to another user: they run on without the lock, stop them",
+      survivors);
+}
+
+struct Message {
+  std::string operator()(const Exited&) const { return {}; }
+  std::string operator()(const Signalled&) const { return {}; }
+  std::string operator()(const Stopped& ending) const {
+    return "the lock was lost: the command was stopped" + survivors_text(ending.survivors);
+  }
+  std::string operator()(const GuardDied& ending) const {
+    return "the guard process of the command was killed: the command was killed with it" +
+           survivors_text(ending.survivors);
+  }
+  std::string operator()(const NotStarted& ending) const { return ending.message; }
+};
+
+}  // namespace
+
+NotStarted fork_refused(int error_number) {
+  return {
+      exit_status::kSystem,
+      fmt::format(
+          "cannot start a process: {}: too many processes (see `ulimit -u` and pids.max of the cgroup) or "
+          "too little memory",
+          errno_text(error_number))};
+}
+
+NotStarted too_late() {
+  return {exit_status::kLost, "the lock was lost before the command could be started"};
+}
+
+int exit_status_of(const Ending& ending) {
+  return std::visit(ExitStatus{}, ending);
+}
+std::string message_of(const Ending& ending) {
+  return std::visit(Message{}, ending);
+}
+
+}  // namespace redlock::process

@@ -1,0 +1,134 @@
+#include "process/executable.hpp"
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+
+namespace redlock::process {
+namespace {
+
+constexpr std::string_view kPathWhenUnset = "/bin:/usr/bin";  // as execvp(3)
+
+std::string_view search_path() {
+  const char* path = std::getenv("PATH");
+  return path == nullptr ? kPathWhenUnset : path;
+}
+
+// Errors of execve(2) after which execvp(3) tries the next entry of PATH.
+bool goes_on_after(int error_number) {
+  switch (error_number) {
+    case ENOENT:
+    case ENOTDIR:
+    case EACCES:
+    case ESTALE:
+    case ENODEV:
+    case ETIMEDOUT: return true;
+    default: return false;
+  }
+}
+
+bool names_variable(std::string_view entry, std::string_view name) {
+  return entry.size() > name.size() && entry.substr(0, name.size()) == name && entry[name.size()] == '=';
+}
+
+struct Reason {
+  int error_number;
+  const char* text;
+};
+
+constexpr Reason kReasons[] = {
+    {EACCES,
+     "permission denied: is it a file with execute permission (chmod +x), on a file system without noexec?"},
+    {ENOEXEC, "not a program of this machine, nor a script whose first line begins with '#!'"},
+    {E2BIG, "its arguments and environment are too long: pass them in a file or on standard input"},
+    {ETXTBSY, "it is being written to at this moment"},
+    {ELOOP, "too many symbolic links"},
+    {ENAMETOOLONG, "its name is too long"},
+};
+
+std::string reason_text(int error_number) {
+  for (const Reason& reason : kReasons) {
+    if (reason.error_number == error_number) return reason.text;
+  }
+  return errno_text(error_number);
+}
+
+}  // namespace
+
+std::vector<std::string> executable_candidates(std::string_view name, std::string_view path) {
+  if (name.empty()) return {};
+  if (name.find('/') != std::string_view::npos) return {std::string{name}};
+  std::vector<std::string> candidates;
+  for (;;) {
+    const std::size_t colon = path.find(':');
+    std::string candidate{path.substr(0, colon)};
+    if (!candidate.empty()) candidate += '/';
+    candidates.push_back(candidate.append(name));
+    if (colon == std::string_view::npos) return candidates;
+    path.remove_prefix(colon + 1);
+  }
+}
+
+ExecPlan::ExecPlan(const std::vector<std::string>& argv, const Environment& extra)
+    : name_{argv.empty() ? std::string{} : argv.front()},
+      candidates_{executable_candidates(name_, search_path())} {
+  argv_.reserve(argv.size() + 1);
+  for (const std::string& argument : argv) argv_.push_back(const_cast<char*>(argument.c_str()));
+  argv_.push_back(nullptr);
+
+  added_.reserve(extra.size());  // the pointers below must stay
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const bool replaced = std::any_of(extra.begin(), extra.end(), [entry](const auto& added) {
+      return names_variable(*entry, added.first);
+    });
+    if (!replaced) environment_.push_back(*entry);
+  }
+  for (const auto& [name, value] : extra) {
+    std::string& entry = added_.emplace_back(name);
+    entry.append("=").append(value);
+    environment_.push_back(entry.data());
+  }
+  environment_.push_back(nullptr);
+}
+
+ExecPlan::Failure ExecPlan::exec() const noexcept {
+  Failure failure{.error_number = ENOENT};
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    execve(candidates_[i].c_str(), argv_.data(), environment_.data());
+    const int error_number = errno;
+    // "Permission denied" somewhere says more than "not found" everywhere else.
+    if (error_number == EACCES || !goes_on_after(error_number)) failure = {error_number, i};
+    if (!goes_on_after(error_number)) break;
+  }
+  return failure;
+}
+
+NotStarted ExecPlan::explain(const Failure& failure) const {
+  const std::string shown = quoted(name_);
+  if (failure.error_number != ENOENT && failure.error_number != ENOTDIR) {
+    const bool known = failure.candidate < candidates_.size();
+    return {exit_status::kNotExecutable,
+            fmt::format("cannot execute {}: {}", known ? quoted(candidates_[failure.candidate]) : shown,
+                        reason_text(failure.error_number))};
+  }
+  for (const std::string& candidate : candidates_) {
+    // The kernel says "no such file" of a script too, when the interpreter in its first line is not there.
+    if (access(candidate.c_str(), X_OK) != 0) continue;
+    return {exit_status::kNotFound,
+            fmt::format(
+                "cannot execute {}: the interpreter that it names (first line, or ELF loader) is not there",
+                quoted(candidate))};
+  }
+  const bool searched = name_.find('/') == std::string::npos;
+  return {exit_status::kNotFound,
+          fmt::format("{}: command not found{}", shown, searched ? ": is its directory in PATH?" : "")};
+}
+
+}  // namespace redlock::process

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "process/ending.hpp"
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace redlock::process {
+
+using Environment = std::vector<std::pair<std::string, std::string>>;
+
+// The files that execvp(3) would try for `name`: itself when it has a slash, else one per entry of `path`,
+// where an empty entry is the current directory. An empty name has none.
+std::vector<std::string> executable_candidates(std::string_view name, std::string_view path);
+
+// All that execve(2) needs, made before the fork so that the child only makes system calls.
+class ExecPlan {
+ public:
+  // `argv` must outlive the plan. The environment is ours with `extra` on top.
+  ExecPlan(const std::vector<std::string>& argv, const Environment& extra);
+
+  struct Failure {
+    int error_number = 0;
+    std::size_t candidate = 0;
+  };
+  // Tries the candidates in turn; returns when none could be executed. No shell runs a file that is of no
+  // known format (ENOEXEC). Async-signal-safe.
+  Failure exec() const noexcept;
+
+  // What exec() came back with, as exit status (126, 127) and words for the user.
+  NotStarted explain(const Failure& failure) const;
+
+ private:
+  std::string name_;
+  std::vector<std::string> candidates_;
+  std::vector<std::string> added_;  // "NAME=value"
+  std::vector<char*> argv_;         // ends with a null pointer, like the next
+  std::vector<char*> environment_;
+};
+
+}  // namespace redlock::process

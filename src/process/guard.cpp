@@ -1,0 +1,220 @@
+#include "process/guard.hpp"
+
+#include "process/descriptors.hpp"
+#include "process/spawn.hpp"
+#include "process/tree.hpp"
+
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <optional>
+
+namespace redlock::process {
+namespace {
+
+using namespace std::chrono_literals;
+
+// As ps(1) and killall(1) show it. It does not contain "redlock", so that `pkill -9 redlock` hits redlock and
+// leaves the one alive who then kills the command.
+constexpr const char* kGuardName = "lock-guard";
+
+// What the command gets between TERM and KILL when redlock is gone: all of it has to be dead within 250 ms.
+constexpr Duration kGraceWithoutRedlock = 80ms;
+
+// For how long the guard tries to kill what the kernel says it must not.
+constexpr Duration kPatience = 200ms;
+
+class Guard {
+ public:
+  explicit Guard(const GuardTools& tools) noexcept : tools_{tools}, leash_{tools.leash} {}
+
+  [[noreturn]] void run() noexcept {
+    become_guard();
+    start_command();
+    leave_the_job();
+    Tree tree{command_};
+    for (;;) {
+      wait();
+      reap();
+      obey();
+      decide(tree);
+    }
+  }
+
+ private:
+  // Before the command starts: what forks twice must find its subreaper there.
+  void become_guard() noexcept {
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    sigset_t all{};
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, nullptr);
+  }
+
+  void start_command() noexcept {
+    const Spawned spawned = spawn(tools_.plan, leash_, tools_.gate);
+    using Kind = Message::Kind;
+    if (spawned.pid < 0) report_and_exit({.kind = Kind::ForkRefused, .value = spawned.fork_error});
+    command_ = spawned.pid;
+    const auto& [error, candidate] = spawned.exec_failure;
+    if (!spawned.too_late && error == 0) return;
+    waitpid(command_, nullptr, 0);
+    if (spawned.too_late) report_and_exit({.kind = Kind::TooLate});
+    report_and_exit(
+        {.kind = Kind::ExecRefused, .value = error, .detail = static_cast<std::int32_t>(candidate)});
+  }
+
+  // The command stays in the process group of the job, so that the terminal treats it as it would without us; the guard
+  // leaves it, so that `kill -KILL -PGID` and `kill -STOP -PGID` pass it by. It leaves the session too: a parent in
+  // another group of the same session would make the job's group one that is orphaned when the command ends, and the
+  // kernel would send HUP to all of it if anything in it is stopped then (setpgid(2)). It keeps no file of redlock open.
+  void leave_the_job() noexcept {
+    setsid();
+    prctl(PR_SET_NAME, kGuardName);
+    close_all_but({tools_.channel.fd(), tools_.timer.fd(), tools_.child_events, leash_.lost_event()});
+  }
+
+  std::optional<TimePoint> next_deadline() const noexcept {
+    if (kill_due_) return kill_due_;
+    if (tools_.stop_when_lost && !reported_) return leash_.term_at();
+    return std::nullopt;
+  }
+
+  // Sleeps until something happens. The deadline is read from the leash again each time; most often it has
+  // moved on.
+  void wait() noexcept {
+    tools_.timer.set(next_deadline());
+    const bool heed_loss = tools_.stop_when_lost && !kill_due_ && !reported_;
+    pollfd events[] = {
+        {.fd = redlock_gone_ ? -1 : tools_.channel.fd(), .events = POLLIN, .revents = 0},
+        {.fd = tools_.timer.fd(), .events = POLLIN, .revents = 0},
+        {.fd = tools_.child_events, .events = POLLIN, .revents = 0},
+        {.fd = heed_loss ? leash_.lost_event() : -1, .events = POLLIN, .revents = 0},
+    };
+    poll(events, std::size(events), -1);
+    signalfd_siginfo seen{};
+    while (read(tools_.child_events, &seen, sizeof seen) > 0) continue;
+  }
+
+  // Takes in all that has happened to children: the command's end and its stops, and the ends of its orphans.
+  void reap() noexcept {
+    for (;;) {
+      siginfo_t child{};
+      const int result = waitid(P_ALL, 0, &child, WEXITED | WSTOPPED | WCONTINUED | WNOHANG);
+      childless_ = result != 0;
+      if (result != 0 || child.si_pid == 0) return;
+      if (child.si_pid == command_) note_command(child);
+    }
+  }
+
+  void note_command(const siginfo_t& child) noexcept {
+    using Kind = Message::Kind;
+    switch (child.si_code) {
+      case CLD_EXITED: end_ = Message{.kind = Kind::Exited, .value = child.si_status}; break;
+      case CLD_KILLED:
+      case CLD_DUMPED: end_ = Message{.kind = Kind::Signalled, .value = child.si_status}; break;
+      case CLD_CONTINUED: stopped_ = false; break;
+      case CLD_STOPPED:
+        stopped_ = true;
+        ++stop_serial_;
+        tell_of_job_stop(child.si_status);
+        break;
+      default: break;
+    }
+  }
+
+  // A stop that the terminal asked for is the whole job's, and the shell watches redlock. One by SIGSTOP is
+  // between the command and whoever sent it.
+  void tell_of_job_stop(int signal) noexcept {
+    if (signal != SIGTSTP && signal != SIGTTIN && signal != SIGTTOU) return;
+    tools_.channel.send({.kind = Message::Kind::JobStopped,
+                         .value = signal,
+                         .serial = stop_serial_,
+                         .continued = continued_,
+                         .pid = command_});
+  }
+
+  // Does what redlock asks for, and sees when there is no redlock any more.
+  void obey() noexcept {
+    Message message{};
+    while (!redlock_gone_) {
+      switch (tools_.channel.receive(message)) {
+        case Channel::Receipt::Nothing: return;
+        case Channel::Receipt::Closed: redlock_gone_ = true; return;
+        case Channel::Receipt::Got:
+          if (message.kind == Message::Kind::Dismiss) _exit(0);
+          pass_on(message);
+          break;
+      }
+    }
+  }
+
+  void pass_on(const Message& message) noexcept {
+    const bool after_stop = message.kind == Message::Kind::Continue;
+    const int signal = after_stop ? SIGCONT : message.value;
+    if (signal == SIGCONT && !after_stop) ++continued_;
+    if (end_) return;  // reaped: the pid may be another's by now
+    if (after_stop && (!stopped_ || message.serial != stop_serial_)) return;
+    kill(command_, signal);
+  }
+
+  void decide(Tree& tree) noexcept {
+    if (end_ && !kill_due_ && leash_.claim_own_end()) report_own_end();
+    const TimePoint now = BootClock::now();
+    if (redlock_gone_) {
+      begin_stop(tree, now + kGraceWithoutRedlock);
+    } else if (reported_) {
+      return;
+    } else if (leash_.stop_begun() || (tools_.stop_when_lost && now >= leash_.term_at())) {
+      begin_stop(tree, leash_.kill_at());
+    }
+    if (!kill_due_) return;
+    if (childless_) report_and_exit({.kind = Message::Kind::Stopped});
+    if (now < *kill_due_) return;
+    const int survivors = tree.kill_all(std::max(leash_.valid_until(), now + kPatience));
+    report_and_exit({.kind = Message::Kind::Stopped, .value = survivors});
+  }
+
+  // Not the end yet: whoever killed the command may have killed redlock with it (`kill -KILL -PGID`), and
+  // then the rest of the tree has to go too. It may stay if redlock takes the report.
+  void report_own_end() noexcept {
+    tools_.channel.send(*end_);
+    reported_ = true;
+  }
+
+  // Once; but what is due only ever moves forward.
+  void begin_stop(Tree& tree, TimePoint kill_due) noexcept {
+    if (leash_.begin_stop() || (redlock_gone_ && !kill_due_)) tree.signal_all(getpid(), {SIGTERM, SIGCONT});
+    kill_due_ = kill_due_ ? std::min(*kill_due_, kill_due) : kill_due;
+  }
+
+  [[noreturn]] void report_and_exit(const Message& message) const noexcept {
+    tools_.channel.send(message);
+    _exit(0);
+  }
+
+  const GuardTools& tools_;
+  Leash& leash_;
+  pid_t command_ = -1;
+  std::optional<Message> end_;         // how the command ended, once it has been reaped
+  std::optional<TimePoint> kill_due_;  // set once TERM has been sent
+  std::int32_t continued_ = 0;         // SIGCONTs that redlock was sent by others and passed on
+  std::int32_t stop_serial_ = 0;       // stops of the command so far
+  bool stopped_ = false;               // the command, by a signal
+  bool childless_ = false;             // nobody is left of the tree
+  bool redlock_gone_ = false;
+  bool reported_ = false;  // the command's own end
+};
+
+}  // namespace
+
+void run_guard(const GuardTools& tools) noexcept {
+  Guard{tools}.run();
+}
+
+}  // namespace redlock::process

@@ -1,0 +1,102 @@
+#include "process/leash.hpp"
+
+#include "base/error.hpp"
+
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+
+namespace redlock::process {
+namespace {
+
+using Nanoseconds = std::int64_t;
+static_assert(std::atomic<Nanoseconds>::is_always_lock_free);
+
+enum class Fate : std::uint8_t { Open, OwnEnd, Stopped };
+static_assert(std::atomic<Fate>::is_always_lock_free);
+
+constexpr Nanoseconds kNotLost = 0;
+
+// Killing takes some milliseconds even where the margin is small: one walk through /proc, and the time that
+// the processes need to die.
+constexpr Duration kLeastLead = std::chrono::milliseconds{10};
+
+Nanoseconds count(TimePoint at) {
+  return at.time_since_epoch().count();
+}
+TimePoint time_point(Nanoseconds count) {
+  return TimePoint{Duration{count}};
+}
+
+}  // namespace
+
+struct Leash::Shared {
+  std::atomic<Nanoseconds> valid_until;
+  std::atomic<Nanoseconds> lost_at{kNotLost};
+  std::atomic<Fate> fate{Fate::Open};
+};
+
+Leash::Leash(TimePoint valid_until, Duration kill_after, Duration margin)
+    : kill_after_{kill_after}, margin_{margin}, lead_{std::max(margin / 2, kLeastLead)} {
+  lost_event_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!lost_event_) throw SystemError{"cannot watch the lock", errno};
+  void* page = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) throw SystemError{"cannot share memory with the guard", errno};
+  shared_ = new (page) Shared{.valid_until = count(valid_until)};
+}
+
+Leash::~Leash() {
+  munmap(shared_, sizeof(Shared));
+}
+
+void Leash::extend(TimePoint valid_until) noexcept {
+  const Nanoseconds later = count(valid_until);
+  Nanoseconds current = shared_->valid_until.load();
+  while (later > current && !lost() && !stop_begun()) {
+    if (shared_->valid_until.compare_exchange_weak(current, later)) return;
+  }
+}
+
+void Leash::lose() noexcept {
+  Nanoseconds expected = kNotLost;
+  if (!shared_->lost_at.compare_exchange_strong(expected, count(BootClock::now()))) return;
+  eventfd_write(lost_event_.get(), 1);
+}
+
+TimePoint Leash::valid_until() const noexcept {
+  return time_point(shared_->valid_until.load());
+}
+
+TimePoint Leash::kill_at() const noexcept {
+  const TimePoint bound = valid_until() - margin_ - lead_;
+  const Nanoseconds lost_at = shared_->lost_at.load();
+  return lost_at == kNotLost ? bound : std::min(bound, time_point(lost_at) + kill_after_);
+}
+
+TimePoint Leash::term_at() const noexcept {
+  const Nanoseconds lost_at = shared_->lost_at.load();
+  return lost_at == kNotLost ? std::min(valid_until() - kill_after_, kill_at()) : time_point(lost_at);
+}
+
+bool Leash::lost() const noexcept {
+  return shared_->lost_at.load() != kNotLost;
+}
+
+bool Leash::begin_stop() noexcept {
+  Fate open = Fate::Open;
+  return shared_->fate.compare_exchange_strong(open, Fate::Stopped);
+}
+
+bool Leash::claim_own_end() noexcept {
+  Fate open = Fate::Open;
+  return shared_->fate.compare_exchange_strong(open, Fate::OwnEnd);
+}
+
+bool Leash::stop_begun() const noexcept {
+  return shared_->fate.load() == Fate::Stopped;
+}
+
+}  // namespace redlock::process

@@ -1,0 +1,95 @@
+#include "process/signals.hpp"
+
+#include "base/error.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace redlock::process {
+namespace {
+
+// What a person, a shell, an init or a terminal sends, and the command is to get. Signals that report a fault
+// of redlock itself (SEGV, ABRT ...) or a limit of its own (XCPU, XFSZ) are left to end it: the guard sees to
+// the rest.
+constexpr int kOffered[] = {SIGHUP,  SIGINT,    SIGQUIT, SIGTERM, SIGUSR1,   SIGUSR2,
+                            SIGALRM, SIGVTALRM, SIGPROF, SIGIO,   SIGSTKFLT, SIGPWR,
+                            SIGCONT, SIGTSTP,   SIGTTIN, SIGTTOU, SIGWINCH};
+
+void add_unless_ignored(sigset_t& set, int signal) {
+  struct sigaction found {};
+  if (sigaction(signal, nullptr, &found) == 0 && found.sa_handler != SIG_IGN) sigaddset(&set, signal);
+}
+
+struct sigaction disposition(void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  return action;
+}
+
+}  // namespace
+
+SignalGate::SignalGate() {
+  sigemptyset(&offered_);
+  for (const int signal : kOffered) add_unless_ignored(offered_, signal);
+  for (int signal = SIGRTMIN; signal <= SIGRTMAX; ++signal) add_unless_ignored(offered_, signal);
+  sigaddset(&offered_, SIGCHLD);
+
+  fd_.reset(signalfd(-1, &offered_, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd_) throw SystemError{"cannot watch for signals", errno};
+  pthread_sigmask(SIG_BLOCK, &offered_, &found_mask_);
+  const struct sigaction by_default = disposition(SIG_DFL);
+  const struct sigaction ignored = disposition(SIG_IGN);
+  sigaction(SIGCHLD, &by_default, &found_child_);
+  sigaction(SIGPIPE, &ignored, &found_pipe_);
+}
+
+SignalGate::~SignalGate() {
+  restore_in_child();
+}
+
+std::optional<signalfd_siginfo> SignalGate::take() {
+  signalfd_siginfo info{};
+  if (read(fd_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return std::nullopt;
+  return info;
+}
+
+void SignalGate::restore_in_child() const noexcept {
+  sigaction(SIGCHLD, &found_child_, nullptr);
+  sigaction(SIGPIPE, &found_pipe_, nullptr);
+  pthread_sigmask(SIG_SETMASK, &found_mask_, nullptr);
+}
+
+void SignalGate::stop_as(int signal) const noexcept {
+  // Where the signal was found ignored it stops nothing; the command was stopped all the same, so follow it.
+  if (sigismember(&offered_, signal) != 1) signal = SIGSTOP;
+  raise(signal);
+  sigset_t only{};
+  sigemptyset(&only);
+  sigaddset(&only, signal);
+  pthread_sigmask(SIG_UNBLOCK, &only,
+                  nullptr);  // stops here; SIGCONT throws away what else had asked for a stop
+  pthread_sigmask(SIG_BLOCK, &offered_, nullptr);
+}
+
+void SignalGate::die_of(int signal) const noexcept {
+  const struct sigaction by_default = disposition(SIG_DFL);
+  sigaction(signal, &by_default, nullptr);
+  raise(signal);
+  sigset_t only{};
+  sigemptyset(&only);
+  sigaddset(&only, signal);
+  pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
+  _exit(exit_status::kSignalBase + signal);
+}
+
+bool is_for_command(const signalfd_siginfo& info) noexcept {
+  const int signal = static_cast<int>(info.ssi_signo);
+  if (signal == SIGCHLD) return false;
+  if (info.ssi_code != SI_KERNEL) return true;
+  // A terminal that hangs up tells the session leader alone: where that is redlock (ssh -t, xterm -e), the
+  // command would have been it.
+  return signal == SIGHUP && getsid(0) == getpid();
+}
+
+}  // namespace redlock::process

@@ -1,0 +1,214 @@
+#include "process/supervisor.hpp"
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "process/job_control.hpp"
+#include "process/proc_stat.hpp"
+#include "process/tree.hpp"
+
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <optional>
+#include <utility>
+
+namespace redlock::process {
+namespace {
+
+using namespace std::chrono_literals;
+
+// For how long we try to kill what the kernel says we must not.
+constexpr Duration kPatience = 200ms;
+
+class Supervisor {
+ public:
+  Supervisor(const Supervision& with, OwnedChild guard) noexcept
+      : with_{with}, guard_{std::move(guard)}, tree_{guard_.pid(), with.strangers} {}
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+  ~Supervisor() {
+    if (guard_) kill_everything();
+  }
+
+  Outcome watch() {
+    while (!ending_) {
+      wait();
+      take_signals();
+      take_messages();
+      if (!ending_) keep_the_deadline();
+    }
+    return {.ending = *ending_,
+            .lease_lost = std::holds_alternative<Stopped>(*ending_) || lease_is_over(),
+            .guard = std::move(guard_)};
+  }
+
+ private:
+  bool lease_is_over() const noexcept {
+    return with_.leash.lost() || BootClock::now() >= with_.leash.valid_until();
+  }
+
+  // The guard acts first; `lead` later it is our turn.
+  std::optional<TimePoint> next_deadline() const noexcept {
+    const Leash& leash = with_.leash;
+    if (leash.stop_begun()) return leash.kill_at() + leash.lead();
+    if (with_.stop_when_lost) return leash.term_at() + leash.lead();
+    if (!loss_told_) return leash.valid_until();
+    return std::nullopt;
+  }
+
+  void wait() noexcept {
+    with_.timer.set(next_deadline());
+    const bool heed_loss = !loss_seen_;
+    pollfd events[] = {
+        {.fd = with_.signals.fd(), .events = POLLIN, .revents = 0},
+        {.fd = with_.channel.fd(), .events = POLLIN, .revents = 0},
+        {.fd = with_.timer.fd(), .events = POLLIN, .revents = 0},
+        {.fd = heed_loss ? with_.leash.lost_event() : -1, .events = POLLIN, .revents = 0},
+    };
+    poll(events, std::size(events), -1);
+    if (events[3].revents != 0) loss_seen_ = true;
+  }
+
+  void take_signals() noexcept {
+    while (const auto info = with_.signals.take()) {
+      const int signal = static_cast<int>(info->ssi_signo);
+      if (signal == SIGCHLD) reap_orphans();
+      if (is_for_command(*info)) pass_on(signal);
+    }
+  }
+
+  void pass_on(int signal) noexcept {
+    if (signal == SIGCONT && job_stop_) {
+      // After Ctrl-Z and `fg` the shell has continued the whole job: nothing is left to do but where redlock alone was
+      // continued. The number keeps this from undoing the next Ctrl-Z.
+      with_.channel.send(
+          {.kind = Message::Kind::Continue, .serial = *std::exchange(job_stop_, std::nullopt)});
+      return;
+    }
+    if (signal == SIGCONT) ++continues_sent_;
+    with_.channel.send({.kind = Message::Kind::Signal, .value = signal});
+  }
+
+  // Foreign orphans: only a process without children of its own may take whatever comes.
+  void reap_orphans() const noexcept {
+    if (!with_.strangers.empty()) return;
+    for (;;) {
+      siginfo_t child{};
+      if (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) != 0) return;
+      if (child.si_pid == 0 || child.si_pid == guard_.pid()) return;
+      waitpid(child.si_pid, nullptr, WNOHANG);
+    }
+  }
+
+  void take_messages() {
+    Message message{};
+    while (!ending_) {
+      switch (with_.channel.receive(message)) {
+        case Channel::Receipt::Nothing: return;
+        case Channel::Receipt::Closed: replace_the_guard(); return;
+        case Channel::Receipt::Got:
+          if (message.kind == Message::Kind::JobStopped) {
+            stop_with_the_job(message);
+          } else {
+            ending_ = ending_of(message);
+            with_.channel.send({.kind = Message::Kind::Dismiss});
+          }
+          break;
+      }
+    }
+  }
+
+  Ending ending_of(const Message& report) const {
+    using Kind = Message::Kind;
+    switch (report.kind) {
+      case Kind::Exited: return Exited{report.value};
+      case Kind::Signalled: return Signalled{report.value};
+      case Kind::Stopped: return Stopped{report.value};
+      case Kind::ForkRefused: return fork_refused(report.value);
+      case Kind::ExecRefused: {
+        const ExecPlan::Failure failure{report.value, static_cast<std::size_t>(report.detail)};
+        return with_.plan.explain(failure);
+      }
+      case Kind::TooLate: return too_late();
+      default: return NotStarted{exit_status::kInternal, "the guard sent a message that nobody knows"};
+    }
+  }
+
+  // The command was suspended at the terminal: so are we, and with us the lease is no longer extended. When
+  // its end comes the guard kills the command, stopped as it is.
+  void stop_with_the_job(const Message& stop) noexcept {
+    if (stop.continued != continues_sent_) return;  // a SIGCONT that will end this stop is on its way already
+    // Nor if it has been continued meanwhile: Ctrl-Z may have stopped us directly, as we came out of the last stop.
+    if (const auto command = read_proc_stat(stop.pid); command && command->state != 'T') return;
+    if (!can_be_continued()) {
+      pass_on(SIGCONT);
+      return;
+    }
+    with_.signals.stop_as(stop.value);
+    job_stop_ = stop.serial;
+  }
+
+  void keep_the_deadline() {
+    Leash& leash = with_.leash;
+    const TimePoint now = BootClock::now();
+    if (!with_.stop_when_lost && !loss_told_ && lease_is_over()) {
+      loss_told_ = true;
+      log::error(
+          "the lock was lost: the command runs on without it (--on-lost=warn), and another host may run it "
+          "too");
+    }
+    if (!with_.stop_when_lost && !leash.stop_begun()) return;
+    if (now >= leash.kill_at() + leash.lead()) {
+      leash.begin_stop();
+      replace_the_guard();
+    } else if (now >= leash.term_at() + leash.lead() && leash.begin_stop()) {
+      tree_.signal_all(guard_.pid(), {SIGTERM, SIGCONT});
+    }
+  }
+
+  // The guard was killed, or did not do its work in time. What it has settled counts all the same.
+  void replace_the_guard() {
+    const int survivors = kill_everything();
+    Message message{};
+    while (with_.channel.receive(message) == Channel::Receipt::Got) {
+      if (message.kind != Message::Kind::JobStopped) ending_ = ending_of(message);
+    }
+    if (ending_) return;
+    if (with_.leash.stop_begun()) {
+      ending_ = Stopped{survivors};
+    } else {
+      ending_ = GuardDied{survivors};
+    }
+  }
+
+  // With the guard dies the command (PR_SET_PDEATHSIG), and all that it leaves behind becomes ours, to be
+  // killed.
+  int kill_everything() noexcept {
+    guard_.end();
+    return tree_.kill_all(std::max(with_.leash.valid_until(), BootClock::now() + kPatience));
+  }
+
+  const Supervision& with_;
+  OwnedChild guard_;
+  Tree tree_;
+  std::optional<Ending> ending_;
+  std::int32_t continues_sent_ = 0;
+  std::optional<std::int32_t>
+      job_stop_;  // the stop that we followed; none once a SIGCONT has been seen since
+  bool loss_seen_ = false;
+  bool loss_told_ = false;
+};
+
+}  // namespace
+
+Outcome supervise(const Supervision& supervision, OwnedChild guard, const std::function<void()>& started) {
+  Supervisor supervisor{supervision, std::move(guard)};
+  if (started) started();
+  return supervisor.watch();
+}
+
+}  // namespace redlock::process

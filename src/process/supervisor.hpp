@@ -1,0 +1,31 @@
+#pragma once
+
+#include "process/channel.hpp"
+#include "process/child.hpp"
+#include "process/command.hpp"
+#include "process/timer.hpp"
+
+#include <sys/types.h>
+
+#include <functional>
+#include <span>
+
+namespace redlock::process {
+
+struct Supervision {
+  const ExecPlan& plan;
+  Leash& leash;
+  SignalGate& signals;
+  Channel& channel;  // redlock's end
+  Timer& timer;
+  std::span<const pid_t> strangers;  // children to leave alone
+  bool stop_when_lost;
+};
+
+// Redlock's side while the command runs: passes signals to the guard, stops and goes on with the job, takes
+// the guard's report, and is the second line: what the guard fails to do in time, since it was stopped or
+// killed, is done here. Calls `started` first. Returns, or throws, when the guard has been reaped and the
+// command is dead.
+Outcome supervise(const Supervision& supervision, OwnedChild guard, const std::function<void()>& started);
+
+}  // namespace redlock::process

@@ -1,0 +1,24 @@
+#include "process/timer.hpp"
+
+#include "base/error.hpp"
+
+#include <sys/timerfd.h>
+
+#include <cerrno>
+
+namespace redlock::process {
+
+Timer::Timer() : fd_{timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK)} {
+  if (!fd_) throw SystemError{"cannot set a timer", errno};
+}
+
+void Timer::set(std::optional<TimePoint> at) noexcept {
+  if (at == at_) return;
+  // Setting also clears what has expired. A time in the past fires at once; all zeros would disarm.
+  itimerspec when{};
+  if (at) when.it_value = to_timespec(*at);
+  timerfd_settime(fd_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
+  at_ = at;
+}
+
+}  // namespace redlock::process
