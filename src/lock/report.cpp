@@ -1,0 +1,65 @@
+#include "lock/report.hpp"
+
+#include "base/duration.hpp"
+#include "base/text.hpp"
+#include "redis/describe.hpp"
+
+#include <fmt/format.h>
+
+namespace redlock::lock {
+namespace {
+
+std::string describe_standing(quorum::NodeIndex node, const quorum::Ballot& ballot,
+                              const quorum::Electorate& electorate) {
+  using enum quorum::Standing;
+  switch (electorate.standing(node, ballot.sent)) {
+    case Voter: return {};
+    case Quarantined:
+      return fmt::format(
+          "restarted lately and may have forgotten a lock: no vote for another {} (restart_quarantine {})",
+          human_duration(electorate.quarantine_left(node, ballot.sent) + std::chrono::seconds{1}),
+          human_duration(electorate.quarantine()));
+    case Replica: return "is a replica, which has no vote: name its master instead";
+    case ClusterMode: return "is in cluster mode, which has no vote: use independent servers";
+    case Sentinel: return "is a sentinel, which keeps no keys: name a server instead";
+  }
+  return {};
+}
+
+std::string describe_ballot(quorum::NodeIndex node, const quorum::Ballot& ballot,
+                            const quorum::Electorate& electorate, const redis::Nodes& nodes) {
+  if (const auto* failure = ballot.failure()) return redis::describe(*failure, nodes.endpoint(node));
+  if (ballot.answered()) return describe_standing(node, ballot, electorate);
+  return ballot.pending() ? "had not answered yet" : "was not asked";
+}
+
+}  // namespace
+
+std::vector<std::string> report_ballots(const quorum::Ballots& ballots, const quorum::Electorate& electorate,
+                                        const redis::Nodes& nodes, bool only_troubled) {
+  std::vector<std::string> lines;
+  for (quorum::NodeIndex node = 0; node < ballots.size(); ++node) {
+    const quorum::Ballot& ballot = ballots[node];
+    std::string words = describe_ballot(node, ballot, electorate, nodes);
+    if (words.empty() && only_troubled) continue;
+    if (words.empty()) words = ballot.granted() != nullptr ? "granted" : "held by another";
+    lines.push_back(fmt::format("{}: {}", nodes.endpoint(node).display(), words));
+  }
+  return lines;
+}
+
+std::string describe_holder(const quorum::HolderInfo& info, std::uint64_t now_us) {
+  if (info.host.empty() && info.user.empty() && info.pid == 0) {
+    return "another program, which does not say who it is";
+  }
+  std::string text =
+      fmt::format("{}@{} (pid {}", printable(info.user, 64), printable(info.host, 255), info.pid);
+  if (!info.command.empty()) text += fmt::format(", {}", printable(info.command, 80));
+  text += ")";
+  if (info.since_us != 0 && info.since_us <= now_us) {
+    text += fmt::format(" since {}", human_duration(std::chrono::microseconds{now_us - info.since_us}));
+  }
+  return text;
+}
+
+}  // namespace redlock::lock

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "quorum/ballot.hpp"
+#include "quorum/electorate.hpp"
+#include "redis/nodes.hpp"
+
+#include <string>
+#include <vector>
+
+namespace redlock::lock {
+
+// What each node said, in words that a person can act on, one entry a node: "redis://10.0.0.1:6379/0:
+// connection refused: is redis-server running there?". With `only_troubled`, only those that kept a vote from
+// counting.
+std::vector<std::string> report_ballots(const quorum::Ballots& ballots, const quorum::Electorate& electorate,
+                                        const redis::Nodes& nodes, bool only_troubled);
+
+// "carol@web3 (pid 812, ./backup.sh), since 3m": escaped, without the token. "another program (it says
+// nothing about itself)" for a foreign Redlock library. `now_us` is the wall clock in microseconds.
+std::string describe_holder(const quorum::HolderInfo& info, std::uint64_t now_us);
+
+}  // namespace redlock::lock

@@ -1,0 +1,196 @@
+#include "lock/session.hpp"
+
+#include "base/log.hpp"
+#include "lock/report.hpp"
+#include "redis/describe.hpp"
+
+#include <fmt/format.h>
+
+#include <poll.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace redlock::lock {
+namespace {
+
+bool any_readable(std::span<const int> fds) {
+  return std::any_of(fds.begin(), fds.end(), [](int fd) {
+    pollfd wanted{.fd = fd, .events = POLLIN, .revents = 0};
+    return ::poll(&wanted, 1, 0) == 1;
+  });
+}
+
+}  // namespace
+
+Session::Session(SessionOptions options)
+    : node_timeout_{options.node_timeout},
+      nodes_{std::move(options.nodes), std::move(options.subject)},
+      electorate_{nodes_.size(), options.restart_quarantine},
+      releasing_(nodes_.size()),
+      responsive_(nodes_.size()),
+      warned_(nodes_.size()) {
+}
+
+void Session::dispatch(const std::vector<quorum::Send>& sends) {
+  for (const quorum::Send& send : sends) {
+    if (std::holds_alternative<quorum::Release>(send.request)) {
+      // What has not been written yet need not be written and released again; and a node that no request has
+      // reached has nothing to release.
+      nodes_.cancel_unsent(send.node);
+      if (!nodes_.may_hold_key(send.node)) continue;
+      releasing_[send.node] = send.id;
+    }
+    nodes_.send(send);
+  }
+}
+
+void Session::take_identity(const redis::Event& event) {
+  electorate_.on_identity(read_clocks(), event.node, std::get<quorum::Identity>(event.what));
+  if (electorate_.anonymous(event.node) && !warned_[event.node]) {
+    warned_[event.node] = true;
+    log::warning(
+        fmt::format("{}: INFO or ROLE is forbidden: cannot tell whether it restarted lately. Permit both to "
+                    "redlock's user",
+                    nodes_.endpoint(event.node).display()));
+  }
+}
+
+void Session::tell(quorum::NodeIndex node, const quorum::Failure& failure) const {
+  if (failure.kind == quorum::Failure::Kind::Cancelled || !log::enabled(log::Level::Debug)) return;
+  const redis::Endpoint& endpoint = nodes_.endpoint(node);
+  log::debug(fmt::format("{}: {}", endpoint.display(), redis::describe(failure, endpoint)));
+}
+
+// Waits once and hands what happened to the core; sends what the core wants sent.
+template <class Core>
+void Session::turn(Core& core, TimePoint until, std::span<const int> wake_fds) {
+  events_.clear();
+  nodes_.wait(until, wake_fds, events_);
+  for (const redis::Event& event : events_) {
+    if (std::holds_alternative<quorum::Identity>(event.what)) {
+      take_identity(event);
+      continue;
+    }
+    const Now now = read_clocks();
+    if (releasing_[event.node] == event.id) releasing_[event.node] = 0;
+    if (const auto* reply = std::get_if<quorum::Reply>(&event.what)) {
+      responsive_[event.node] = true;
+      dispatch(core.on_reply(now, event.node, event.id, *reply));
+    } else {
+      const auto& failure = std::get<quorum::Failure>(event.what);
+      tell(event.node, failure);
+      dispatch(core.on_failure(now, event.node, event.id, failure));
+    }
+  }
+  dispatch(core.on_time(read_clocks()));
+}
+
+namespace {
+
+// Releasing has no timers and no requests but the first.
+struct ReleasingCore {
+  quorum::Releasing& releasing;
+  explicit ReleasingCore(quorum::Releasing& core) : releasing{core} {}
+  std::vector<quorum::Send> on_reply(Now, quorum::NodeIndex node, quorum::RequestId id,
+                                     const quorum::Reply& reply) {
+    releasing.on_reply(node, id, reply);
+    return {};
+  }
+  std::vector<quorum::Send> on_failure(Now, quorum::NodeIndex node, quorum::RequestId id,
+                                       const quorum::Failure& failure) {
+    return releasing.on_failure(node, id, failure);
+  }
+  std::vector<quorum::Send> on_time(Now) { return {}; }
+};
+
+}  // namespace
+
+quorum::Verdict Session::attempt(const quorum::AcquireRules& rules, std::span<const int> wake_fds) {
+  quorum::Acquisition& acquisition = attempt_.emplace(rules, electorate_, ids_, entropy_);
+  std::fill(responsive_.begin(), responsive_.end(), false);
+  dispatch(acquisition.start(read_clocks()));
+  while (!acquisition.verdict()) {
+    if (any_readable(wake_fds)) {
+      dispatch(acquisition.cancel(read_clocks()));
+      break;
+    }
+    turn(acquisition, acquisition.deadline(), wake_fds);
+  }
+  return *acquisition.verdict();
+}
+
+std::vector<std::string> Session::reports(bool only_troubled) const {
+  if (!attempt_) return {};
+  return report_ballots(attempt_->ballots(), electorate_, nodes_, only_troubled);
+}
+
+// Every release that is under way is answered; or its node has not answered anything, but has the release in
+// its socket.
+bool Session::releases_are_safe() const {
+  for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
+    if (releasing_[node] == 0) continue;
+    if (responsive_[node] || !nodes_.written(node)) return false;
+  }
+  return true;
+}
+
+void Session::settle() {
+  const TimePoint until = BootClock::now() + node_timeout_;
+  while (attempt_ && !releases_are_safe() && BootClock::now() < until) turn(*attempt_, until, {});
+}
+
+quorum::Releasing::Result Session::release(const quorum::Token& token) {
+  quorum::Releasing releasing{nodes_.size(), token, ids_};
+  ReleasingCore core{releasing};
+  std::fill(responsive_.begin(), responsive_.end(), false);
+  const TimePoint until = BootClock::now() + node_timeout_;
+  const auto sends = releasing.start(read_clocks(), node_timeout_);
+  dispatch(sends);
+  for (const quorum::Send& send : sends) {  // those that no request ever reached
+    if (releasing_[send.node] != send.id) releasing.on_failure(send.node, send.id);
+  }
+  const auto all_written = [&] {
+    for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
+      if (releasing_[node] != 0 && !nodes_.written(node)) return false;
+    }
+    return true;
+  };
+  while (!(releasing.done() && all_written()) && BootClock::now() < until) turn(core, until, {});
+  return releasing.result();
+}
+
+// An attempt refuses that; but the second of the two may say who it is only after the quorum-th vote.
+void Session::warn_of_same_server() {
+  const auto same = electorate_.duplicate();
+  if (!same || std::exchange(warned_of_same_server_, true)) return;
+  log::warning(fmt::format("nodes {} and {} are one and the same server: name each server once",
+                           nodes_.endpoint(same->first).display(), nodes_.endpoint(same->second).display()));
+}
+
+std::optional<quorum::Loss> Session::keep(const quorum::LeaseRules& rules, const quorum::Won& won,
+                                          std::span<const int> wake_fds,
+                                          const std::function<void(TimePoint)>& on_extended) {
+  quorum::Lease lease{rules, nodes_.size(), won, ids_, entropy_, read_clocks()};
+  TimePoint valid_until = lease.valid_until();
+  while (!lease.lost()) {
+    turn(lease, lease.deadline(), wake_fds);
+    warn_of_same_server();
+    if (lease.valid_until() != valid_until) {
+      valid_until = lease.valid_until();
+      on_extended(valid_until);
+    }
+    if (any_readable(wake_fds)) return std::nullopt;
+  }
+  return lease.lost();
+}
+
+bool Session::sleep(TimePoint until, std::span<const int> wake_fds) {
+  while (BootClock::now() < until) {
+    if (any_readable(wake_fds)) return true;
+    turn(*attempt_, until, wake_fds);  // its releases may still be under way
+  }
+  return any_readable(wake_fds);
+}
+
+}  // namespace redlock::lock

@@ -1,0 +1,54 @@
+#include "lock/waiting.hpp"
+
+#include <algorithm>
+
+namespace redlock::lock {
+namespace {
+
+constexpr Duration kLeastPause = std::chrono::milliseconds{1};
+
+// When, by the TTLs that the nodes told, the lock falls free.
+std::optional<Duration> free_in(const quorum::Verdict& verdict) {
+  if (const auto* held = std::get_if<quorum::Held>(&verdict)) return held->free_in;
+  if (const auto* divided = std::get_if<quorum::Divided>(&verdict)) return divided->free_in;
+  return std::nullopt;
+}
+
+// The pause before the next attempt: retry_delay with jitter, or less when the lock expires sooner.
+Duration pause_after(const quorum::Verdict& verdict, const WaitPolicy& policy, Entropy& entropy) {
+  const auto jittered = std::chrono::duration_cast<Duration>(policy.retry_delay * (0.5 + entropy.unit()));
+  const auto expires = free_in(verdict);
+  return std::max(expires ? std::min(*expires, jittered) : jittered, kLeastPause);
+}
+
+bool is_final(const quorum::Verdict& verdict) {
+  return std::holds_alternative<quorum::Won>(verdict) ||
+         std::holds_alternative<quorum::SameServer>(verdict) ||
+         std::holds_alternative<quorum::Withdrawn>(verdict);
+}
+
+}  // namespace
+
+quorum::Verdict acquire(Session& session, const quorum::AcquireRules& rules, const WaitPolicy& policy,
+                        std::span<const int> wake_fds,
+                        const std::function<void(const quorum::Verdict&)>& on_waiting) {
+  for (std::uint64_t retries = 0;; ++retries) {
+    quorum::Verdict verdict = session.attempt(rules, wake_fds);
+    if (std::holds_alternative<quorum::Won>(verdict)) return verdict;
+    const TimePoint now = BootClock::now();
+    if (is_final(verdict) || policy.nonblock || now >= policy.until ||
+        (policy.retry_count && retries >= *policy.retry_count)) {
+      session.settle();
+      return verdict;
+    }
+    on_waiting(verdict);
+    // The last attempt is made when the time is up, not up to a pause before.
+    if (session.sleep(std::min(now + pause_after(verdict, policy, session.entropy()), policy.until),
+                      wake_fds)) {
+      session.settle();
+      return quorum::Withdrawn{};
+    }
+  }
+}
+
+}  // namespace redlock::lock

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "lock/session.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+
+namespace redlock::lock {
+
+// How long to try for a lock.
+struct WaitPolicy {
+  bool nonblock = false;                     // one attempt
+  TimePoint until = TimePoint::max();        // give up then
+  Duration retry_delay;                      // between attempts, before jitter
+  std::optional<std::uint64_t> retry_count;  // attempts after the first; none: no limit
+};
+
+// Attempts until the lock is won, the policy says to stop, or a descriptor of `wake_fds` is readable (then:
+// Withdrawn). Returns the last verdict. `on_waiting` hears every verdict after which it goes on waiting. When
+// the lock is not won, what the attempts left on the nodes has been released (Session::settle).
+quorum::Verdict acquire(Session& session, const quorum::AcquireRules& rules, const WaitPolicy& policy,
+                        std::span<const int> wake_fds,
+                        const std::function<void(const quorum::Verdict&)>& on_waiting);
+
+}  // namespace redlock::lock
