@@ -1,0 +1,92 @@
+#include "cli/acquiring.hpp"
+
+#include "base/duration.hpp"
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "cli/holder.hpp"
+#include "cli/messages.hpp"
+#include "lock/waiting.hpp"
+#include "process/waiting_signals.hpp"
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <utility>
+
+namespace redlock::cli {
+namespace {
+
+// One line when the waiting begins, or its reason changes, not one for each attempt.
+class WaitNotice {
+ public:
+  WaitNotice(const std::string& name, lock::Session& session) : name_{name}, session_{session} {}
+
+  void operator()(const quorum::Verdict& verdict) {
+    if (std::exchange(last_kind_, verdict.index()) == verdict.index()) return;
+    const auto lines = explain_refusal(name_, verdict, session_.reports(true), session_.size());
+    for (std::size_t i = 0; i < lines.size(); ++i) log::notice(i == 0 ? lines[i] + ": waiting" : lines[i]);
+  }
+
+  bool waited() const { return last_kind_ != std::variant_npos; }
+
+ private:
+  const std::string& name_;
+  lock::Session& session_;
+  std::size_t last_kind_ = std::variant_npos;
+};
+
+}  // namespace
+
+lock::Session open_session(const LockOptions& options, const config::Settings& settings,
+                           const std::string& command) {
+  return lock::Session{
+      {.nodes = settings.nodes,
+       .subject = {.key = settings.key_prefix + options.name, .holder = describe_ourselves(command)},
+       .node_timeout = settings.node_timeout,
+       .restart_quarantine = settings.restart_quarantine}};
+}
+
+quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings& settings,
+                             Duration least_validity, lock::Session& session, process::SignalGate& signals) {
+  const quorum::AcquireRules rules{
+      .ttl = settings.ttl, .node_timeout = settings.node_timeout, .least_validity = least_validity};
+  const TimePoint began = BootClock::now();
+  const lock::WaitPolicy policy{.nonblock = options.nonblock,
+                                .until = settings.wait ? began + *settings.wait : TimePoint::max(),
+                                .retry_delay = settings.retry_delay,
+                                .retry_count = settings.retry_count};
+  const int wake_fds[] = {signals.fd()};
+  WaitNotice notice{options.name, session};
+  for (;;) {
+    quorum::Verdict verdict = lock::acquire(session, rules, policy, wake_fds, std::ref(notice));
+    if (std::holds_alternative<quorum::Withdrawn>(verdict)) {
+      if (const auto deadly = process::take_deadly_signal(signals)) signals.die_of(*deadly);
+      continue;
+    }
+    if (const auto* won = std::get_if<quorum::Won>(&verdict)) {
+      if (notice.waited()) log::notice(fmt::format("lock {} granted", quoted(options.name)));
+      log::debug(fmt::format("lock {} acquired with {} of {} votes in {}, fence {}, valid for {}",
+                             quoted(options.name), won->voters.size(), session.size(),
+                             human_duration(BootClock::now() - began), won->fence,
+                             human_duration(won->valid_until - BootClock::now())));
+    }
+    return verdict;
+  }
+}
+
+int refuse(const LockOptions& options, const config::Settings& settings, const lock::Session& session,
+           const quorum::Verdict& verdict) {
+  if (const auto* same = std::get_if<quorum::SameServer>(&verdict)) {
+    throw ConfigError{fmt::format("nodes {} and {} are one and the same server: name each server once",
+                                  settings.nodes[same->first].display(),
+                                  settings.nodes[same->second].display())};
+  }
+  const auto lines = explain_refusal(options.name, verdict, session.reports(true), session.size());
+  const bool conflict =
+      std::holds_alternative<quorum::Held>(verdict) || std::holds_alternative<quorum::Divided>(verdict);
+  for (const std::string& line : lines) conflict ? log::notice(line) : log::error(line);
+  return conflict ? options.conflict_exit_code : exit_status::kNoQuorum;
+}
+
+}  // namespace redlock::cli

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "quorum/types.hpp"
+
+#include <string>
+
+namespace redlock::cli {
+
+// What the nodes write down about us: host, user, pid, the command's name and the time. Arguments are left
+// out, because they may hold secrets and everybody who can read Redis could read them.
+quorum::HolderInfo describe_ourselves(const std::string& command);
+
+}  // namespace redlock::cli

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "quorum/acquisition.hpp"
+#include "quorum/lease.hpp"
+
+#include <string>
+#include <vector>
+
+// What a person reads, in the one form of all messages: what happened: which: why. What to do.
+namespace redlock::cli {
+
+// Why the lock was not acquired, for a verdict other than Won and Withdrawn. The first line is the message;
+// one line for each troubled node follows when too few answered. `reports` are Session::reports().
+std::vector<std::string> explain_refusal(const std::string& name, const quorum::Verdict& verdict,
+                                         const std::vector<std::string>& reports, std::size_t nodes);
+
+// Why a held lock is ours no more.
+std::string explain_loss(const std::string& name, const quorum::Loss& loss);
+
+}  // namespace redlock::cli

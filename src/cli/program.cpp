@@ -1,0 +1,49 @@
+#include "cli/program.hpp"
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "cli/invocation.hpp"
+#include "cli/run.hpp"
+#include "cli/sandbox.hpp"
+#include "process/descriptors.hpp"
+
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <string>
+#include <vector>
+
+namespace redlock::cli {
+namespace {
+
+struct Carry {
+  int operator()(const RunOptions& options) const { return run(options); }
+  int operator()(const SandboxOptions& options) const { return sandbox(options); }
+  int operator()(const Information& information) const {
+    const bool written = std::fputs(information.text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+    return written ? exit_status::kYes : exit_status::kSystem;
+  }
+};
+
+}  // namespace
+
+int run_program(int argc, char** argv) {
+  try {
+    process::reserve_standard_descriptors();
+    const std::vector<std::string> args{argv + (argc > 0 ? 1 : 0), argv + argc};
+    const Invocation invocation = parse_command_line(args);
+    log::set_level(invocation.log_level);
+    return std::visit(Carry{}, invocation.what);
+  } catch (const Error& error) {
+    log::error(error.what());
+    return error.status();
+  } catch (const std::bad_alloc&) {
+    log::error("out of memory");
+    return exit_status::kSystem;
+  } catch (const std::exception& error) {
+    log::error(std::string{"internal error: "} + error.what());
+    return exit_status::kInternal;
+  }
+}
+
+}  // namespace redlock::cli

@@ -1,0 +1,93 @@
+#include "cli/run.hpp"
+
+#include "base/duration.hpp"
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "cli/acquiring.hpp"
+#include "cli/messages.hpp"
+#include "lock/keeper.hpp"
+#include "process/command.hpp"
+#include "process/waiting_signals.hpp"
+#include "quorum/validity.hpp"
+
+#include <fmt/format.h>
+
+namespace redlock::cli {
+namespace {
+
+// What stays between the grant and TERM for starting the command at all.
+constexpr Duration kStartMargin = std::chrono::milliseconds{10};
+
+// Gives the lock back, however the scope is left.
+class Holding {
+ public:
+  Holding(lock::Session& session, const quorum::Token& token) : session_{session}, token_{token} {}
+  Holding(const Holding&) = delete;
+  Holding& operator=(const Holding&) = delete;
+  ~Holding() {
+    try {
+      session_.release(token_);
+    } catch (const std::exception& error) {
+      log::error(fmt::format("cannot release the lock, which now has to expire: {}", error.what()));
+    }
+  }
+
+ private:
+  lock::Session& session_;
+  const quorum::Token& token_;
+};
+
+process::Outcome run_command(const RunOptions& options, const config::Settings& settings,
+                             const quorum::Won& won, lock::Session& session, process::SignalGate& signals) {
+  const std::string& name = options.lock.name;
+  process::Leash leash{won.valid_until, settings.kill_after, quorum::stop_margin(settings.ttl)};
+  const auto extended = [&](TimePoint valid_until) {
+    leash.extend(valid_until);
+    log::debug(fmt::format("lock {} extended, valid for {}", quoted(name),
+                           human_duration(valid_until - BootClock::now())));
+  };
+  const auto lost = [&](const quorum::Loss& loss) {
+    log::error(explain_loss(name, loss));
+    leash.lose();
+  };
+  lock::Keeper keeper{
+      session,
+      {.ttl = settings.ttl, .node_timeout = settings.node_timeout, .lead = settings.kill_after},
+      won,
+      {.extended = extended, .lost = lost}};
+  return process::run({.argv = options.command,
+                       .environment = {{"REDLOCK_NAME", name},
+                                       {"REDLOCK_TOKEN", won.token.value},
+                                       {"REDLOCK_FENCE", std::to_string(won.fence)}},
+                       .stop_when_lost = options.stop_when_lost},
+                      leash, signals, [&] { keeper.start(); });
+}
+
+}  // namespace
+
+int run(const RunOptions& options) {
+  const config::Settings settings = config::load(options.lock.flags, options.lock.name);
+  process::SignalGate signals;
+  lock::Session session = open_session(options.lock, settings, options.command.front());
+  const Duration least_validity = settings.kill_after + quorum::stop_margin(settings.ttl) + kStartMargin;
+  const quorum::Verdict verdict = acquire_lock(options.lock, settings, least_validity, session, signals);
+  const auto* won = std::get_if<quorum::Won>(&verdict);
+  if (won == nullptr) return refuse(options.lock, settings, session, verdict);
+
+  process::Outcome outcome;
+  std::optional<int> deadly;  // came after the grant and before the command
+  {
+    const Holding holding{session, won->token};
+    deadly = process::take_deadly_signal(signals);
+    if (!deadly) outcome = run_command(options, settings, *won, session, signals);
+  }
+  if (deadly) signals.die_of(*deadly);
+  // What came while the lock was given back is too late for the command, whose status says more than a signal would.
+  while (signals.take()) continue;
+  if (const std::string message = process::message_of(outcome.ending); !message.empty()) log::error(message);
+  return outcome.lease_lost && !options.stop_when_lost ? exit_status::kLost
+                                                       : process::exit_status_of(outcome.ending);
+}
+
+}  // namespace redlock::cli

@@ -1,0 +1,54 @@
+#include "cli/sandbox.hpp"
+
+#include "base/log.hpp"
+#include "process/command.hpp"
+#include "process/waiting_signals.hpp"
+#include "sandbox/servers.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <optional>
+
+namespace redlock::cli {
+namespace {
+
+// The command of a sandbox is on the same leash as that of `run`, but for a lease that does not end.
+constexpr auto kForEver = std::chrono::hours{24 * 365 * 50};
+constexpr auto kMoment = std::chrono::milliseconds{1};
+
+// Nothing, and the signal in `deadly`, when one came before the servers were ready: what was started is gone again.
+std::optional<process::Outcome> run_with_servers(const SandboxOptions& options, process::SignalGate& signals,
+                                                 std::optional<int>& deadly) {
+  const int wake_fds[] = {signals.fd()};
+  const auto interrupted = [&] {
+    deadly = process::take_deadly_signal(signals);
+    return deadly.has_value();
+  };
+  const sandbox::Servers servers{options.nodes, options.unix_sockets, wake_fds, interrupted};
+  if (!servers.ready()) return std::nullopt;
+  log::debug(fmt::format("sandbox: {} redis-server{} at {}", options.nodes, options.nodes == 1 ? "" : "s",
+                         servers.urls()));
+  process::Leash leash{BootClock::now() + kForEver, kMoment, kMoment};
+  // Fresh nodes would be in quarantine; these cannot have forgotten a lock. And a password or prefix from the
+  // user's own configuration is not for them.
+  return process::run({.argv = options.command,
+                       .environment = {{"REDLOCK_NODES", servers.urls()},
+                                       {"REDLOCK_CONFIG", "/dev/null"},
+                                       {"REDLOCK_RESTART_QUARANTINE", "0"},
+                                       {"REDLOCK_SANDBOX_PIDS", servers.pids()}}},
+                      leash, signals, [] {});
+}
+
+}  // namespace
+
+int sandbox(const SandboxOptions& options) {
+  process::SignalGate signals;
+  std::optional<int> deadly;
+  const auto outcome = run_with_servers(options, signals, deadly);
+  if (!outcome) signals.die_of(*deadly);
+  if (const std::string message = process::message_of(outcome->ending); !message.empty()) log::error(message);
+  return process::exit_status_of(outcome->ending);
+}
+
+}  // namespace redlock::cli

@@ -1,0 +1,43 @@
+#pragma once
+
+#include "redis/endpoint.hpp"
+
+#include <sys/types.h>
+
+#include <string>
+
+namespace redlock::sandbox {
+
+// The redis-server on PATH. Throws Error (71) that says how to install one when there is none.
+std::string find_redis_server();
+
+// One throw-away redis-server: no persistence, reachable from this machine only, killed and reaped on
+// destruction, and by the kernel when this process dies.
+class Server {
+ public:
+  // Where it listens: a unix socket, or a loopback port that the kernel picked as free.
+  static redis::Endpoint free_port();
+  static redis::Endpoint unix_socket(const std::string& path);
+
+  // Starts it; it may not answer yet. `log` is the file for what it has to say. Throws SystemError.
+  Server(const std::string& executable, redis::Endpoint endpoint, const std::string& log);
+  Server(Server&& other) noexcept;
+  Server& operator=(Server&& other) noexcept;
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server();
+
+  const redis::Endpoint& endpoint() const { return endpoint_; }
+  const std::string& log() const { return log_; }
+  pid_t pid() const { return pid_; }
+
+  // Whether it runs; false once it has ended by itself.
+  bool alive();
+
+ private:
+  redis::Endpoint endpoint_;
+  std::string log_;
+  pid_t pid_ = -1;
+};
+
+}  // namespace redlock::sandbox
