@@ -1,0 +1,63 @@
+# bash completion for redlock(1)
+
+_redlock_common='-h --help -V --version -q --quiet -v --verbose'
+_redlock_run='-n --nonblock -w --wait -E --conflict-exit-code -k --kill-after --on-lost --ttl --retry-delay
+  --retry-count --node-timeout --restart-quarantine --key-prefix -c --config --node'
+_redlock_sandbox='-n --nodes --unix'
+
+# The command behind "--", which is word $1, as if it stood alone.
+_redlock_inner_command() {
+  if declare -F _command_offset > /dev/null; then
+    _command_offset "$1"
+  elif ((COMP_CWORD == $1)); then
+    mapfile -t COMPREPLY < <(compgen -c -- "${COMP_WORDS[COMP_CWORD]}")
+  else
+    compopt -o default
+  fi
+}
+
+# Completes from the words given.
+_redlock_offer() { mapfile -t COMPREPLY < <(compgen -W "$*" -- "${COMP_WORDS[COMP_CWORD]}"); }
+
+_redlock() {
+  COMPREPLY=()
+  local i command='' word=${COMP_WORDS[COMP_CWORD]}
+  for ((i = 1; i < COMP_CWORD; ++i)); do
+    case ${COMP_WORDS[i]} in
+      --)
+        _redlock_inner_command $((i + 1))
+        return
+        ;;
+      run | sandbox) command=${command:-${COMP_WORDS[i]}} ;;
+    esac
+  done
+
+  # What an option wants. "-n" of run wants nothing.
+  case $command:${COMP_WORDS[COMP_CWORD - 1]} in
+    *:-c | *:--config) compopt -o default; return ;;
+    run:--on-lost) _redlock_offer stop warn; return ;;
+    run:--ttl) _redlock_offer 15s 30s 1m 5m; return ;;
+    run:-w | run:--wait) _redlock_offer 10s 1m 10m 1h; return ;;
+    run:-k | run:--kill-after) _redlock_offer 1s 5s 10s; return ;;
+    run:--retry-delay) _redlock_offer 100ms 200ms 1s; return ;;
+    run:--node-timeout) _redlock_offer 100ms 500ms 1s; return ;;
+    run:--restart-quarantine) _redlock_offer 0s 30s 5m; return ;;
+    run:--node)
+      # readline takes ":" as the end of a word.
+      _redlock_offer redis:// unix:///
+      compopt -o nospace
+      return
+      ;;
+    run:-E | run:--conflict-exit-code) _redlock_offer 0 75; return ;;
+    sandbox:-n | sandbox:--nodes) _redlock_offer 3 5 7; return ;;
+    run:--retry-count | run:--key-prefix) return ;;
+  esac
+
+  case $command in
+    '') if [[ $word == -* ]]; then _redlock_offer "$_redlock_common"; else _redlock_offer run sandbox; fi ;;
+    run) [[ $word != -* ]] || _redlock_offer "$_redlock_common $_redlock_run --" ;;
+    sandbox) _redlock_offer "$_redlock_common $_redlock_sandbox --" ;;
+  esac
+}
+
+complete -F _redlock redlock

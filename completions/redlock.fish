@@ -1,0 +1,50 @@
+# fish completion for redlock(1)
+
+# Whether the cursor stands behind the first "--", where a command of its own begins.
+function __redlock_in_inner_command
+    contains -- -- (commandline -opc)
+end
+
+function __redlock_using
+    not __redlock_in_inner_command; and __fish_seen_subcommand_from $argv
+end
+
+function __redlock_needs_command
+    not __redlock_in_inner_command; and not __fish_seen_subcommand_from run sandbox
+end
+
+function __redlock_complete_inner_command
+    set -l words (commandline -opc)
+    set -l inner (string escape -- $words[(contains -i -- -- $words)..-1])
+    set -e inner[1] # the "--" itself
+    set -a inner (commandline -ct)
+    complete -C "$inner"
+end
+
+complete -c redlock -f
+complete -c redlock -n __redlock_in_inner_command -xa '(__redlock_complete_inner_command)'
+
+complete -c redlock -n __redlock_needs_command -a run -d 'Run a command while holding a lock'
+complete -c redlock -n __redlock_needs_command -a sandbox -d 'Run a command with throw-away Redis servers'
+
+complete -c redlock -n 'not __redlock_in_inner_command' -s h -l help -d 'Print the options and exit'
+complete -c redlock -n 'not __redlock_in_inner_command' -s V -l version -d 'Print the version and exit'
+complete -c redlock -n 'not __redlock_in_inner_command' -s q -l quiet -d 'No notices and warnings'
+complete -c redlock -n 'not __redlock_in_inner_command' -s v -l verbose -d 'Tell of votes, times and extensions'
+
+complete -c redlock -n '__redlock_using run' -s n -l nonblock -d 'Do not wait: exit 75 when it is held'
+complete -c redlock -n '__redlock_using run' -s w -l wait -x -a '10s 1m 10m 1h' -d 'Wait at most so long'
+complete -c redlock -n '__redlock_using run' -s E -l conflict-exit-code -x -a '0 75' -d 'Exit status when it is held'
+complete -c redlock -n '__redlock_using run' -s k -l kill-after -x -a '1s 5s 10s' -d 'Time between TERM and KILL'
+complete -c redlock -n '__redlock_using run' -l on-lost -x -a 'stop warn' -d 'What to do when the lock is lost'
+complete -c redlock -n '__redlock_using run' -l ttl -x -a '15s 30s 1m 5m' -d 'Length of the lease'
+complete -c redlock -n '__redlock_using run' -l retry-delay -x -a '100ms 200ms 1s' -d 'Between attempts'
+complete -c redlock -n '__redlock_using run' -l retry-count -x -d 'Attempts after the first'
+complete -c redlock -n '__redlock_using run' -l node-timeout -x -a '100ms 500ms 1s' -d 'What a node may take to answer'
+complete -c redlock -n '__redlock_using run' -l restart-quarantine -x -a '0s 30s 5m' -d 'No vote after a restart'
+complete -c redlock -n '__redlock_using run' -l key-prefix -x -d 'In front of the name in Redis'
+complete -c redlock -n '__redlock_using run' -s c -l config -r -F -d 'Configuration file'
+complete -c redlock -n '__redlock_using run' -l node -x -a 'redis:// unix:///' -d 'A Redis server'
+
+complete -c redlock -n '__redlock_using sandbox' -s n -l nodes -x -a '3 5 7' -d 'How many servers'
+complete -c redlock -n '__redlock_using sandbox' -l unix -d 'On unix sockets instead of loopback ports'
