@@ -1,0 +1,20 @@
+// redlock-peak COMMAND [ARG...]: runs a command and prints the peak resident memory, in KiB, of the largest
+// process in it. A program of its own, and a small one: what a child counts begins with the size of the
+// process that forked it.
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+extern char** environ;
+
+int main(int argc, char** argv) {
+  pid_t child;
+  int status = 0;
+  if (argc < 2 || posix_spawnp(&child, argv[1], NULL, NULL, argv + 1, environ) != 0) return 2;
+  if (waitpid(child, &status, 0) != child || status != 0) return 1;
+  struct rusage usage;
+  getrusage(RUSAGE_CHILDREN, &usage);
+  printf("%ld\n", usage.ru_maxrss);
+  return 0;
+}

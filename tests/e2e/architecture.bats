@@ -1,0 +1,72 @@
+#!/usr/bin/env bats
+# The architecture of DESIGN section 5, as far as #include can show it; and that the check sees what it should.
+
+setup() {
+  check=$BATS_TEST_DIRNAME/lib/include-direction
+  tree=$BATS_TEST_TMPDIR/src
+  mkdir -p "$tree"/{cli,lock,config,process,sandbox,redis,quorum,base}
+  echo '#include "base/fd.hpp"' > "$tree/cli/good.cpp"
+}
+
+# Writes line $2 into file $1 of the tree, and expects one violation there that says $3.
+refuses() {
+  echo "$2" > "$tree/$1"
+  run "$check" "$tree"
+  [ "$status" -eq 1 ]
+  [ "${#lines[@]}" -eq 1 ]
+  [[ ${lines[0]} == "$1:1: "*"$3"* ]]
+  rm "$tree/$1"
+}
+
+accepts() {
+  echo "$2" > "$tree/$1"
+  run "$check" "$tree"
+  [ "$status" -eq 0 ]
+  [ -z "$output" ]
+}
+
+@test "includes in src run one way" {
+  run "$check" "$BATS_TEST_DIRNAME/../../src"
+  echo "$output"
+  [ "$status" -eq 0 ]
+}
+
+@test "an include against the direction is a violation" {
+  refuses base/a.cpp '#include "quorum/types.hpp"' 'base may include: only itself'
+  refuses quorum/a.cpp '#include "redis/link.hpp"' 'quorum may include'
+  refuses process/a.hpp '#include "lock/session.hpp"' 'process may include'
+  refuses lock/a.cpp '#include "cli/run.hpp"' 'lock may include'
+  refuses redis/a.cpp '#include "quorum/lease.hpp"' 'redis may include'
+  refuses config/a.cpp '# include "../base/fd.hpp"' 'path from src/'
+  refuses main.cpp '#include "lock/session.hpp"' 'may include: cli base'
+}
+
+@test "an include with the direction is none" {
+  accepts redis/a.cpp '#include "quorum/types.hpp"'
+  accepts lock/a.cpp '#include "redis/nodes.hpp"'
+  accepts sandbox/a.cpp '#include "process/executable.hpp"'
+  accepts main.cpp '#include "cli/program.hpp"'
+}
+
+@test "a library outside its folder is a violation" {
+  refuses lock/a.cpp '#include <hiredis/hiredis.h>' 'hiredis is for redis/ only'
+  refuses cli/a.cpp '#include <openssl/ssl.h>' 'openssl is for redis/ only'
+  refuses config/a.cpp '#include <CLI/App.hpp>' 'CLI is for cli/ only'
+  refuses cli/a.cpp '#include <toml++/toml.h>' 'toml++ is for config/ only'
+}
+
+@test "a heavy header in two files is a violation" {
+  accepts cli/a.cpp $'#include <CLI/App.hpp>\n#include <CLI/Config.hpp>'
+  refuses cli/b.cpp '#include <CLI/App.hpp>' 'cli/a.cpp includes it already'
+}
+
+@test "input, output or a clock in the algorithm is a violation" {
+  refuses quorum/a.cpp '#include <sys/socket.h>' 'free of input and output'
+  refuses quorum/a.cpp '#include <cstdlib>' 'free of input and output'
+  refuses quorum/a.cpp '#include <fmt/format.h>' 'free of input and output'
+}
+
+@test "a folder that the architecture does not know is a violation" {
+  mkdir "$tree/util"
+  refuses util/a.cpp '// nothing' 'has no place in the architecture'
+}

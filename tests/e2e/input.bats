@@ -1,0 +1,130 @@
+#!/usr/bin/env bats
+# Bad input never crashes redlock and never runs the command.
+
+load lib/redlock.bash
+
+setup_file() {
+  isolate
+  start_nodes 1
+}
+teardown_file() { stop_nodes; }
+setup() { redlock_setup; }
+teardown() { redlock_teardown; }
+
+# refuses STATUS TEXT ARGUMENT...: exits so and says so in one line, without the command and without asking a node.
+refuses() {
+  try "$REDLOCK" "${@:3}"
+  [ "$status" -eq "$1" ] || { echo "status $status of: ${*:3}"; return 1; }
+  [[ $stderr == "redlock: "*"$2"* ]] || { echo "'$stderr' of: ${*:3}"; return 1; }
+  [ "$(wc -l <<< "$stderr")" -eq 1 ]
+  [ -z "$output" ]
+  [ ! -e "$marks/ran" ]
+  [ "$(redis_cli 1 DBSIZE)" -eq 0 ]
+}
+
+@test "a command line without a command is a usage error" {
+  refuses 64 'redlock --help'
+  refuses 64 'NAME' run
+  refuses 64 "behind '--'" run x
+  refuses 64 '' run x touch "$marks/ran"
+  refuses 64 'command is empty' run x --
+  refuses 64 'command is empty' run x -- ''
+  refuses 64 '' frobnicate x -- touch "$marks/ran"
+  refuses 64 '' run x y -- touch "$marks/ran"
+  refuses 64 '' -- touch "$marks/ran"
+}
+
+@test "an option that is unknown, lacks its value or contradicts another is a usage error" {
+  refuses 64 '--frob' run --frob x -- touch "$marks/ran"
+  refuses 64 '-Z' run -Z x -- touch "$marks/ran"
+  refuses 64 '--ttl' run x --ttl -- touch "$marks/ran"
+  refuses 64 '' run -n -w 1s x -- touch "$marks/ran"
+  refuses 64 '' run -q -v x -- touch "$marks/ran"
+  refuses 64 '--on-lost' run --on-lost=maybe x -- touch "$marks/ran"
+}
+
+@test "a name is 1 to 512 bytes" {
+  refuses 64 'name' run '' -- touch "$marks/ran"
+  refuses 64 '512' run "$(printf 'x%.0s' {1..513})" -- touch "$marks/ran"
+  try_run "$(printf 'x%.0s' {1..512})" -- true
+  [ "$status" -eq 0 ]
+  redis_cli 1 FLUSHALL
+}
+
+@test "a conflict exit code is 0 to 255" {
+  for code in 600 256 -1 x 1.5 '' 0x10; do
+    refuses 64 '' run -E "$code" x -- touch "$marks/ran"
+  done
+}
+
+@test "durations and numbers that make no sense are usage errors" {
+  for ttl in 1ms 199ms 0 -5s -1 '' x 5x '5 s' 1e9 nan inf 99999999999999999999d 31d; do
+    refuses 64 '--ttl' run "--ttl=$ttl" x -- touch "$marks/ran"
+  done
+  for wait in -1 '' soon 99999999999999999999; do
+    refuses 64 '--wait' run "--wait=$wait" x -- touch "$marks/ran"
+  done
+  for delay in 0 -1 ''; do refuses 64 '--retry-delay' run "--retry-delay=$delay" x -- touch "$marks/ran"; done
+  for count in -1 x '' 1.5 99999999999999999999; do
+    refuses 64 '--retry-count' run "--retry-count=$count" x -- touch "$marks/ran"
+  done
+  for timeout in 0 -1 ''; do refuses 64 '--node-timeout' run "--node-timeout=$timeout" x -- touch "$marks/ran"; done
+}
+
+@test "time to clean up is a third of the ttl at most" {
+  refuses 64 'a third of the ttl' run -k 11s x -- touch "$marks/ran"
+  refuses 64 'a third of the ttl' run --ttl 3s -k 1001ms x -- touch "$marks/ran"
+  try_run --ttl 3s -k 1s x -- true
+  [ "$status" -eq 0 ]
+  redis_cli 1 FLUSHALL
+}
+
+@test "a node that is no URL of one is a usage error" {
+  for url in '' h h:6379 http://h redis: redis:// redis://h:70000 redis://h:0 redis://h:x redis://h/x redis://h/-1 \
+    redis://h#fragment 'redis://h?db=1' redis://::1 redis://[::1 redis://[::g] 'redis://h h' redis://h/0/1 unix:// \
+    unix://x 'unix:///x?y=1' "unix:///$(printf 'x%.0s' {1..200})" $'redis://h\n' redis://u@h 'redis://%zz:x@h' rediss://h; do
+    refuses 64 '--node' run --node "$url" x -- touch "$marks/ran"
+  done
+}
+
+@test "the same node twice is refused, wherever it is named" {
+  refuses 64 'the same server' run --node redis://h --node redis://h:6379/5 x -- touch "$marks/ran"
+  REDLOCK_NODES="redis://h redis://H" refuses 78 'the same server' run x -- touch "$marks/ran"
+}
+
+@test "a list of nodes with nothing in it is a configuration error, not a default" {
+  REDLOCK_NODES=' , ' refuses 78 'names no node' run x -- touch "$marks/ran"
+}
+
+@test "what is wrong with an argument is shown without moving the cursor" {
+  refuses 64 '' run $'--\033[2Jfrob' x -- touch "$marks/ran"
+  [[ $stderr != *$'\033'* ]]
+  refuses 64 '' run --ttl $'5\033[2J\n' x -- touch "$marks/ran"
+  [[ $stderr != *$'\033'* ]]
+}
+
+@test "a usage error is the same with standard error closed or its reader gone, and without descriptors at all" {
+  run -64 bash -c 'exec "$0" run x 2>&-' "$REDLOCK"
+  run -64 bash -c 'exec "$0" run x <&- >&- 2>&-' "$REDLOCK"
+  run -64 bash -c '{ "$0" run x; echo $? > "$1"; } 2>&1 | true; exit "$(< "$1")"' "$REDLOCK" "$marks/status"
+}
+
+@test "help and version go to standard output, and a full or closed one is an error" {
+  try "$REDLOCK" --version
+  [ "$status" -eq 0 ]
+  [[ $output =~ ^redlock\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
+  for arguments in --help 'run --help' 'sandbox --help' '-h'; do
+    try "$REDLOCK" $arguments
+    [ "$status" -eq 0 ]
+    [[ $output == *Usage:* ]]
+    [ -z "$stderr" ]
+  done
+  run -71 bash -c '"$0" --help > /dev/full' "$REDLOCK"
+}
+
+@test "without an environment redlock still answers" {
+  try env -i "$REDLOCK" --version
+  [ "$status" -eq 0 ]
+  try env -i "$REDLOCK" run -n --node redis://127.0.0.1:1 x -- true
+  [ "$status" -eq 69 ]
+}

@@ -1,0 +1,99 @@
+# Shared by the tests of src/process: they run commands under leash-driver (tests/helpers), so that no Redis is
+# needed. $REDLOCK_LEASH_DRIVER names the built program.
+
+# Polls until the command given succeeds; fails after about $1 seconds.
+wait_until() {
+  local limit=$((${EPOCHREALTIME/./} + $1 * 1000000))
+  shift
+  until "$@"; do
+    if ((${EPOCHREALTIME/./} > limit)); then
+      echo "waited in vain for: $*" >&2
+      return 1
+    fi
+    read -rt 0.005 <> <(:) || :
+  done
+}
+
+# Alive: there, and no zombie.
+is_alive() {
+  local stat
+  { read -r stat < "/proc/$1/stat"; } 2> /dev/null || return 1
+  stat=${stat##*) }
+  [[ ${stat:0:1} != [ZX] ]]
+}
+is_dead() { ! is_alive "$1"; }
+
+all_dead() {
+  local pid
+  for pid in "$@"; do is_dead "$pid" || return 1; done
+}
+
+is_stopped() {
+  local stat
+  { read -r stat < "/proc/$1/stat"; } 2> /dev/null || return 1
+  stat=${stat##*) }
+  [[ ${stat:0:1} == T ]]
+}
+
+has_lines() { [[ -e $2 ]] && (($(wc -l < "$2") >= $1)); }
+has_text() { [[ -e $2 ]] && grep -q -- "$1" "$2"; }
+
+milliseconds_since() { echo $(((${EPOCHREALTIME/./} - $1) / 1000)); }
+
+# Starts the driver in the background, its output in $output_file; sets $driver. A shell without job control has INT
+# and QUIT ignored in what it starts with `&`: undo that.
+start_driver() {
+  env --default-signal=INT,QUIT "$REDLOCK_LEASH_DRIVER" --report "$report_file" "$@" > "$output_file" 2>&1 3>&- &
+  driver=$!
+}
+
+# Waits for the driver, its exit status in $status and how the command ended in $ending.
+finish_driver() {
+  status=0
+  wait "$driver" || status=$?
+  ending=$(< "$report_file")
+}
+
+# The guard is the driver's only child.
+find_guard() {
+  local children
+  children=$(ps -o pid= --ppid "$driver")
+  guard=${children//[[:space:]]/}
+  [[ -n $guard ]]
+}
+
+# A command that is hard to kill: ignores what can be ignored, as do a child of it, a grandchild in a session of its
+# own and one that was orphaned by a double fork. Each writes its pid to $pid_file when it is ready.
+write_stubborn_tree() {
+  cat > "$BATS_TEST_TMPDIR/stubborn" <<'EOF'
+#!/bin/bash
+trap '' TERM HUP INT QUIT USR1 USR2
+pids=$1
+stay() { echo "$BASHPID" >> "$pids"; while :; do sleep 1000 & wait $!; done; }
+(stay) &
+setsid bash -c "trap '' TERM; $(declare -f stay); pids=$pids; stay" &
+( setsid bash -c "trap '' TERM; $(declare -f stay); pids=$pids; stay" & )
+stay
+EOF
+  chmod +x "$BATS_TEST_TMPDIR/stubborn"
+}
+
+process_setup() {
+  [[ -x ${REDLOCK_LEASH_DRIVER:-} ]] || skip "REDLOCK_LEASH_DRIVER does not name the test driver"
+  output_file=$BATS_TEST_TMPDIR/output
+  report_file=$BATS_TEST_TMPDIR/report
+  pid_file=$BATS_TEST_TMPDIR/pids
+  end_file=$BATS_TEST_TMPDIR/end
+  helpers=$BATS_TEST_DIRNAME/../helpers
+  driver=
+  write_stubborn_tree
+}
+
+# Nothing may be left of a test, whether it went well or not.
+process_teardown() {
+  local pid
+  if [[ -n ${driver:-} ]]; then kill -KILL "$driver" 2> /dev/null || :; fi
+  if [[ -e ${pid_file:-} ]]; then
+    while read -r pid; do kill -KILL "$pid" 2> /dev/null || :; done < "$pid_file"
+  fi
+}

@@ -1,0 +1,555 @@
+#!/usr/bin/env bats
+# The command and its leash (DESIGN section 4), without Redis.
+
+bats_require_minimum_version 1.5.0
+load lib/process.bash
+
+setup() { process_setup; }
+teardown() { process_teardown; }
+
+# For `kill -9` of redlock or of its guard. The promise is 250 ms, and the figure is printed; a shared machine that has
+# other things to do gets more. On a quiet one: REDLOCK_TEST_KILL_LIMIT_MS=250.
+kill_limit_ms=${REDLOCK_TEST_KILL_LIMIT_MS:-1000}
+
+run_driver() { run "$REDLOCK_LEASH_DRIVER" --report "$report_file" "$@"; }
+
+# Starts the stubborn tree and waits until all of it runs; its pids in $tree.
+start_stubborn() {
+  start_driver "$@" "$BATS_TEST_TMPDIR/stubborn" "$pid_file"
+  wait_until 10 has_lines 4 "$pid_file"
+  mapfile -t tree < "$pid_file"
+  find_guard
+}
+
+# --- how it ends -----------------------------------------------------------------------------------------------------
+
+@test "redlock exits as the command did" {
+  for code in 0 1 77 255; do
+    run_driver sh -c "exit $code"
+    [ "$status" -eq "$code" ]
+    [ -z "$output" ]
+    [ "$(< "$report_file")" = "exited $code held" ]
+  done
+}
+
+@test "redlock exits with 128+N when signal N killed the command" {
+  for signal in HUP KILL TERM SEGV; do
+    run_driver sh -c "kill -$signal \$\$"
+    [ "$status" -eq $((128 + $(kill -l $signal))) ]
+  done
+}
+
+@test "a command that is not found is 127, and one that cannot be executed 126" {
+  run -127 "$REDLOCK_LEASH_DRIVER" no-such-command
+  [[ $output == "redlock: 'no-such-command': command not found"* ]]
+
+  echo 'not a program' > "$BATS_TEST_TMPDIR/text"
+  run_driver "$BATS_TEST_TMPDIR/text"
+  [ "$status" -eq 126 ]
+  [[ $output == *"permission denied"* ]]
+
+  chmod +x "$BATS_TEST_TMPDIR/text"
+  run_driver "$BATS_TEST_TMPDIR/text"
+  [ "$status" -eq 126 ]
+  [[ $output == *"'#!'"* ]]
+
+  printf '#!/no/such/interpreter\n' > "$BATS_TEST_TMPDIR/script"
+  chmod +x "$BATS_TEST_TMPDIR/script"
+  run -127 "$REDLOCK_LEASH_DRIVER" "$BATS_TEST_TMPDIR/script"
+  [[ $output == *interpreter* ]]
+
+  run_driver "$BATS_TEST_TMPDIR"
+  [ "$status" -eq 126 ]
+}
+
+@test "a refused fork is 71, and the message says what to do" {
+  [ -z "${REDLOCK_SANITIZE:-}" ] || skip "the sanitizer forks by itself"
+  [ "$(id -u)" -eq 0 ] || skip "needs root, to become a user without processes"
+  run setpriv --reuid=64321 --clear-groups bash -c 'ulimit -u 1; exec "$@"' - "$REDLOCK_LEASH_DRIVER" true
+  [ "$status" -eq 71 ]
+  [[ $output == *"ulimit -u"* ]]
+}
+
+@test "nothing is executed once the lease is over" {
+  run_driver --ttl-ms 300 --delay-ms 400 touch "$BATS_TEST_TMPDIR/ran"
+  [ "$status" -eq 79 ]
+  [ ! -e "$BATS_TEST_TMPDIR/ran" ]
+  [ "$(< "$report_file")" = "not-started 79 lost" ]
+}
+
+@test "a command that daemonises and exits 0 leaves its daemon alive" {
+  run_driver bash -c "(setsid sleep 1000 > /dev/null 2>&1 3>&- & echo \$! > $pid_file)"
+  [ "$status" -eq 0 ]
+  read -r daemon < "$pid_file"
+  is_alive "$daemon"
+}
+
+# --- the deadline ----------------------------------------------------------------------------------------------------
+
+@test "a command that ends on TERM is stopped kill_after before the lease ends" {
+  local start=${EPOCHREALTIME/./}
+  run_driver --ttl-ms 3000 --kill-after-ms 1000 sleep 1000
+  local took=$(milliseconds_since "$start")
+  [ "$status" -eq 79 ]
+  [ "$(< "$report_file")" = "stopped 0 lost" ]
+  [[ $output == "redlock: the lock was lost: the command was stopped" ]]
+  ((took >= 2000 && took < 2700))
+}
+
+@test "a tree that ignores TERM is dead before the lease ends" {
+  start_stubborn --ttl-ms 3000 --kill-after-ms 500 --end-file "$end_file"
+  "$helpers/time-deaths.py" CONT "$driver" "${tree[@]}"
+  local left=$(($(< "$end_file") - ${EPOCHREALTIME/./}))
+  finish_driver
+  [ "$status" -eq 79 ]
+  echo "# dead $((left / 1000)) ms before the end" >&3
+  ((left > 0 && left < 500000))
+}
+
+@test "the last write of a command that ignores TERM comes before the lease ends" {
+  for ttl in 300 600 1000; do
+    run_driver --ttl-ms "$ttl" --end-file "$end_file" bash -c "trap '' TERM; while :; do echo \${EPOCHREALTIME/./}; done > $output_file"
+    [ "$status" -eq 79 ]
+    local last=$(tail -n 1 "$output_file" | grep -x '[0-9]\{16\}' || tail -n 2 "$output_file" | head -n 1)
+    local left=$(($(< "$end_file") - last))
+    echo "# ttl $ttl ms: the last write came $((left / 1000)) ms before the end" >&3
+    ((left > 0))
+  done
+}
+
+@test "a stopped command is killed at the deadline" {
+  start_driver --ttl-ms 900 bash -c "echo \$\$ > $pid_file; kill -STOP \$\$; touch $BATS_TEST_TMPDIR/went-on"
+  finish_driver
+  [ "$status" -eq 79 ]
+  is_dead "$(< "$pid_file")"
+  [ ! -e "$BATS_TEST_TMPDIR/went-on" ]
+}
+
+@test "a lease that is extended keeps the command alive beyond its first end" {
+  run_driver --ttl-ms 300 --extend-for-ms -1 sleep 1
+  [ "$status" -eq 0 ]
+  [ "$(< "$report_file")" = "exited 0 held" ]
+}
+
+@test "a lease that is no longer extended ends the command" {
+  local start=${EPOCHREALTIME/./}
+  run_driver --ttl-ms 400 --extend-for-ms 600 sleep 1000
+  local took=$(milliseconds_since "$start")
+  [ "$status" -eq 79 ]
+  ((took >= 600 && took < 1300))
+}
+
+@test "a lease that is lost stops the command at once" {
+  local start=${EPOCHREALTIME/./}
+  run_driver --ttl-ms 60000 --lose-after-ms 100 sleep 1000
+  local took=$(milliseconds_since "$start")
+  [ "$status" -eq 79 ]
+  ((took < 2000))
+}
+
+@test "a command that is lost gets TERM, and kill_after to clean up" {
+  run_driver --ttl-ms 60000 --kill-after-ms 10000 --lose-after-ms 300 \
+    bash -c "trap 'echo cleaned up; exit 3' TERM; while :; do sleep 0.01; done"
+  [ "$status" -eq 79 ]
+  [[ $output == *"cleaned up"* ]]
+}
+
+@test "with --on-lost=warn the command runs on, the loss is told, and the status is 79" {
+  run_driver --warn --ttl-ms 300 bash -c 'sleep 1; echo went on'
+  [ "$status" -eq 79 ]
+  [[ $output == *"runs on without it"*"went on"* ]]
+  [ "$(< "$report_file")" = "exited 0 lost" ]
+
+  # Also when the guard is woken after the end.
+  start_driver --warn --ttl-ms 300 bash -c 'trap "echo went on; exit 4" USR1; echo ready; while :; do sleep 0.01; done'
+  wait_until 10 has_text 'runs on without it' "$output_file"
+  wait_until 10 has_text ready "$output_file"
+  kill -USR1 "$driver"
+  finish_driver
+  [ "$ending" = "exited 4 lost" ]
+
+  run_driver --warn --ttl-ms 60000 --lose-after-ms 50 bash -c 'sleep 0.5; echo went on'
+  [ "$status" -eq 79 ]
+  [[ $output == *"runs on without it"*"went on"* ]]
+}
+
+@test "a status is the command's own or 79, also when it ends at the very deadline" {
+  for step in {1..20}; do
+    # TERM is due at 200 ms.
+    run_driver --ttl-ms 300 --kill-after-ms 100 bash -c "trap 'exit 5' TERM; sleep 0.$((180 + step))"
+    case $status in
+      0) [ "$(< "$report_file")" = "exited 0 held" ] ;;
+      79) [ "$(< "$report_file")" = "stopped 0 lost" ] ;;
+      *) false ;;
+    esac
+  done
+}
+
+# --- redlock or the guard dies or stops ------------------------------------------------------------------------------
+
+@test "kill -9 of redlock: the whole tree is dead at once" {
+  start_stubborn --ttl-ms 60000
+  local took
+  took=$("$helpers/time-deaths.py" KILL "$driver" "${tree[@]}" "$guard")
+  echo "# all dead after $took ms" >&3
+  ((took <= kill_limit_ms))
+}
+
+@test "kill -9 of redlock: a command that heeds TERM may clean up" {
+  start_driver --ttl-ms 60000 bash -c "trap 'echo cleaned up; exit' TERM; echo ready; while :; do sleep 0.01; done"
+  wait_until 10 has_text ready "$output_file"
+  kill -KILL "$driver"
+  wait_until 10 has_text 'cleaned up' "$output_file"
+}
+
+@test "kill -9 of the guard: the whole tree is dead at once, and redlock says so" {
+  start_stubborn --ttl-ms 60000
+  local took
+  took=$("$helpers/time-deaths.py" KILL "$guard" "${tree[@]}")
+  finish_driver
+  echo "# all dead after $took ms" >&3
+  ((took <= kill_limit_ms))
+  [ "$status" -eq 71 ]
+  [ "$ending" = "guard-died 0 held" ]
+  has_text 'the guard process' "$output_file"
+}
+
+@test "kill -9 of the whole process group of redlock: what called setsid is dead too" {
+  # setsid(1) makes the driver the leader of a group, with its pid.
+  setsid "$REDLOCK_LEASH_DRIVER" "$BATS_TEST_TMPDIR/stubborn" "$pid_file" > "$output_file" 2>&1 3>&- &
+  driver=$!
+  wait_until 10 has_lines 4 "$pid_file"
+  mapfile -t tree < "$pid_file"
+  local took
+  took=$("$helpers/time-deaths.py" KILL "-$driver" "${tree[@]}")
+  echo "# all dead after $took ms" >&3
+  ((took <= kill_limit_ms))
+}
+
+@test "redlock stopped for longer than the lease: the tree is dead before its end, and then redlock exits 79" {
+  start_stubborn --ttl-ms 2500 --kill-after-ms 300 --extend-for-ms -1
+  # The last extension may be as young as this moment.
+  local took
+  took=$("$helpers/time-deaths.py" STOP "$driver" "${tree[@]}")
+  echo "# all dead $took ms after the stop, with a ttl of 2500 ms" >&3
+  ((took < 2500))
+  is_stopped "$driver"
+  kill -CONT "$driver"
+  finish_driver
+  [ "$status" -eq 79 ]
+  [ "$ending" = "stopped 0 lost" ]
+}
+
+@test "the guard stopped: redlock itself stops the tree before the lease ends" {
+  start_stubborn --ttl-ms 3000 --kill-after-ms 500 --end-file "$end_file"
+  "$helpers/time-deaths.py" STOP "$guard" "${tree[@]}"
+  local left=$(($(< "$end_file") - ${EPOCHREALTIME/./}))
+  finish_driver
+  is_dead "$guard"
+  [ "$status" -eq 79 ]
+  [ "$ending" = "stopped 0 lost" ]
+  echo "# dead $((left / 1000)) ms before the end" >&3
+  ((left > 0))
+}
+
+@test "the guard stopped: the command gets TERM in time to clean up" {
+  start_driver --ttl-ms 1500 --kill-after-ms 500 \
+    bash -c "trap 'echo cleaned up; exit' TERM; echo ready; while :; do sleep 0.01; done"
+  wait_until 10 has_text ready "$output_file"
+  find_guard
+  kill -STOP "$guard"
+  finish_driver
+  [ "$status" -eq 79 ]
+  has_text 'cleaned up' "$output_file"
+}
+
+@test "a fork bomb is dead before the lease ends" {
+  [ -z "${REDLOCK_SANITIZE:-}" ] || skip "a sanitizer makes the guard too slow for this"
+  # A hundred processes that fork for ever, one that has another pid every millisecond; all leave the session.
+  cat > "$BATS_TEST_TMPDIR/bomb" <<'EOF'
+#!/usr/bin/python3
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+end = time.monotonic() + 20
+hopper = os.fork() == 0
+if not hopper:
+    for _ in range(100):
+        if os.fork() == 0:
+            os.setsid()
+            break
+while time.monotonic() < end:
+    if os.fork():
+        if hopper:
+            os._exit(0)
+        time.sleep(0.2)
+    elif hopper:
+        os.setsid()
+    else:
+        time.sleep(0.2)
+        os._exit(0)
+EOF
+  run_driver --ttl-ms 4000 --kill-after-ms 500 --end-file "$end_file" /usr/bin/python3 "$BATS_TEST_TMPDIR/bomb"
+  local left=$(($(< "$end_file") - ${EPOCHREALTIME/./}))
+  [ "$status" -eq 79 ]
+  echo "# dead $((left / 1000)) ms before the end" >&3
+  ((left > 0))
+  run pgrep -f "$BATS_TEST_TMPDIR/bomb"
+  [ "$status" -eq 1 ]
+}
+
+@test "children that redlock had before are neither killed nor reaped" {
+  bash -c "sleep 1000 & echo \$! > $pid_file.stranger; exec \"\$@\"" - "$REDLOCK_LEASH_DRIVER" --ttl-ms 60000 \
+    "$BATS_TEST_TMPDIR/stubborn" "$pid_file" 3>&- &
+  driver=$!
+  wait_until 10 has_lines 4 "$pid_file"
+  mapfile -t tree < "$pid_file"
+  local stranger
+  stranger=$(< "$pid_file.stranger")
+  guard=$(pgrep -P "$driver" -x lock-guard)
+  kill -KILL "$guard"
+  status=0
+  wait "$driver" || status=$?
+  [ "$status" -eq 71 ]
+  all_dead "${tree[@]}"
+  is_alive "$stranger"
+  kill -KILL "$stranger"
+}
+
+@test "processes of another user that cannot be killed are told of" {
+  [ "$(id -u)" -eq 0 ] || skip "needs root, to make a set-user-ID program"
+  # A folder of its own: the way to the others may be closed to another user.
+  local open_to_all
+  open_to_all=$(mktemp -d "${TMPDIR:-/tmp}/redlock-e2e-open.XXXXXX")
+  cp "$(command -v setpriv)" "$REDLOCK_LEASH_DRIVER" "$open_to_all"
+  chmod 755 "$open_to_all"
+  chmod 4755 "$open_to_all/setpriv"
+  local as_another=(setpriv --reuid=64321 --clear-groups --inh-caps=-all)
+  run "${as_another[@]}" "$open_to_all/leash-driver" --ttl-ms 600 "$open_to_all/setpriv" --reuid=0 true
+  local can=$status
+  run "${as_another[@]}" "$open_to_all/leash-driver" --ttl-ms 600 "$open_to_all/setpriv" --reuid=0 sleep 5
+  rm -rf "$open_to_all"
+  [ "$can" -eq 0 ] || skip "set-user-ID has no effect here"
+  [ "$status" -eq 79 ]
+  [[ $output == *"1 of its processes"* ]]
+}
+
+# --- signals ---------------------------------------------------------------------------------------------------------
+
+@test "every signal that can be passed on reaches the command" {
+  local signals=(HUP INT QUIT TERM USR1 USR2 ALRM VTALRM PROF IO PWR STKFLT WINCH CONT TSTP TTIN TTOU RTMIN RTMAX)
+  start_driver "$helpers/tell-signals.py" ${#signals[@]}
+  wait_until 10 has_text ready "$output_file"
+  local count=1
+  for signal in "${signals[@]}"; do
+    kill -"$signal" "$driver"
+    wait_until 10 has_lines $((++count)) "$output_file"
+  done
+  finish_driver
+  echo "status $status, $ending"
+  [ "$status" -eq 7 ]
+  local expected=ready
+  for signal in "${signals[@]}"; do expected+=" SIG$signal"; done
+  [ "$(sed 's/ready .*/ready/; s/SIGPOLL/SIGIO/' "$output_file" | paste -sd ' ')" = "$expected" ]
+}
+
+@test "the same signal twice is passed on twice" {
+  start_driver "$helpers/tell-signals.py" 3
+  wait_until 10 has_text ready "$output_file"
+  for count in 2 3 4; do
+    kill -TERM "$driver"
+    wait_until 10 has_lines $count "$output_file"
+  done
+  finish_driver
+  [ "$status" -eq 7 ]
+}
+
+@test "signal masks and ignored signals are as redlock found them" {
+  local outside inside
+  local as_found=(env --ignore-signal=HUP,USR1,CHLD,PIPE,TSTP --block-signal=TERM,WINCH)
+  outside=$("${as_found[@]}" grep '^Sig[BIC]' /proc/self/status)
+  inside=$("${as_found[@]}" "$REDLOCK_LEASH_DRIVER" grep '^Sig[BIC]' /proc/self/status)
+  [ "$outside" = "$inside" ]
+  outside=$(env --default-signal grep '^Sig[BIC]' /proc/self/status)
+  inside=$(env --default-signal "$REDLOCK_LEASH_DRIVER" grep '^Sig[BIC]' /proc/self/status)
+  [ "$outside" = "$inside" ]
+}
+
+@test "under nohup, HUP is passed on to nobody" {
+  nohup "$REDLOCK_LEASH_DRIVER" "$helpers/tell-signals.py" 1 > "$output_file" 2>&1 3>&- &
+  driver=$!
+  wait_until 10 has_text ready "$output_file"
+  kill -HUP "$driver"
+  kill -USR1 "$driver"
+  status=0
+  wait "$driver" || status=$?
+  [ "$status" -eq 7 ]
+  has_text SIGUSR1 "$output_file"
+  ! has_text SIGHUP "$output_file"
+}
+
+@test "started with SIGCHLD ignored, redlock still reaps and knows the status" {
+  run env --ignore-signal=CHLD "$REDLOCK_LEASH_DRIVER" sh -c 'sleep 0.05; exit 9'
+  [ "$status" -eq 9 ]
+}
+
+# --- descriptors -----------------------------------------------------------------------------------------------------
+
+@test "the command has the descriptors that redlock was given, and not one more" {
+  local list='ls /proc/self/fd | paste -sd " "'
+  local outside inside
+  outside=$(bash -c "$list" 5< /dev/null 7> /dev/null)
+  inside=$("$REDLOCK_LEASH_DRIVER" bash -c "$list" 5< /dev/null 7> /dev/null)
+  [ "$outside" = "$inside" ]
+}
+
+@test "descriptors 0 to 2 that were closed are closed in the command" {
+  local list="ls /proc/self/fd > $BATS_TEST_TMPDIR/"
+  bash -c "${list}outside" <&- >&- 2>&- 3>&-
+  "$REDLOCK_LEASH_DRIVER" bash -c "${list}inside" <&- >&- 2>&- 3>&-
+  diff "$BATS_TEST_TMPDIR/outside" "$BATS_TEST_TMPDIR/inside"
+}
+
+# --- processes -------------------------------------------------------------------------------------------------------
+
+@test "orphans of a running command are reaped" {
+  start_driver bash -c "for i in {1..20}; do (sleep 0 & ) ; done; echo ready; exec sleep 1000"
+  wait_until 10 has_text ready "$output_file"
+  find_guard
+  no_zombies() { [ -z "$(ps -o stat= --ppid "$guard" | grep Z)" ]; }
+  wait_until 10 no_zombies
+  kill -TERM "$driver"
+  finish_driver
+  [ "$status" -eq 143 ]
+}
+
+@test "the guard holds no file of redlock open" {
+  start_driver sleep 1000
+  wait_until 10 find_guard
+  four_open() { [ "$(ls "/proc/$guard/fd" | wc -l)" -eq 4 ]; }
+  wait_until 10 four_open
+  kill -TERM "$driver"
+  finish_driver
+  [ "$status" -eq 143 ]
+}
+
+@test "an idle redlock and its guard use no processor time" {
+  start_driver --ttl-ms 60000 sleep 1000
+  wait_until 10 find_guard
+  wait_until 10 eval '[ "$(ps -o comm= -p "$guard")" = lock-guard ]'
+  switches() { awk '/ctxt_switches/ { sum += $2 } END { print sum }' "/proc/$driver/status" "/proc/$guard/status"; }
+  asleep() { [ "$(ps -o stat= -p "$driver" | cut -c1)$(ps -o stat= -p "$guard" | cut -c1)" = SS ]; }
+  wait_until 10 asleep
+  local before
+  before=$(switches)
+  sleep 1 # the length of the observation, not a wait for something
+  [ "$(switches)" -eq "$before" ]
+}
+
+@test "as PID 1 of a container: signals, status and orphans are as elsewhere" {
+  unshare --pid --fork --mount-proc true 2> /dev/null || skip "no right to make a pid namespace"
+  unshare --pid --fork --kill-child --mount-proc "$REDLOCK_LEASH_DRIVER" "$helpers/tell-signals.py" 1 > "$output_file" 3>&- &
+  local unshare=$!
+  wait_until 10 has_text ready "$output_file"
+  driver=$(pgrep -P "$unshare")
+  kill -TERM "$driver"
+  status=0
+  wait "$unshare" || status=$?
+  [ "$status" -eq 7 ]
+  has_text SIGTERM "$output_file"
+
+  run unshare --pid --fork --kill-child --mount-proc "$REDLOCK_LEASH_DRIVER" --ttl-ms 600 \
+    bash -c "trap '' TERM; (setsid sleep 1000 &) ; while :; do sleep 1; done"
+  [ "$status" -eq 79 ]
+}
+
+@test "without /proc the whole tree is killed all the same" {
+  [ -z "${REDLOCK_SANITIZE:-}" ] || skip "the sanitizer needs /proc"
+  unshare --mount true 2> /dev/null || skip "no right to make a mount namespace"
+  unshare --mount bash -c 'mount -t tmpfs none /proc && exec "$@"' - "$REDLOCK_LEASH_DRIVER" --report "$report_file" \
+    --ttl-ms 3000 --kill-after-ms 500 "$BATS_TEST_TMPDIR/stubborn" "$pid_file" > "$output_file" 2>&1 3>&- &
+  driver=$!
+  wait_until 10 has_lines 4 "$pid_file"
+  mapfile -t tree < "$pid_file"
+  finish_driver
+  [ "$status" -eq 79 ]
+  all_dead "${tree[@]}"
+}
+
+# --- terminals -------------------------------------------------------------------------------------------------------
+
+@test "Ctrl-C reaches the command exactly once, and one that goes on keeps its lock" {
+  # Ten times: of two signals that arrive together one is lost, and would not be missed.
+  local steps=('see ready')
+  for _ in {1..10}; do steps+=('type \x03' 'see SIGINT'); done
+  run "$helpers/terminal.py" \
+    "type $REDLOCK_LEASH_DRIVER --ttl-ms 600 --extend-for-ms -1 $helpers/tell-signals.py 11; echo code=\$?\r" \
+    "${steps[@]}" 'type \x1c' 'see SIGQUIT' 'see code=7'
+  echo "$output"
+  [ "$status" -eq 0 ]
+}
+
+@test "Ctrl-C that ends the command ends the run with 130" {
+  run "$helpers/terminal.py" "type $REDLOCK_LEASH_DRIVER bash -c 'echo rea\"\"dy; exec sleep 1000'; echo code=\$?\r" \
+    'see ready' 'type \x03' 'see code=130'
+  echo "$output"
+  [ "$status" -eq 0 ]
+}
+
+@test "Ctrl-Z suspends the job and fg brings it back" {
+  local steps=()
+  for _ in {1..4}; do steps+=('type \x1a' 'see Stopped' 'see PROMPT> ' 'type fg\r' 'see leash-driver' 'see back'); done
+  cat > "$BATS_TEST_TMPDIR/job" <<'EOF'
+#!/usr/bin/python3
+import os, signal
+signal.signal(signal.SIGCONT, lambda *_: os.write(1, b"back\n"))
+os.write(1, b"ready\n")
+line = b""
+while not line.endswith(b"\n"):
+    line += os.read(0, 100)
+os.write(1, b"got=" + line)
+os._exit(4)
+EOF
+  chmod +x "$BATS_TEST_TMPDIR/job"
+  run "$helpers/terminal.py" "type $REDLOCK_LEASH_DRIVER --ttl-ms 60000 $BATS_TEST_TMPDIR/job\r" 'see ready' \
+    "${steps[@]}" 'type hello\r' 'see got=hello' 'see PROMPT> ' 'type echo code=$?\r' 'see code=4'
+  echo "$output"
+  [ "$status" -eq 0 ]
+}
+
+@test "a job that was suspended beyond its lease is killed, not continued" {
+  run "$helpers/terminal.py" \
+    "type $REDLOCK_LEASH_DRIVER --ttl-ms 900 --extend-for-ms -1 bash -c 'echo \$\$ > $pid_file; echo rea\"\"dy; read -r line; touch $BATS_TEST_TMPDIR/went-on'\r" \
+    'see ready' 'type \x1a' 'see Stopped' 'see PROMPT> ' \
+    "type while kill -0 \$(cat $pid_file) 2> /dev/null; do sleep 0.05; done; echo go\"\"ne\r" 'see gone' \
+    'type fg; echo code=$?\r' 'see the lock was lost' 'see code=79'
+  echo "$output"
+  [ "$status" -eq 0 ]
+  [ ! -e "$BATS_TEST_TMPDIR/went-on" ]
+}
+
+@test "a command in the background that reads the terminal suspends the job" {
+  run "$helpers/terminal.py" \
+    "type $REDLOCK_LEASH_DRIVER --ttl-ms 30000 bash -c 'read -r line; echo got=\$line' &\r" \
+    'see PROMPT> ' "type while ! jobs | grep -q Stopped; do sleep 0.05; done; echo sus\"\"pended\r" 'see suspended' \
+    'type fg\r' 'see leash-driver' 'type hello\r' 'see got=hello'
+  echo "$output"
+  [ "$status" -eq 0 ]
+}
+
+@test "where no shell could continue it, Ctrl-Z does not hang the command" {
+  run "$helpers/terminal.py" \
+    "type exec $REDLOCK_LEASH_DRIVER --ttl-ms 30000 bash -c 'echo rea\"\"dy; read -r line; echo got=\$line'\r" \
+    'see ready' 'type \x1a' 'type hello\r' 'see got=hello'
+  echo "$output"
+  [ "$status" -eq 0 ]
+}
+
+@test "a terminal that hangs up tells the command, also where redlock leads the session" {
+  local run="$REDLOCK_LEASH_DRIVER --ttl-ms 30000 bash -c 'trap \"echo hung-up > $output_file; exit\" HUP; echo rea\"\"dy; while :; do sleep 0.05; done'"
+  run "$helpers/terminal.py" "type $run\r" 'see ready' 'hang up'
+  wait_until 10 has_text hung-up "$output_file"
+  rm "$output_file"
+  run "$helpers/terminal.py" "type exec $run\r" 'see ready' 'hang up'
+  wait_until 10 has_text hung-up "$output_file"
+}

@@ -1,0 +1,173 @@
+#!/usr/bin/env bats
+# `redlock sandbox`: throw-away Redis servers around a command.
+
+load lib/redlock.bash
+
+setup_file() { isolate; }
+setup() {
+  redlock_setup
+  export TMPDIR=$BATS_TEST_TMPDIR/tmp
+  mkdir "$TMPDIR"
+  unset REDLOCK_NODES
+}
+teardown() { redlock_teardown; }
+
+try_sandbox() { try "$REDLOCK" sandbox "$@"; }
+
+# $marks/pids has the pids of a sandbox's servers.
+note_pids='echo $REDLOCK_SANDBOX_PIDS > "$0/pids.new"; mv "$0/pids.new" "$0/pids"'
+servers_are_gone() {
+  [[ -s $marks/pids ]] || { echo "no servers were noted"; return 1; }
+  all_dead $(< "$marks/pids") && [[ -z $(ls -A "$TMPDIR") ]]
+}
+
+@test "five servers answer the command, and a run under their lock works" {
+  try_sandbox -- bash -c "$note_pids"'
+    for url in $REDLOCK_NODES; do redis-cli -u "$url" PING; done
+    exec "$REDLOCK" run x -- echo "under the lock"' "$marks"
+  [ "$status" -eq 0 ]
+  [ -z "$stderr" ]
+  [ "$output" = $'PONG\nPONG\nPONG\nPONG\nPONG\nunder the lock' ]
+  servers_are_gone
+}
+
+@test "-n says how many, and --unix puts them on sockets" {
+  for n in 1 3; do
+    try_sandbox -n "$n" -- bash -c "$note_pids"'; echo $REDLOCK_NODES | wc -w; "$REDLOCK" run x -- true' "$marks"
+    [ "$status" -eq 0 ]
+    [ "$output" -eq "$n" ]
+    servers_are_gone
+  done
+  try_sandbox --unix -n 3 -- bash -c "$note_pids"'; echo $REDLOCK_NODES; "$REDLOCK" run x -- true' "$marks"
+  [ "$status" -eq 0 ]
+  [[ $output == "unix://$TMPDIR/"*" unix://$TMPDIR/"*" unix://$TMPDIR/"* ]]
+  servers_are_gone
+}
+
+@test "a number of servers that makes no sense is a usage error" {
+  for n in 0 -1 100 x ''; do
+    try_sandbox -n "$n" -- touch "$marks/ran"
+    [ "$status" -eq 64 ]
+  done
+  try_sandbox -n 1
+  [ "$status" -eq 64 ]
+  try_sandbox -n 1 --
+  [ "$status" -eq 64 ]
+  [ ! -e "$marks/ran" ]
+}
+
+@test "the status is the command's own, and all is cleaned up however it ends" {
+  for code in 0 1 75 255; do
+    try_sandbox -n 2 -- bash -c "$note_pids; exit $code" "$marks"
+    [ "$status" -eq "$code" ]
+    servers_are_gone
+  done
+  try_sandbox -n 2 -- bash -c "$note_pids; kill -KILL \$\$" "$marks"
+  [ "$status" -eq 137 ]
+  servers_are_gone
+  try_sandbox -n 2 -- no-such-command
+  [ "$status" -eq 127 ]
+  [ -z "$(ls -A "$TMPDIR")" ]
+  try_sandbox -n 2 -- "$marks"
+  [ "$status" -eq 126 ]
+  [ -z "$(ls -A "$TMPDIR")" ]
+}
+
+@test "a signal goes to the command, and at its end all is cleaned up" {
+  for signal in TERM INT HUP; do
+    rm -f "$marks/pids"
+    launch "$signal" "$REDLOCK" sandbox -n 3 -- bash -c "$note_pids; exec sleep 1000" "$marks"
+    wait_until 20 test -e "$marks/pids"
+    kill -"$signal" "$launched"
+    [ "$(ending_of "$signal")" = "exited $((128 + $(kill -l $signal)))" ]
+    servers_are_gone
+  done
+}
+
+@test "a signal while the servers start leaves nothing behind" {
+  local children delay
+  for delay in 0.001 0.004 0.008 0.012 0.020; do
+    launch "early$delay" "$REDLOCK" sandbox -n 9 -- sleep 1000
+    read -rt "$delay" <> <(:) || :
+    children=$(ps -o pid= --ppid "$launched" || :)
+    kill -TERM "$launched"
+    [[ $(ending_of "early$delay") == @(signalled 15|exited 143) ]]
+    all_dead $children
+    [ -z "$(ls -A "$TMPDIR")" ]
+  done
+}
+
+@test "kill -9 of the sandbox takes the servers along" {
+  launch one "$REDLOCK" sandbox -n 3 -- bash -c "$note_pids; exec sleep 1000" "$marks"
+  wait_until 20 test -e "$marks/pids"
+  kill -KILL "$launched"
+  wait_until 10 all_dead $(< "$marks/pids")
+}
+
+@test "a Ctrl-C for the whole job leaves the servers to the command until it has ended" {
+  launch one setsid "$REDLOCK" sandbox -n 3 -- bash -c "$note_pids"'
+    trap "sleep 0.2; \"$REDLOCK\" run x -- echo cleaned up; exit 3" INT
+    touch "$0/ready"; while :; do sleep 0.01; done' "$marks"
+  wait_until 20 test -e "$marks/ready"
+  kill -INT -- "-$launched"
+  [ "$(ending_of one)" = "exited 3" ]
+  [ "$(< "$marks/one.out")" = "cleaned up" ]
+  servers_are_gone
+}
+
+@test "without redis-server on PATH one line says how to install it" {
+  PATH=/nonexistent try_sandbox -- true
+  [ "$status" -eq 71 ]
+  [[ $stderr == *"apt-get install redis-server"* ]]
+  [ "$(wc -l <<< "$stderr")" -eq 1 ]
+  [ -z "$(/bin/ls -A "$TMPDIR")" ]
+}
+
+@test "a redis-server that does not start is told of, in its own words" {
+  mkdir "$marks/bin"
+  printf '#!/bin/sh\necho "Fatal: wrong phase of the moon"\nexit 1\n' > "$marks/bin/redis-server"
+  chmod +x "$marks/bin/redis-server"
+  PATH=$marks/bin:$PATH try timeout -k 1 20 "$REDLOCK" sandbox -- touch "$marks/ran"
+  [ "$status" -eq 71 ]
+  [[ $stderr == "redlock: "*"wrong phase of the moon"* ]]
+  [ ! -e "$marks/ran" ]
+  [ -z "$(ls -A "$TMPDIR")" ]
+}
+
+@test "a folder that cannot be made is told of" {
+  TMPDIR=/nonexistent try_sandbox -- touch "$marks/ran"
+  [ "$status" -eq 71 ]
+  [[ $stderr == *"/nonexistent/redlock-sandbox"*"no such file or directory"* ]]
+  [ ! -e "$marks/ran" ]
+}
+
+@test "a folder too deep for sockets is told of" {
+  export TMPDIR=$TMPDIR/$(printf 'x%.0s' {1..100})
+  mkdir "$TMPDIR"
+  try timeout -k 1 20 "$REDLOCK" sandbox --unix -n 1 -- touch "$marks/ran"
+  [ "$status" -eq 71 ]
+  [ "$(wc -l <<< "$stderr")" -eq 1 ]
+  [ ! -e "$marks/ran" ]
+  [ -z "$(ls -A "$TMPDIR")" ]
+}
+
+@test "standard input, output and descriptors are the command's, as without the sandbox" {
+  [ "$(echo hello | "$REDLOCK" sandbox -n 1 -- cat)" = hello ]
+  ls /proc/self/fd > "$marks/outside"
+  "$REDLOCK" sandbox -n 1 -- ls /proc/self/fd > "$marks/inside"
+  diff "$marks/outside" "$marks/inside"
+}
+
+@test "a sandbox in a sandbox has servers of its own" {
+  try_sandbox -n 1 -- sh -c 'echo $REDLOCK_NODES; "$REDLOCK" sandbox -n 1 -- sh -c "echo \$REDLOCK_NODES"'
+  [ "$status" -eq 0 ]
+  [ "${#lines[@]}" -eq 2 ]
+  [ "${lines[0]}" != "${lines[1]}" ]
+  [ -z "$(ls -A "$TMPDIR")" ]
+}
+
+@test "the servers keep nothing on disk and listen on this machine only" {
+  try_sandbox -n 1 -- sh -c 'redis-cli -u $REDLOCK_NODES CONFIG GET save; redis-cli -u $REDLOCK_NODES CONFIG GET appendonly
+    redis-cli -u $REDLOCK_NODES CONFIG GET bind'
+  [ "$output" = $'save\n\nappendonly\nno\nbind\n127.0.0.1' ]
+}

@@ -1,0 +1,214 @@
+#!/usr/bin/env bats
+# The program and what stands around it say the same: help, manual page, completions, README.
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+  root=$(realpath "$BATS_TEST_DIRNAME/../..")
+  REDLOCK=$(realpath "${REDLOCK:-$root/build/release/redlock}")
+  export root REDLOCK
+}
+
+need() { command -v "$1" > /dev/null || skip "$1 is not installed"; }
+
+# --- the long options, sorted, that each source knows ----------------------------------------------------------------
+
+commands() { "$REDLOCK" --help | awk '/^Subcommands:/ { inside = 1; next } inside && /^ +[a-z]/ { print $1 } inside && /^$/ { exit }'; }
+
+# What may stand behind "redlock", or behind "redlock $1": options of the program are taken there, too.
+options_in_help() {
+  { "$REDLOCK" --help; [[ -z ${1:-} ]] || "$REDLOCK" "$1" --help; } |
+    grep -E '^ +-' | grep -oE -- '--[a-z][a-z-]*' | sort -u
+}
+
+# Those of the program stand in DESCRIPTION itself, those of a command in a subsection of it.
+options_in_manual() {
+  awk -v command="${1:-}" '
+    /^\.Sh / { description = mine = $2 == "DESCRIPTION" }
+    description && /^\.Ss / { mine = $3 == command }
+    mine && /^\.It /' "$root/man/redlock.1" | grep -oE -- 'Fl -[a-z][a-z-]*' | sed 's/^Fl -/--/' | sort -u
+}
+
+options_in_bash() {
+  bash --norc -c 'source "$root/completions/redlock.bash"; COMP_WORDS=(redlock "$@" --); COMP_CWORD=$(($# + 1)); _redlock
+    printf "%s\n" "${COMPREPLY[@]}"' - "$@" | grep -E -- '^--[a-z]' | sort -u
+}
+
+options_in_fish() {
+  HOME=$BATS_TEST_TMPDIR fish -c 'source $root/completions/redlock.fish; complete -C "$argv --"' -- "redlock ${1:-}" |
+    grep -oE -- '^--[a-z][a-z-]*' | sort -u
+}
+
+# The completion hands its options to _arguments, which this replaces.
+options_in_zsh() {
+  zsh -f -c '
+    _arguments() { print -rl -- "$@"; state=${command:+rest}; [[ $1 != -C ]] || { words=($command -); CURRENT=2 }; }
+    complete_it() { source $root/completions/_redlock }
+    command=$1; words=(redlock $command -); CURRENT=$#words
+    complete_it' - "${1:-}" | grep -oE -- '(^|[^a-z-])--[a-z][a-z-]*\[' | grep -oE -- '--[a-z-]+' | sort -u
+}
+
+# Fails with the difference.
+same() {
+  diff --label "$1" --label "$2" <(cat <<< "$3") <(cat <<< "$4")
+}
+
+compare_with_help() {
+  local command
+  for command in '' $(commands); do
+    same "redlock $command --help" "$1 of redlock $command" "$(options_in_help "$command")" "$("options_in_$1" ${command:+"$command"})"
+  done
+}
+
+@test "help names commands and options" {
+  [ -n "$(commands)" ]
+  [[ "$(options_in_help run)" == *--ttl* ]]
+  [[ "$(options_in_help sandbox)" == *--verbose* ]]
+}
+
+@test "the manual page has every long option of --help, and no other" { compare_with_help manual; }
+
+@test "the completion for bash offers every long option of --help, and no other" { compare_with_help bash; }
+
+@test "the completion for zsh offers every long option of --help, and no other" {
+  need zsh
+  compare_with_help zsh
+}
+
+@test "the completion for fish offers every long option of --help, and no other" {
+  need fish
+  compare_with_help fish
+}
+
+@test "the completions offer every command" {
+  for command in $(commands); do
+    bash --norc -c 'source "$root/completions/redlock.bash"; COMP_WORDS=(redlock ""); COMP_CWORD=1; _redlock
+      printf "%s\n" "${COMPREPLY[@]}"' | grep -qx "$command"
+    grep -q "'$command:" "$root/completions/_redlock"
+    grep -q -- "-a $command " "$root/completions/redlock.fish"
+  done
+}
+
+@test "behind -- the completions complete the command itself" {
+  bash --norc -c 'source "$root/completions/redlock.bash"; COMP_WORDS=(redlock run x -- mktem); COMP_CWORD=4; _redlock
+    printf "%s\n" "${COMPREPLY[@]}"' | grep -qx mktemp
+  if command -v fish > /dev/null; then
+    HOME=$BATS_TEST_TMPDIR fish -c 'source $root/completions/redlock.fish; complete -C "redlock run x -- mktem"' | grep -q '^mktemp'
+  fi
+  if command -v zsh > /dev/null; then
+    run zsh -f -c '_normal() { print "$CURRENT: $words" }
+      complete_it() { source $root/completions/_redlock }
+      words=(redlock run x -- mktem); CURRENT=5; complete_it'
+    [ "$output" = "1: mktem" ]
+  fi
+}
+
+@test "zsh itself accepts the completion" {
+  need zsh
+  timeout 60 zsh -f -c '
+    zmodload zsh/zpty
+    zpty shell "TERM=dumb zsh -f -i"
+    zpty -w shell "fpath=($root/completions \$fpath); autoload -Uz compinit; compinit -u -D; print rea\"\"dy"
+    zpty -r -m shell seen "*ready*"
+    zpty -w -n shell "redlock run --nonb"$'"'\t'"'
+    zpty -r -m shell seen "*redlock run --nonblock*"'
+}
+
+# --- the manual page -------------------------------------------------------------------------------------------------
+
+@test "the manual page is clean" {
+  need mandoc
+  run mandoc -T lint -W warning "$root/man/redlock.1"
+  echo "$output"
+  [ "$status" -eq 0 ]
+  [ -z "$output" ]
+}
+
+@test "the manual page has the variable of every setting" {
+  settings=$(sed -n 's/.*{\.name = "\([a-z_]*\)".*/\1/p; s/^     *{\.name = "\([a-z_]*\)",$/\1/p' "$root/src/config/keys.cpp" | sort -u)
+  [ -n "$settings" ]
+  for setting in $settings; do
+    grep -qw "REDLOCK_${setting^^}" "$root/man/redlock.1" || { echo "REDLOCK_${setting^^} is missing"; return 1; }
+  done
+}
+
+statuses_in_manual() {
+  awk '/^\.Sh / { inside = /EXIT STATUS/ } inside && /^\.It [0-9]+$/ && $2 > 0 { print $2 }' "$root/man/redlock.1" | sort -u
+}
+
+@test "README and manual page list the same exit statuses" {
+  [ -n "$(statuses_in_manual)" ]
+  same manual README "$(statuses_in_manual)" \
+    "$(awk '/^## / { inside = 0 } /^### / { inside = /Exit status/ } inside && /^\| [0-9]/ { print $2 }' "$root/README.md" | sort -u)"
+}
+
+@test "every exit status of the program is in the manual page" {
+  # 0 and 1 are the answers of commands that ask; 128 is the base for signals.
+  statuses=$(sed -n 's/^inline constexpr int k[A-Za-z]* = \([0-9]*\);.*/\1/p' "$root/src/base/error.hpp" | grep -vx '0\|1\|128' | sort -u)
+  same program manual "$statuses" "$(statuses_in_manual)"
+}
+
+@test "the rights that the manual page asks for in an ACL are enough, and no more than that" {
+  need redis-cli
+  rights=$(sed -n 's/^\.Ql \(+eval .*\)$/\1/p' "$root/man/redlock.1")
+  [ -n "$rights" ]
+  # Held long enough for an extension, and contended: what is forbidden shows as a warning or a vote that is missing.
+  cat > "$BATS_TEST_TMPDIR/with-rights" <<'SCRIPT'
+set -eu
+for node in $REDLOCK_NODES; do
+  redis-cli -p "${node##*:}" ACL SETUSER locker reset on '>secret' '~x' '~redlock.*:x' $1 > /dev/null
+done
+REDLOCK_NODES=$(echo "$REDLOCK_NODES" | sed 's,redis://,redis://locker:secret@,g')
+timeout 20 "$REDLOCK" run -v -n --ttl 600ms x -- sh -c '
+  status=0
+  "$REDLOCK" run -n x -- true || status=$?
+  sleep 0.5
+  [ "$status" -eq 75 ]'
+SCRIPT
+  run -0 "$REDLOCK" sandbox -n 3 -- sh "$BATS_TEST_TMPDIR/with-rights" "$rights"
+  [[ $output == *acquired* ]]
+  [[ $output == *extended* ]]
+  [[ $output != *warning* ]]
+  [[ $output != *ACL* ]]
+  for right in $rights; do
+    [[ $right != +select ]] || continue # for a database other than 0
+    run "$REDLOCK" sandbox -n 3 -- sh "$BATS_TEST_TMPDIR/with-rights" "${rights/$right/}"
+    [[ $status -ne 0 || $output == *warning* || $output == *ACL* ]] || { echo "without $right nothing is missing"; return 1; }
+  done
+}
+
+# --- README ----------------------------------------------------------------------------------------------------------
+
+readme_block() { "$BATS_TEST_DIRNAME/lib/readme-block" "$1" "$root/README.md"; }
+
+@test "README has two commands that are complete, and a missing one is noticed" {
+  for name in demo tests; do
+    block=$(readme_block "$name")
+    bash -n <<< "$block"
+    [[ $block == 'SUDO=$(command -v sudo || true)'* ]]
+    [[ $block == *'apt-get update'*'apt-get install -y --no-install-recommends'* ]]
+  done
+  [[ $(readme_block tests) == *'cmake --workflow --preset release' ]]
+  run ! readme_block no-such-block
+}
+
+@test "what README installs for the tests is what it installs to try it, and more" {
+  packages() { readme_block "$1" | sed -n '/apt-get install/,/&&$/p' | tail -n +2 | tr -d '\\&' | tr -s ' ' '\n' | grep .; }
+  [ -n "$(packages demo)" ]
+  for package in $(packages demo); do packages tests | grep -qx "$package"; done
+}
+
+@test "what README shows runs as it says" {
+  mkdir -p "$BATS_TEST_TMPDIR/build"
+  ln -s "$(dirname "$REDLOCK")" "$BATS_TEST_TMPDIR/build/demo"
+  cd "$BATS_TEST_TMPDIR"
+  readme_block demo | sed -n '/^PATH=/,$p' > demo
+  run -0 --separate-stderr sh demo
+  [ "${#lines[@]}" -eq 9 ]
+  [ "${lines[0]}" = "five nodes:" ]
+  [[ ${lines[6]} =~ ^'the first runs under lock demo with fence '([0-9]+)$ ]]
+  first=${BASH_REMATCH[1]}
+  [ "${lines[7]}" = "the second was refused with exit status 75" ]
+  [[ ${lines[8]} =~ ^'the third runs with fence '([0-9]+)', which is greater'$ ]]
+  ((BASH_REMATCH[1] > first))
+}

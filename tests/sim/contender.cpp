@@ -1,0 +1,243 @@
+#include "contender.hpp"
+
+#include "describe.hpp"
+#include "quorum/validity.hpp"
+#include "server.hpp"
+
+#include <algorithm>
+
+namespace redlock::sim {
+
+using quorum::Acquisition;
+using quorum::Failure;
+using quorum::NodeIndex;
+using quorum::Reply;
+using quorum::RequestId;
+using quorum::Send;
+using quorum::Verdict;
+
+Contender::Contender(Setting& setting, Referee& referee, std::string name,
+                     const std::vector<Server*>& server_of_address, const Habits& habits, std::uint64_t seed)
+    : Process{setting, std::move(name), server_of_address},
+      referee_{referee},
+      habits_{habits},
+      dice_{seed},
+      electorate_{server_of_address.size(), setting.scenario.quarantine},
+      attempts_left_{habits.attempts},
+      cycles_left_{habits.cycles} {
+}
+
+void Contender::on_start() {
+  begin_attempt();
+}
+
+void Contender::begin_attempt() {
+  if (acquisition_) former_.push_back(std::move(acquisition_));
+  forget_settled();
+  --attempts_left_;
+  const quorum::AcquireRules rules{.ttl = habits_.ttl,
+                                   .node_timeout = habits_.node_timeout,
+                                   .least_validity = habits_.lead + quorum::stop_margin(habits_.ttl),
+                                   .max_rounds = habits_.max_rounds};
+  acquisition_ = std::make_unique<Acquisition>(rules, electorate_, ids_, dice_);
+  stage_ = Stage::Acquiring;
+  attempt_began_ = now().boot;
+  send_all(acquisition_->start(now()));
+  advance();
+}
+
+void Contender::send_all(const std::vector<Send>& sends) {
+  for (const Send& sending : sends) {
+    if (const auto* acquire = std::get_if<quorum::Acquire>(&sending.request)) {
+      if (token_ != acquire->token) {
+        if (!token_.value.empty()) referee_.abandoned(token_);
+        token_ = acquire->token;
+        referee_.asked(*this, token_);
+      }
+      round_began_ = setting_.queue.now();
+    }
+    if (std::holds_alternative<quorum::Extend>(sending.request)) extension_began_ = setting_.queue.now();
+    if (const auto* release = std::get_if<quorum::Release>(&sending.request)) {
+      releases_.emplace_back(sending.id, release->token);
+      referee_.release_sent(release->token, sending.node);
+    }
+    send(sending.node, sending.id,
+         std::visit([](const auto& request) -> Command { return request; }, sending.request),
+         sending.deadline);
+  }
+}
+
+void Contender::on_identity(NodeIndex address, const quorum::Identity& identity) {
+  electorate_.on_identity(now(), address, identity);
+}
+
+void Contender::on_reply(NodeIndex address, RequestId id, const Reply& reply) {
+  std::erase_if(releases_, [&](const auto& release) { return release.first == id; });
+  if (acquisition_) send_all(acquisition_->on_reply(now(), address, id, reply));
+  for (const auto& former : former_) send_all(former->on_reply(now(), address, id, reply));
+  if (lease_) send_all(lease_->on_reply(now(), address, id, reply));
+  for (const auto& releasing : releasings_) releasing->on_reply(address, id, reply);
+  advance();
+}
+
+void Contender::on_failure(NodeIndex address, RequestId id, const Failure& failure) {
+  if (setting_.traced()) {
+    setting_.say(name(), fmt::format("request {} to address {}: {}", id, address + 1, describe(failure)));
+  }
+  const auto release = std::find_if(releases_.begin(), releases_.end(),
+                                    [&](const auto& candidate) { return candidate.first == id; });
+  if (release != releases_.end()) {
+    referee_.release_failed(release->second, address, failure.kind);
+    releases_.erase(release);
+  }
+  if (acquisition_) send_all(acquisition_->on_failure(now(), address, id, failure));
+  for (const auto& former : former_) send_all(former->on_failure(now(), address, id, failure));
+  if (lease_) send_all(lease_->on_failure(now(), address, id, failure));
+  for (const auto& releasing : releasings_) send_all(releasing->on_failure(address, id, failure));
+  advance();
+}
+
+TimePoint Contender::deadline() const {
+  switch (stage_) {
+    case Stage::Acquiring: return acquisition_->deadline();
+    case Stage::Holding: return std::min(lease_->deadline(), wake_at_);
+    case Stage::Resting:
+    case Stage::Stopping: return wake_at_;
+    case Stage::Releasing:
+    case Stage::Done: return TimePoint::max();
+  }
+  return TimePoint::max();
+}
+
+void Contender::on_time() {
+  switch (stage_) {
+    case Stage::Resting: begin_attempt(); return;
+    case Stage::Acquiring: send_all(acquisition_->on_time(now())); break;
+    case Stage::Holding:
+      send_all(lease_->on_time(now()));
+      if (!lease_->lost() && now().boot >= wake_at_) return begin_releasing();
+      break;
+    case Stage::Stopping: begin_releasing(); return;
+    case Stage::Releasing:
+    case Stage::Done: return;
+  }
+  advance();
+}
+
+void Contender::interrupt() {
+  if (dead() || paused() || stage_ != Stage::Acquiring) return;
+  setting_.say(name(), "is interrupted");
+  attempts_left_ = 0;
+  cycles_left_ = 0;
+  send_all(acquisition_->cancel(now()));
+  advance();
+}
+
+void Contender::advance() {
+  if (stage_ == Stage::Acquiring && acquisition_->verdict()) judged();
+  if (stage_ == Stage::Holding) check_lease();
+  if (stage_ == Stage::Releasing && releasings_.back()->done()) {
+    cycles_left_ -= std::min(cycles_left_, 1U);
+    attempts_left_ = habits_.attempts;
+    if (cycles_left_ > 0) {
+      rest(setting_.dice.between(Duration{}, Duration{habits_.ttl}));
+    } else {
+      stage_ = Stage::Done;
+    }
+  }
+}
+
+// Rounds are bounded, and so is each: two flights (votes, confirmations) and a pause of at most 19 flights.
+void Contender::judged() {
+  const Verdict& verdict = *acquisition_->verdict();
+  const Duration took = now().boot - attempt_began_;
+  if (setting_.traced()) {
+    setting_.say(name(), fmt::format("{} after {} rounds, {}", describe(verdict), acquisition_->rounds(),
+                                     describe(took)));
+  }
+  attempted_.push_back(
+      {.rounds = acquisition_->rounds(), .took = took, .won = std::holds_alternative<quorum::Won>(verdict)});
+  verdicts_.push_back(verdict);
+  if (acquisition_->rounds() > habits_.max_rounds) {
+    setting_.violated(fmt::format("{} took {} rounds", name(), acquisition_->rounds()));
+  }
+  if (!interruptions() && took > habits_.max_rounds * 21 * habits_.node_timeout) {
+    setting_.violated(fmt::format("{} took {} for one attempt", name(), describe(took)));
+  }
+  if (const auto* won = std::get_if<quorum::Won>(&verdict)) return hold(*won);
+  referee_.abandoned(token_);
+  token_ = {};
+  if (attempts_left_ == 0 || std::holds_alternative<quorum::SameServer>(verdict)) {
+    stage_ = Stage::Done;
+    return;
+  }
+  // As a waiter does: at the time at which a quorum falls free, or soon.
+  const auto* held = std::get_if<quorum::Held>(&verdict);
+  if (held != nullptr && held->free_in && setting_.dice.chance(0.7)) {
+    return rest(*held->free_in + setting_.dice.between(Duration{}, setting_.scenario.latency * 2));
+  }
+  rest(setting_.dice.between(setting_.scenario.latency, Duration{habits_.ttl} / 2));
+}
+
+bool Contender::interruptions() const {
+  return has(setting_.scenario.faults, Fault::ClientPauses) || has(setting_.scenario.faults, Fault::Suspends);
+}
+
+void Contender::hold(const quorum::Won& won) {
+  referee_.granted(
+      *this, won, round_began_,
+      std::min<Duration>(habits_.node_timeout, quorum::validity_end(TimePoint{}, habits_.ttl) - TimePoint{}));
+  stage_ = Stage::Holding;
+  extensions_ = 0;
+  wake_at_ = now().boot + setting_.dice.between(habits_.least_hold, habits_.hold);
+  lease_.emplace(
+      quorum::LeaseRules{.ttl = habits_.ttl, .node_timeout = habits_.node_timeout, .lead = habits_.lead},
+      electorate_.nodes(), won, ids_, dice_, now());
+}
+
+void Contender::check_lease() {
+  if (lease_->last_success() != extensions_) {
+    extensions_ = lease_->last_success();
+    if (setting_.traced()) setting_.say(name(), fmt::format("extended by attempt {}", extensions_));
+    referee_.extended(token_, extensions_, extension_began_, lease_->valid_until());
+  }
+  if (!lease_->lost()) {
+    if (lease_->deadline() > lease_->valid_until() - habits_.lead) {
+      setting_.violated(fmt::format("{} would not look at its lease before its end", name()));
+    }
+    return;
+  }
+  if (setting_.traced()) setting_.say(name(), fmt::format("lost its lease: {}", describe(*lease_->lost())));
+  const TimePoint end = lease_->valid_until();
+  // Only a client that was stopped itself may learn it later.
+  if (std::holds_alternative<quorum::Expired>(*lease_->lost()) && !interruptions() &&
+      now().boot > end - habits_.lead + std::chrono::microseconds{1}) {
+    setting_.violated(fmt::format("{} says too late that its lease is lost", name()));
+  }
+  // The command is stopped, which takes up to kill_after.
+  stage_ = Stage::Stopping;
+  wake_at_ = now().boot + setting_.dice.between(Duration{}, std::max(end - now().boot, Duration{}));
+}
+
+void Contender::begin_releasing() {
+  stage_ = Stage::Releasing;
+  referee_.ended(token_);
+  referee_.abandoned(token_);
+  std::erase_if(releasings_, [](const auto& former) { return former->settled(); });
+  releasings_.push_back(std::make_unique<quorum::Releasing>(electorate_.nodes(), token_, ids_));
+  lease_.reset();
+  token_ = {};
+  send_all(releasings_.back()->start(now(), habits_.node_timeout));
+  advance();
+}
+
+void Contender::rest(Duration length) {
+  stage_ = Stage::Resting;
+  wake_at_ = now().boot + length;
+}
+
+void Contender::forget_settled() {
+  std::erase_if(former_, [](const auto& former) { return former->settled(); });
+}
+
+}  // namespace redlock::sim

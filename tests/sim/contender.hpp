@@ -1,0 +1,95 @@
+#pragma once
+
+#include "process.hpp"
+#include "quorum/acquisition.hpp"
+#include "quorum/lease.hpp"
+#include "quorum/releasing.hpp"
+#include "referee.hpp"
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace redlock::sim {
+
+// How a client goes about it.
+struct Habits {
+  std::chrono::milliseconds ttl;
+  Duration node_timeout;
+  Duration lead;  // LeaseRules::lead
+  unsigned max_rounds;
+  unsigned attempts;  // until it wins
+  unsigned cycles;    // wins
+  Duration hold;      // at most
+  Duration least_hold{};
+};
+
+// What one acquisition came to, for the figures.
+struct Attempted {
+  unsigned rounds;
+  Duration took;  // of the client's clock
+  bool won;
+};
+
+// A client that runs the real algorithm: Acquisition, Lease and Releasing of src/quorum.
+class Contender final : public Process {
+ public:
+  Contender(Setting& setting, Referee& referee, std::string name,
+            const std::vector<Server*>& server_of_address, const Habits& habits, std::uint64_t seed);
+
+  // SIGTERM while it waits.
+  void interrupt();
+
+  bool done() const { return stage_ == Stage::Done; }
+  bool holds() const { return stage_ == Stage::Holding; }
+  const std::vector<Attempted>& attempted() const { return attempted_; }
+  const std::vector<quorum::Verdict>& verdicts() const { return verdicts_; }
+
+ protected:
+  void on_start() override;
+  void on_identity(quorum::NodeIndex address, const quorum::Identity& identity) override;
+  void on_reply(quorum::NodeIndex address, quorum::RequestId id, const quorum::Reply& reply) override;
+  void on_failure(quorum::NodeIndex address, quorum::RequestId id, const quorum::Failure& failure) override;
+  void on_time() override;
+  TimePoint deadline() const override;
+
+ private:
+  enum class Stage { Resting, Acquiring, Holding, Stopping, Releasing, Done };
+
+  void begin_attempt();
+  void send_all(const std::vector<quorum::Send>& sends);
+  void advance();
+  void judged();
+  void hold(const quorum::Won& won);
+  void check_lease();
+  void begin_releasing();
+  void rest(Duration length);
+  void forget_settled();
+  bool interruptions() const;  // whether it may be stopped at any point
+
+  Referee& referee_;
+  Habits habits_;
+  Dice dice_;
+  quorum::RequestIds ids_;
+  quorum::Electorate electorate_;
+  Stage stage_ = Stage::Resting;
+  TimePoint wake_at_{};
+  unsigned attempts_left_;
+  unsigned cycles_left_;
+
+  std::unique_ptr<quorum::Acquisition> acquisition_;
+  std::vector<std::unique_ptr<quorum::Acquisition>> former_;  // whose releases are under way
+  std::optional<quorum::Lease> lease_;
+  std::vector<std::unique_ptr<quorum::Releasing>> releasings_;  // the last is the present one
+  std::uint64_t extensions_ = 0;
+  quorum::Token token_;  // of the present round, or of the lease
+  Instant round_began_{};
+  Instant extension_began_{};
+  TimePoint attempt_began_{};
+  std::vector<std::pair<quorum::RequestId, quorum::Token>> releases_;  // under way
+
+  std::vector<Attempted> attempted_;
+  std::vector<quorum::Verdict> verdicts_;
+};
+
+}  // namespace redlock::sim

@@ -1,0 +1,105 @@
+#include "describe.hpp"
+
+#include "base/overload.hpp"
+
+#include <fmt/format.h>
+
+namespace redlock::sim {
+std::string describe(const quorum::Token& token) {
+  return token.value.empty() ? "nobody" : token.value.substr(0, 6);
+}
+
+std::string describe(Duration duration) {
+  return fmt::format("{:.3f} ms", std::chrono::duration<double, std::milli>{duration}.count());
+}
+
+std::string describe(const Command& command) {
+  return std::visit(
+      Overload{
+          [](const quorum::Acquire& acquire) {
+            return fmt::format("acquire {} for {} ms, proposing {}", describe(acquire.token),
+                               acquire.ttl.count(), acquire.proposal);
+          },
+          [](const quorum::Confirm& confirm) {
+            return fmt::format("confirm {} with fence {}", describe(confirm.token), confirm.fence);
+          },
+          [](const quorum::Extend& extend) {
+            return fmt::format("extend {} for {} ms, attempt {}", describe(extend.token), extend.ttl.count(),
+                               extend.attempt);
+          },
+          [](const quorum::Release& release) { return fmt::format("release {}", describe(release.token)); },
+          [](const ForeignSet& set) {
+            return fmt::format("SET {} NX PX {}", describe(set.token), set.ttl.count());
+          }},
+      command);
+}
+
+std::string describe(const quorum::Reply& reply) {
+  return std::visit(
+      Overload{[](const quorum::Granted& granted) { return fmt::format("granted, fence {}", granted.fence); },
+               [](const quorum::Refused& refused) {
+                 return fmt::format("refused: {} has it for {} ms", describe(refused.holder),
+                                    refused.remaining.count());
+               },
+               [](const quorum::Confirmed& confirmed) -> std::string {
+                 return confirmed.accepted ? "confirmed" : "not confirmed";
+               },
+               [](const quorum::Extended& extended) {
+                 return fmt::format("extended, planted by attempt {}, counter {}", extended.planted,
+                                    extended.counter);
+               },
+               [](const quorum::Replanted& replanted) {
+                 return fmt::format("replanted, counter found {}", replanted.counter);
+               },
+               [](const quorum::NotOurs& other) {
+                 return fmt::format("not ours: {} has it", describe(other.holder));
+               },
+               [](const quorum::Released& released) -> std::string {
+                 if (released.was_ours) return "released";
+                 return released.held_by_other ? "not released: another's" : "not released: absent";
+               }},
+      reply);
+}
+
+std::string describe(const quorum::Failure& failure) {
+  using enum quorum::Failure::Kind;
+  switch (failure.kind) {
+    case Refused: return "connection refused";
+    case TimedOut: return "timed out";
+    case Disconnected: return "disconnected";
+    case Cancelled: return "cancelled";
+    default: return fmt::format("failure {}", static_cast<int>(failure.kind));
+  }
+}
+
+std::string describe(const quorum::Verdict& verdict) {
+  return std::visit(
+      Overload{
+          [](const quorum::Won& won) {
+            return fmt::format("won: {} with fence {} and {} voters", describe(won.token), won.fence,
+                               won.voters.size());
+          },
+          [](const quorum::Held& held) {
+            return fmt::format("held by {} with {} votes", describe(held.holder), held.votes);
+          },
+          [](const quorum::NoQuorum&) -> std::string { return "no quorum"; },
+          [](const quorum::Divided& divided) {
+            return fmt::format("divided among {} others", divided.contenders);
+          },
+          [](const quorum::TooLate& late) { return fmt::format("too late, after {}", describe(late.took)); },
+          [](const quorum::SameServer& same) {
+            return fmt::format("addresses {} and {} are one server", same.first, same.second);
+          },
+          [](const quorum::Withdrawn&) -> std::string { return "withdrawn"; }},
+      verdict);
+}
+
+std::string describe(const quorum::Loss& loss) {
+  return std::visit(
+      Overload{[](const quorum::Taken& taken) { return fmt::format("taken by {}", describe(taken.holder)); },
+               [](const quorum::Vanished&) -> std::string { return "vanished"; },
+               [](const quorum::Expired&) -> std::string { return "expired"; }},
+      loss);
+}
+
+}  // namespace redlock::sim

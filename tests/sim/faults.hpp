@@ -1,0 +1,68 @@
+#pragma once
+
+#include <bitset>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace redlock::sim {
+
+// What can go wrong in a simulated world.
+enum class Fault : std::size_t {
+  Jitter,        // a message takes up to as long as a lease
+  LostRequests,  // a connection swallows what is written from some message on, and breaks later
+  LostReplies,   // the same on the way back
+  Cuts,          // a connection breaks; what is under way on it is lost, or arrives before the next connect
+  NodePauses,    // a node does nothing for a while, but its clock runs
+  ClientPauses,  // SIGSTOP, swapping, a garbage collector: everything read afterwards, in either order
+  Suspends,      // the client's machine sleeps: BOOTTIME runs, MONOTONIC does not
+  Deaths,        // a client stops for ever, anywhere
+  Crashes,       // a node ends and comes back with its keys
+  Amnesia,       // a node ends and comes back empty
+  Drift,         // clocks run fast or slow, as much as clock_drift() allows for
+  WallJumps,     // the wall clock of a client jumps, also by years
+  Duplicates,    // two configured addresses lead to one server
+  Foreign,       // other Redlock libraries want the same key
+  // Outside the model: exclusion is waived, everything else must hold.
+  WildDrift,     // clocks run at up to half or twice their speed
+  HandDeletes,   // somebody deletes the key by hand
+  NodeJumps,     // the clock of a node jumps, and its keys expire early or late
+  NoQuarantine,  // nodes that forgot everything vote at once
+  kCount
+};
+using Faults = std::bitset<static_cast<std::size_t>(Fault::kCount)>;
+
+struct FaultInfo {
+  Fault fault;
+  std::string_view name;
+  bool inside_model;
+};
+
+std::optional<Fault> fault_named(std::string_view name);
+const FaultInfo& info(Fault fault);
+
+Faults faults_inside_model();
+Faults all_faults();
+
+// "all", "inside", "none", or names with commas between. Nothing for an unknown name.
+std::optional<Faults> parse_faults(std::string_view list);
+std::string names_of(const Faults& faults);
+
+inline bool has(const Faults& faults, Fault fault) {
+  return faults.test(static_cast<std::size_t>(fault));
+}
+
+// Faults of the simulator's own parts, which its invariants must notice (tests/sim/CMakeLists.txt has those
+// of src/quorum).
+enum class Defect {
+  None,
+  MonotonicClock,          // the driver reads CLOCK_MONOTONIC
+  ReleaseWithoutCompare,   // the release script deletes whatever is there
+  UnconditionalWriteBack,  // the confirm script does not look whose the key is
+  IdentityForgotten,       // the driver asks a node who it is on its first connection only
+  ReleaseOvertakesAcquire  // the driver releases on a connection of its own
+};
+std::optional<Defect> defect_named(std::string_view name);
+
+}  // namespace redlock::sim

@@ -1,0 +1,95 @@
+#include "keyspace.hpp"
+
+#include "base/overload.hpp"
+
+#include <algorithm>
+
+namespace redlock::sim {
+namespace {
+
+using quorum::Fence;
+using quorum::Reply;
+using quorum::Token;
+
+constexpr std::int64_t kCounterLife = std::chrono::milliseconds{std::chrono::days{30}}.count();
+
+}  // namespace
+
+Reply Keyspace::execute(const Command& command, std::int64_t now_ms, Defect defect) {
+  return std::visit(Overload{[&](const quorum::Acquire& acquiring) { return acquire(acquiring, now_ms); },
+                             [&](const quorum::Confirm& confirming) {
+                               return confirm(confirming, now_ms, defect == Defect::UnconditionalWriteBack);
+                             },
+                             [&](const quorum::Extend& extending) { return extend(extending, now_ms); },
+                             [&](const quorum::Release& releasing) {
+                               return release(releasing, now_ms, defect == Defect::ReleaseWithoutCompare);
+                             },
+                             [&](const ForeignSet& setting) { return foreign_set(setting, now_ms); }},
+                    command);
+}
+
+// Redis: expired when now > when (keyIsExpired in db.c).
+const Token* Keyspace::holder(std::int64_t now_ms) const {
+  return key_ && now_ms <= key_->last_ms ? &key_->token : nullptr;
+}
+
+Fence Keyspace::counter(std::int64_t now_ms) const {
+  return counter_ && now_ms <= counter_->last_ms ? counter_->value : 0;
+}
+
+void Keyspace::set_counter(Fence value, std::int64_t now_ms) {
+  counter_ = Counter{.value = value, .last_ms = now_ms + kCounterLife};
+}
+
+quorum::Refused Keyspace::refusal(std::int64_t now_ms) const {
+  return {.holder = key_->token, .remaining = std::chrono::milliseconds{key_->last_ms - now_ms}, .info = {}};
+}
+
+Reply Keyspace::acquire(const quorum::Acquire& command, std::int64_t now_ms) {
+  const Token* present = holder(now_ms);
+  if (present != nullptr && *present != command.token) return refusal(now_ms);
+  const Fence fence = std::max(counter(now_ms) + 1, command.proposal);
+  set_counter(fence, now_ms);
+  const std::uint64_t planted = present != nullptr ? key_->planted : 0;
+  key_ = Key{.token = command.token, .last_ms = now_ms + command.ttl.count(), .planted = planted};
+  return quorum::Granted{fence};
+}
+
+Reply Keyspace::confirm(const quorum::Confirm& command, std::int64_t now_ms, bool unconditional) {
+  const Token* present = holder(now_ms);
+  const bool ours = present != nullptr && *present == command.token;
+  const bool accepted = unconditional || (ours && counter(now_ms) <= command.fence);
+  if (accepted) set_counter(command.fence, now_ms);
+  return quorum::Confirmed{accepted};
+}
+
+Reply Keyspace::extend(const quorum::Extend& command, std::int64_t now_ms) {
+  const Token* present = holder(now_ms);
+  if (present != nullptr) {
+    if (*present != command.token) return quorum::NotOurs{*present};
+    key_->last_ms = now_ms + command.ttl.count();
+    if (counter(now_ms) > 0) set_counter(counter(now_ms), now_ms);
+    return quorum::Extended{.planted = key_->planted, .counter = counter(now_ms)};
+  }
+  if (!command.repair) return quorum::NotOurs{};
+  const Fence found = counter(now_ms);
+  set_counter(std::max(found, command.fence), now_ms);
+  key_ = Key{.token = command.token, .last_ms = now_ms + command.ttl.count(), .planted = command.attempt};
+  return quorum::Replanted{found};
+}
+
+Reply Keyspace::release(const quorum::Release& command, std::int64_t now_ms, bool without_compare) {
+  const Token* present = holder(now_ms);
+  const bool ours = present != nullptr && *present == command.token;
+  const bool others = present != nullptr && !ours;
+  if (ours || without_compare) key_.reset();
+  return quorum::Released{.was_ours = ours, .held_by_other = others};
+}
+
+Reply Keyspace::foreign_set(const ForeignSet& command, std::int64_t now_ms) {
+  if (holder(now_ms) != nullptr) return refusal(now_ms);
+  key_ = Key{.token = command.token, .last_ms = now_ms + command.ttl.count(), .planted = 0};
+  return quorum::Granted{0};
+}
+
+}  // namespace redlock::sim

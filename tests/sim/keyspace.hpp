@@ -1,0 +1,62 @@
+#pragma once
+
+#include "faults.hpp"
+#include "quorum/types.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+
+namespace redlock::sim {
+
+// What other Redlock libraries send: SET key token NX PX ttl.
+struct ForeignSet {
+  quorum::Token token;
+  std::chrono::milliseconds ttl;
+};
+using Command = std::variant<quorum::Acquire, quorum::Confirm, quorum::Extend, quorum::Release, ForeignSet>;
+
+// The keys of one lock on one Redis server, and what the scripts of redis/ do to them; conformance_test.cpp
+// holds the two together. Times are milliseconds of the server's clock, as in Redis.
+class Keyspace {
+ public:
+  quorum::Reply execute(const Command& command, std::int64_t now_ms, Defect defect = Defect::None);
+
+  // The token that the key holds; nullptr when it is absent or has expired.
+  const quorum::Token* holder(std::int64_t now_ms) const;
+  // The token of a key that is still written down, expired or not, and when it expires: the last millisecond
+  // of its life.
+  const quorum::Token* last_holder() const { return key_ ? &key_->token : nullptr; }
+  std::int64_t last_ms() const { return key_ ? key_->last_ms : 0; }
+
+  quorum::Fence counter(std::int64_t now_ms) const;  // 0: none
+  std::int64_t counter_last_ms() const { return counter_ ? counter_->last_ms : 0; }
+
+  void delete_key() { key_.reset(); }
+  void forget_everything() { *this = Keyspace{}; }
+
+ private:
+  struct Key {
+    quorum::Token token;
+    std::int64_t last_ms;
+    std::uint64_t planted;  // of the info hash, which lives and dies with the key
+  };
+  struct Counter {
+    quorum::Fence value;
+    std::int64_t last_ms;
+  };
+
+  void set_counter(quorum::Fence value, std::int64_t now_ms);
+
+  quorum::Reply acquire(const quorum::Acquire& command, std::int64_t now_ms);
+  quorum::Reply confirm(const quorum::Confirm& command, std::int64_t now_ms, bool unconditional);
+  quorum::Reply extend(const quorum::Extend& command, std::int64_t now_ms);
+  quorum::Reply release(const quorum::Release& command, std::int64_t now_ms, bool without_compare);
+  quorum::Reply foreign_set(const ForeignSet& command, std::int64_t now_ms);
+  quorum::Refused refusal(std::int64_t now_ms) const;
+
+  std::optional<Key> key_;
+  std::optional<Counter> counter_;
+};
+
+}  // namespace redlock::sim

@@ -1,0 +1,70 @@
+# A mutant is the simulator with one source file of src/quorum changed in one place. That the production code
+# has no switch for it is the point: what is tested is what is shipped.
+
+set(sim_mutant_schedules 100000)
+
+# sim_mutant(NAME FILE OLD NEW): all occurrences of the text OLD in src/quorum/FILE become NEW. OLD must be
+# there: whoever changes the line must say here what its fault would be now.
+function(sim_mutant name file old new)
+  set(source ${sim_source}/quorum/${file})
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
+  file(READ ${source} text)
+  string(FIND "${text}" "${old}" place)
+  if(place EQUAL -1)
+    message(FATAL_ERROR "mutant ${name}: src/quorum/${file} does not contain: ${old}")
+  endif()
+  string(REPLACE "${old}" "${new}" text "${text}")
+  set(mutated ${CMAKE_CURRENT_BINARY_DIR}/mutants/${name}/${file})
+  file(CONFIGURE OUTPUT ${mutated} CONTENT "${text}" @ONLY)  # writes only what differs
+  get_filename_component(part ${file} NAME_WE)
+  sim_executable(redlock-sim-${name} ${part} ${mutated})
+  # What the change leaves unused is not worth a word.
+  target_compile_options(redlock-sim-${name} PRIVATE -Wno-unused -Wno-unused-parameter)
+  sim_mutant_test(${name} redlock-sim-${name} ${ARGN})
+endfunction()
+
+# A fault of the simulated driver or scripts, which is a flag of the simulator.
+function(sim_defect name)
+  sim_mutant_test(${name} redlock-sim --defect ${name} ${ARGN})
+endfunction()
+
+function(sim_mutant_test name)
+  add_test(NAME "simulation notices: ${name}"
+           COMMAND ${ARGN} --expect-violation --schedules ${sim_mutant_schedules})
+endfunction()
+
+# ---- Acquire
+sim_mutant(quorum-less-one acquisition.cpp "electorate_.quorum()" "(electorate_.quorum() - 1)")
+sim_mutant(no-drift acquisition.cpp "validity_ = validity_end(now.boot, rules_.ttl)"
+           "validity_ = now.boot + rules_.ttl")
+sim_mutant(validity-not-checked acquisition.cpp
+           "if (validity_ - now.boot <= rules_.least_validity) return give_up(now, TooLate{now.boot - round_began_});"
+           "")
+sim_mutant(validity-from-the-answer acquisition.cpp "return win(now);"
+           "{ validity_ = validity_end(now.boot, rules_.ttl); return win(now); }")
+sim_mutant(no-write-back acquisition.cpp "if (fence == fence_) {" "if (fence <= fence_) {")
+sim_mutant(late-set-not-cleaned ballot.cpp "if (may_have_held || pending() || granted() != nullptr) return true;"
+           "if (granted() != nullptr) return true;")
+sim_mutant(broken-release-not-repeated acquisition.cpp "failure.kind != Failure::Kind::Disconnected || " "true || ")
+
+# ---- Who votes
+sim_mutant(same-server-votes-twice electorate.cpp "return std::pair{a, b};" "return std::nullopt;")
+sim_mutant(restarted-node-votes electorate.cpp "? Standing::Quarantined" "? Standing::Voter")
+sim_mutant(uptime-taken-at-its-word electorate.cpp "- std::chrono::seconds{1}" "")
+
+# ---- Extend
+sim_mutant(lost-lock-resurrected lease.cpp "if (continuous_votes > 0 && continuous_votes" "if (continuous_votes")
+sim_mutant(replanted-vote-counts-at-once lease.cpp "vote.outcome == Outcome::Here && vote.since < attempt_"
+           "(vote.outcome == Outcome::Here || vote.outcome == Outcome::Planted)")
+sim_mutant(replanted-vote-without-proof lease.cpp "vote.since < attempt_ && vote.clean" "vote.since < attempt_")
+sim_mutant(replanted-vote-before-rivals-are-done lease.cpp "return !vote.seen_at || " "return true || ")
+sim_mutant(extension-counted-from-the-answer lease.cpp "validity_end(began_, rules_.ttl)"
+           "validity_end(now.boot, rules_.ttl)")
+sim_mutant(answer-after-the-end-counts lease.cpp "if (now.boot >= give_up_at()) {  // an answer" "if (false) {  // an answer")
+
+# ---- The driver and the scripts
+sim_defect(monotonic-clock)
+sim_defect(release-without-compare)
+sim_defect(unconditional-write-back)
+sim_defect(identity-forgotten)
+sim_defect(release-overtakes-acquire)

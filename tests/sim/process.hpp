@@ -1,0 +1,75 @@
+#pragma once
+
+#include "clocks.hpp"
+#include "link.hpp"
+#include "quorum/types.hpp"
+#include "setting.hpp"
+
+#include <deque>
+#include <string>
+#include <vector>
+
+namespace redlock::sim {
+
+class Server;
+
+// A client's process on its machine: it reads its links and its timers while it runs, and stops, sleeps or
+// dies at any point. What it does is its subclasses' business.
+class Process {
+ public:
+  Process(Setting& setting, std::string name, const std::vector<Server*>& server_of_address);
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+  virtual ~Process() = default;
+
+  // The first step, now or as soon as it runs.
+  void start();
+
+  // Something comes in from the network.
+  void arrive(const Arrival& arrival);
+
+  // Does nothing for a while. `suspended`: the whole machine sleeps.
+  void pause(Duration length, bool suspended);
+  void die();
+  void jump_wall_clock(std::uint64_t to_us);
+  void cut_link(std::size_t address) { links_[address].cut(); }
+
+  bool dead() const { return dead_; }
+  bool paused() const { return setting_.queue.now() < paused_until_; }
+  const std::string& name() const { return name_; }
+  Now now() const { return machine_.read(setting_.queue.now()); }
+  TimePoint read(Instant instant) const { return machine_.read(instant).boot; }
+
+ protected:
+  virtual void on_start() = 0;
+  virtual void on_identity(quorum::NodeIndex address, const quorum::Identity& identity) = 0;
+  virtual void on_reply(quorum::NodeIndex address, quorum::RequestId id, const quorum::Reply& reply) = 0;
+  virtual void on_failure(quorum::NodeIndex address, quorum::RequestId id,
+                          const quorum::Failure& failure) = 0;
+  // When `deadline` has passed.
+  virtual void on_time() = 0;
+  virtual TimePoint deadline() const = 0;
+
+  void send(quorum::NodeIndex address, quorum::RequestId id, Command command, TimePoint deadline);
+
+  Setting& setting_;
+
+ private:
+  void run();
+  void read_links();
+  void keep_time();
+  void hand_out();
+  void arm();
+
+  std::string name_;
+  Machine machine_;
+  std::deque<Link> links_;
+  std::vector<Arrival> unread_;
+  std::vector<Outcome> outcomes_;
+  Instant paused_until_{};
+  Instant armed_ = Instant::max();
+  bool started_ = false;
+  bool dead_ = false;
+};
+
+}  // namespace redlock::sim

@@ -1,0 +1,292 @@
+#include "referee.hpp"
+
+#include "base/overload.hpp"
+#include "describe.hpp"
+#include "process.hpp"
+#include "server.hpp"
+
+#include <algorithm>
+
+namespace redlock::sim {
+namespace {
+
+using quorum::Token;
+
+// A node whose connections break so often while a release is on them is not reachable.
+constexpr unsigned kEnoughTries = 3;
+
+}  // namespace
+
+Referee::Referee(Setting& setting) : setting_{setting} {
+}
+
+void Referee::begin(const std::vector<Server*>& server_of_address) {
+  server_of_address_ = server_of_address;
+  servers_ = server_of_address;
+  servers_.erase(std::unique(servers_.begin(), servers_.end()), servers_.end());
+}
+
+Referee::Story& Referee::story(const Token& token) {
+  Story& tale = stories_[token];
+  if (tale.places.empty()) tale.places.resize(servers_.size());
+  return tale;
+}
+
+// ---- Servers
+
+void Referee::executed(const Server& server, const Command& command, const quorum::Reply& reply,
+                       const Token& before, quorum::Fence counter_before) {
+  const std::size_t index = server.index();
+  const Instant now = setting_.queue.now();
+  const auto hands_off = [&](const Token& token) {
+    const bool fresh = before.value.empty() && !std::holds_alternative<quorum::Confirm>(command);
+    if (fresh || before == token) return;
+    if (server.keys().counter(server.now_ms()) != counter_before) {
+      setting_.violated(fmt::format("{} changed the counter of {}, which it does not hold", describe(token),
+                                    server.name()));
+    }
+    if (before.value.empty()) return;
+    const Token* after = server.keys().holder(server.now_ms());
+    if (after == nullptr || *after != before) {
+      setting_.violated(fmt::format("{} took {} from {}", describe(token), server.name(), describe(before)));
+    }
+  };
+  std::visit(Overload{[&](const quorum::Acquire& acquire) {
+                        hands_off(acquire.token);
+                        const auto* granted = std::get_if<quorum::Granted>(&reply);
+                        if (granted == nullptr) return;
+                        Place& place = story(acquire.token).places[index];
+                        if (before != acquire.token) {
+                          place.planted_at = now;
+                          place.planted_by = 0;
+                          place.there = true;
+                          place.outlived.reset();
+                        }
+                        place.fence = granted->fence;
+                        place.losses = server.losses();
+                      },
+                      [&](const quorum::Confirm& confirm) {
+                        hands_off(confirm.token);
+                        const auto* confirmed = std::get_if<quorum::Confirmed>(&reply);
+                        if (confirmed == nullptr || !confirmed->accepted) return;
+                        Place& place = story(confirm.token).places[index];
+                        place.fence = confirm.fence;
+                        place.losses = server.losses();
+                      },
+                      [&](const quorum::Extend& extend) {
+                        hands_off(extend.token);
+                        Story& tale = story(extend.token);
+                        Place& place = tale.places[index];
+                        if (std::holds_alternative<quorum::Extended>(reply)) {
+                          place.here_in = extend.attempt;
+                        } else if (const auto* replanted = std::get_if<quorum::Replanted>(&reply)) {
+                          if (!anywhere_but(extend.token, server))
+                            tale.wholly_lost = tale.wholly_lost.value_or(now);
+                          place.planted_at = now;
+                          place.planted_by = extend.attempt;
+                          place.found = replanted->counter;
+                          place.there = true;
+                          place.outlived.reset();
+                        }
+                      },
+                      [&](const quorum::Release& release) {
+                        hands_off(release.token);
+                        Place& place = story(release.token).places[index];
+                        place.released_at = now;
+                        place.there = false;
+                      },
+                      [&](const ForeignSet& set) { hands_off(set.token); }},
+             command);
+}
+
+void Referee::expired(const Server& server) {
+  Place& place = story(*server.keys().last_holder()).places[server.index()];
+  if (!place.there) return;
+  place.there = false;
+  place.outlived = server.gone_at(server.keys().last_ms());
+}
+
+void Referee::forgot(const Server& server) {
+  ++losses_;
+  if (const Token* token = server.keys().last_holder()) story(*token).places[server.index()].there = false;
+}
+
+bool Referee::anywhere_but(const Token& token, const Server& except) const {
+  return std::any_of(servers_.begin(), servers_.end(), [&](const Server* server) {
+    const Token* holder = server->keys().holder(server->now_ms());
+    return server != &except && holder != nullptr && *holder == token;
+  });
+}
+
+// ---- Clients
+
+void Referee::asked(const Process& client, const Token& token) {
+  story(token).owner = &client;
+}
+
+void Referee::granted(const Process& client, const quorum::Won& won, Instant round_began, Duration patience) {
+  check_voters(client, won);
+  check_exclusion(client);
+  Story& tale = story(won.token);
+  Grant grant{.client = &client,
+              .token = won.token,
+              .foreign = false,
+              .active = true,
+              .valid_until = won.valid_until,
+              .fence = won.fence,
+              .at = setting_.queue.now(),
+              .last_asked = setting_.queue.now(),
+              .patience = patience,
+              .confirmed = {},
+              .votes = {}};
+  for (const quorum::NodeIndex address : won.voters) {
+    const std::size_t server = server_of_address_[address]->index();
+    const Place& place = tale.places[server];
+    // A late vote with a greater fence is no part of the quorum that agreed.
+    if (place.fence <= won.fence) grant.votes.emplace_back(server, place.losses);
+    if (place.fence == won.fence) grant.confirmed.emplace_back(server, place.losses);
+  }
+  check_fence(grant, round_began);
+  tale.grant = grants_.size();
+  grants_.push_back(std::move(grant));
+}
+
+void Referee::granted_to_foreigner(const Process& client, const Token& token, TimePoint valid_until) {
+  check_exclusion(client);
+  story(token).grant = grants_.size();
+  grants_.push_back({.client = &client,
+                     .token = token,
+                     .foreign = true,
+                     .active = true,
+                     .valid_until = valid_until,
+                     .fence = 0,
+                     .at = setting_.queue.now(),
+                     .last_asked = setting_.queue.now(),
+                     .patience = {},
+                     .confirmed = {},
+                     .votes = {}});
+}
+
+void Referee::check_exclusion(const Process& client) {
+  if (!setting_.scenario.inside_model) return;
+  for (const Grant& other : grants_) {
+    if (!other.active || other.client->now().boot >= other.valid_until) continue;
+    setting_.violated(fmt::format("{} was granted the lock while {} has it for another {}", client.name(),
+                                  other.client->name(),
+                                  describe(other.valid_until - other.client->now().boot)));
+  }
+}
+
+void Referee::check_voters(const Process& client, const quorum::Won& won) {
+  std::vector<const Server*> voters;
+  for (const quorum::NodeIndex address : won.voters) voters.push_back(server_of_address_[address]);
+  std::sort(voters.begin(), voters.end());
+  if (std::adjacent_find(voters.begin(), voters.end()) != voters.end()) {
+    setting_.violated(fmt::format("{} counted two votes of one server", client.name()));
+  }
+  if (voters.size() < quorum::quorum_of(server_of_address_.size())) {
+    setting_.violated(fmt::format("{} won without a quorum", client.name()));
+  }
+}
+
+void Referee::check_fence(const Grant& later, Instant round_began) {
+  const Faults& faults = setting_.scenario.faults;
+  const bool walls_right = !has(faults, Fault::WallJumps) && !has(faults, Fault::WildDrift);
+  // By which right wall clocks may be apart after all this time: clock drift and the start.
+  const Duration apart = later.at.time_since_epoch() / 100 + std::chrono::milliseconds{5};
+  for (const Grant& earlier : grants_) {
+    if (earlier.foreign || earlier.fence < later.fence) continue;
+    const bool in_order = setting_.scenario.inside_model || earlier.at <= round_began;
+    if (!in_order) continue;
+    const bool remembered =
+        std::any_of(earlier.confirmed.begin(), earlier.confirmed.end(), [&](const auto& vote) {
+          return std::find(later.votes.begin(), later.votes.end(), vote) != later.votes.end();
+        });
+    const bool clocks_tell = walls_right && earlier.at + apart <= round_began;
+    if (losses_ > 0 && !remembered && !clocks_tell) continue;
+    setting_.violated(fmt::format("{} has fence {}, no greater than {} of {} before it", later.client->name(),
+                                  later.fence, earlier.fence, earlier.client->name()));
+  }
+}
+
+void Referee::extended(const Token& token, std::uint64_t attempt, Instant asked, TimePoint valid_until) {
+  Story& tale = story(token);
+  Grant& grant = grants_[*tale.grant];
+  const std::string& name = grant.client->name();
+  const TimePoint now = grant.client->now().boot;
+  if (now >= grant.valid_until) {
+    setting_.violated(fmt::format("{} extended its lease after its end", name));
+  }
+  if (tale.wholly_lost && *tale.wholly_lost < asked) {
+    setting_.violated(fmt::format("{} extended a lease whose token had been on no server", name));
+  }
+  std::size_t counted = 0;
+  std::size_t unbroken = 0;
+  for (const Server* server : server_of_address_) {
+    const Place& place = tale.places[server->index()];
+    if (place.here_in != attempt) continue;
+    // A rival whose round began before the planting may have this node's vote from before a crash. The lease
+    // as it stood must have outlasted that round.
+    const bool ripe =
+        place.planted_by == 0 || grant.client->read(place.planted_at) + grant.patience <= grant.valid_until;
+    const bool stood = place.planted_at <= grant.last_asked;
+    const bool proven = place.planted_by < attempt && place.found <= grant.fence;
+    if (ripe && (stood || proven)) ++counted;
+    if (stood) ++unbroken;
+  }
+  if (counted < quorum::quorum_of(server_of_address_.size()) || unbroken == 0) {
+    setting_.violated(fmt::format("{} extended its lease with {} votes that count, {} of them unbroken", name,
+                                  counted, unbroken));
+  }
+  grant.valid_until = valid_until;
+  grant.last_asked = asked;
+}
+
+void Referee::ended(const Token& token) {
+  if (const auto grant = story(token).grant) grants_[*grant].active = false;
+}
+
+void Referee::abandoned(const Token& token) {
+  Story& tale = story(token);
+  tale.abandoned_at = std::min(tale.abandoned_at, setting_.queue.now());
+}
+
+void Referee::release_sent(const Token& token, quorum::NodeIndex address) {
+  story(token).places[server_of_address_[address]->index()].release = Place::Release::Sent;
+}
+
+void Referee::release_failed(const Token& token, quorum::NodeIndex address, quorum::Failure::Kind kind) {
+  Place& place = story(token).places[server_of_address_[address]->index()];
+  const bool broke = kind == quorum::Failure::Kind::Disconnected;
+  if (broke) ++place.broken_releases;
+  place.release =
+      broke && place.broken_releases < kEnoughTries ? Place::Release::GivenUp : Place::Release::Unreachable;
+}
+
+// ---- The end
+
+void Referee::final_whistle() {
+  for (const Server* server : servers_) {
+    if (server->keys().last_holder() != nullptr && server->keys().holder(server->now_ms()) == nullptr) {
+      expired(*server);
+    }
+  }
+  for (const auto& [token, tale] : stories_) check_ghosts(token, tale);
+}
+
+void Referee::check_ghosts(const Token& token, const Story& tale) {
+  if (tale.owner == nullptr || tale.owner->dead()) return;
+  if (tale.abandoned_at == Instant::max()) {
+    setting_.violated(fmt::format("{} never gave back {}", tale.owner->name(), describe(token)));
+  }
+  for (std::size_t server = 0; server < tale.places.size(); ++server) {
+    const Place& place = tale.places[server];
+    const bool lingered = place.there || (place.outlived && *place.outlived > tale.abandoned_at);
+    if (!lingered || place.release == Place::Release::Unreachable) continue;
+    if (!place.there && place.released_at > place.planted_at) continue;  // the release came after the TTL
+    setting_.violated(fmt::format("{} of {} stayed on {} after its end", describe(token), tale.owner->name(),
+                                  servers_[server]->name()));
+  }
+}
+
+}  // namespace redlock::sim

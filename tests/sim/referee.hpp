@@ -1,0 +1,117 @@
+#pragma once
+
+#include "clocks.hpp"
+#include "keyspace.hpp"
+#include "quorum/acquisition.hpp"
+#include "setting.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace redlock::sim {
+
+class Process;
+class Server;
+
+// Sees all of the world and knows what must be true in it. Every check that fails throws a Violation.
+//
+//  1. Exclusion (inside the model only): no lock is granted while another holder's lease is valid by that
+//     holder's own clock.
+//  2. Fences: a grant's fence is greater than that of every grant before it, provided the two quorums share a
+//     server that did not lose its memory in between, or that all wall clocks are right. Inside the model
+//     "before" means: granted before; always it means: granted before the other's winning round began.
+//  3. Hands off: no request of one token changes key or counter while another's is there; and no confirmation
+//     while its own is not.
+//  4. A vote is a vote: the voters of a grant are a quorum of different servers.
+//  5. Continuity: an extension succeeds only while the lease is valid, with a quorum of votes that the rule
+//  of
+//     DESIGN section 3 lets count, and never after the token was gone from all servers.
+//  6. Ghosts: the token of a client that has finished is on no server that a release could reach.
+class Referee {
+ public:
+  explicit Referee(Setting& setting);
+  // The configured addresses lead to these; servers are numbered in this order.
+  void begin(const std::vector<Server*>& server_of_address);
+
+  // ---- What the servers do. `before`: whose the key was, and what the counter said.
+  void executed(const Server& server, const Command& command, const quorum::Reply& reply,
+                const quorum::Token& before, quorum::Fence counter_before);
+  // The key on this server is gone by its TTL.
+  void expired(const Server& server);
+  // The server's key goes otherwise.
+  void forgot(const Server& server);
+
+  // ---- What the clients do.
+  void asked(const Process& client, const quorum::Token& token);
+  // `patience`: the longest that a rival's round may take.
+  void granted(const Process& client, const quorum::Won& won, Instant round_began, Duration patience);
+  void granted_to_foreigner(const Process& client, const quorum::Token& token, TimePoint valid_until);
+  // `asked`: when the attempt began.
+  void extended(const quorum::Token& token, std::uint64_t attempt, Instant asked, TimePoint valid_until);
+  // The holder stops relying on it.
+  void ended(const quorum::Token& token);
+  // From here on the token is nobody's business: its owner gives it back everywhere.
+  void abandoned(const quorum::Token& token);
+  void release_sent(const quorum::Token& token, quorum::NodeIndex address);
+  void release_failed(const quorum::Token& token, quorum::NodeIndex address, quorum::Failure::Kind kind);
+
+  // The world is over: nothing is under way any more.
+  void final_whistle();
+
+  std::size_t grants() const { return grants_.size(); }
+
+ private:
+  // One server, as far as one token is concerned.
+  struct Place {
+    bool there = false;  // planted, and not seen to go
+    Instant planted_at{};
+    std::uint64_t planted_by = 0;     // the attempt; 0: the acquisition
+    quorum::Fence found = 0;          // the counter, when it was planted
+    quorum::Fence fence = 0;          // the greatest that this server has granted or confirmed to it
+    unsigned losses = 0;              // of the server, when it did
+    std::uint64_t here_in = 0;        // the last attempt that found it there
+    std::optional<Instant> outlived;  // its TTL ended then
+    Instant released_at{};            // the last release that was executed
+    unsigned broken_releases = 0;     // those that were on a connection when it broke
+    enum class Release { None, Sent, Unreachable, GivenUp } release = Release::None;
+  };
+  struct Story {
+    const Process* owner = nullptr;
+    std::vector<Place> places;           // per server
+    std::optional<Instant> wholly_lost;  // not later than this
+    Instant abandoned_at = Instant::max();
+    std::optional<std::size_t> grant;
+  };
+  struct Grant {
+    const Process* client;
+    quorum::Token token;
+    bool foreign;
+    bool active;
+    TimePoint valid_until;  // by the client's clock
+    quorum::Fence fence;
+    Instant at;
+    Instant last_asked;  // when the last successful attempt began
+    Duration patience;
+    std::vector<std::pair<std::size_t, unsigned>> confirmed;  // servers, and how often they had lost all
+    std::vector<std::pair<std::size_t, unsigned>> votes;
+  };
+
+  Story& story(const quorum::Token& token);
+  void check_exclusion(const Process& client);
+  void check_voters(const Process& client, const quorum::Won& won);
+  void check_fence(const Grant& later, Instant round_began);
+  bool anywhere_but(const quorum::Token& token, const Server& except) const;
+  void check_ghosts(const quorum::Token& token, const Story& tale);
+
+  Setting& setting_;
+  std::vector<Server*> server_of_address_;
+  std::vector<Server*> servers_;
+  unsigned losses_ = 0;  // of all servers
+  std::map<quorum::Token, Story> stories_;
+  std::vector<Grant> grants_;
+};
+
+}  // namespace redlock::sim

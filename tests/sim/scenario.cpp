@@ -1,0 +1,86 @@
+#include "scenario.hpp"
+
+#include "describe.hpp"
+#include "quorum/validity.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace redlock::sim {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Between low and high, each order of magnitude as likely as the other.
+double log_between(Dice& dice, double low, double high) {
+  return std::exp(dice.between(std::log(low), std::log(high)));
+}
+Duration log_between(Dice& dice, Duration low, Duration high) {
+  const double length =
+      log_between(dice, static_cast<double>(low.count()), static_cast<double>(high.count()));
+  return Duration{static_cast<Duration::rep>(length)};
+}
+
+Faults draw_faults(const Faults& allowed, Dice& dice) {
+  // Each world has some of the faults, so that each pair meets, and none hides behind another.
+  const double share = dice.between(0.1, 0.7);
+  Faults faults;
+  for (std::size_t i = 0; i < faults.size(); ++i) faults.set(i, allowed.test(i) && dice.chance(share));
+  return faults;
+}
+
+bool all_inside_model(const Faults& faults) {
+  return (faults & ~faults_inside_model()).none();
+}
+
+}  // namespace
+
+Scenario draw(const Request& request, Dice& dice) {
+  Scenario world{};
+  world.nodes = request.nodes;
+  world.faults = draw_faults(request.faults, dice);
+  if (has(world.faults, Fault::Duplicates) && !dice.chance(0.2)) {
+    world.faults.reset(static_cast<std::size_t>(Fault::Duplicates));
+  }
+  world.inside_model = all_inside_model(world.faults);
+  world.defect = request.defect;
+
+  world.servers = world.nodes;
+  if (has(world.faults, Fault::Duplicates) && world.nodes > 1) --world.servers;
+  for (std::size_t address = 0; address < world.nodes; ++address) {
+    world.server_of.push_back(std::min(address, world.servers - 1));
+  }
+
+  const std::size_t more = request.most_clients - request.least_clients + 1;
+  const std::size_t clients = request.least_clients + dice.below(more);
+  world.foreigners = has(world.faults, Fault::Foreign) ? 1 + dice.below(2) : 0;
+  world.foreigners = std::min(world.foreigners, clients - 1);
+  world.contenders = clients - world.foreigners;
+
+  world.ttl =
+      std::chrono::duration_cast<milliseconds>(log_between(dice, quorum::kLeastTtl, std::chrono::seconds{3}));
+  world.node_timeout = log_between(dice, Duration{world.ttl} / 20, Duration{world.ttl} * 5 / 4);
+  // A lock that is used with several TTLs wants a node_timeout below the least of them.
+  world.one_ttl = world.node_timeout > Duration{quorum::kLeastTtl} || dice.chance(0.7);
+  world.quarantine = has(world.faults, Fault::NoQuarantine) ? Duration{} : Duration{world.ttl};
+  world.latency = log_between(dice, std::chrono::microseconds{20}, world.node_timeout / 6);
+  world.trouble = log_between(dice, 0.003, 0.15);
+  world.spread = dice.chance(0.3) ? world.latency * 4 : Duration{world.ttl};
+  world.attempts = 1 + static_cast<unsigned>(dice.below(6));
+  world.cycles = 1 + static_cast<unsigned>(dice.below(2));
+  world.hold = log_between(dice, Duration{world.ttl} / 20, Duration{world.ttl} * 3);
+  return world;
+}
+
+std::string Scenario::describe() const {
+  return fmt::format(
+      "{} addresses of {} servers, {} clients and {} foreign ones, ttl {} ms{}, node_timeout {}, latency {}, "
+      "trouble {:.3f}, {} attempts, {} cycles, hold {}\nfaults: {}\n",
+      nodes, servers, contenders, foreigners, ttl.count(), one_ttl ? "" : " and less",
+      sim::describe(node_timeout), sim::describe(latency), trouble, attempts, cycles, sim::describe(hold),
+      names_of(faults));
+}
+
+}  // namespace redlock::sim

@@ -1,0 +1,70 @@
+#pragma once
+
+#include "clocks.hpp"
+#include "keyspace.hpp"
+#include "quorum/types.hpp"
+#include "setting.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace redlock::sim {
+
+class Link;
+class Referee;
+
+// How fast one more clock of this world runs.
+double draw_rate(Setting& setting);
+
+// A Redis server: the keys, a process that crashes and hangs, and a clock of its own.
+class Server {
+ public:
+  Server(Setting& setting, Referee& referee, std::size_t index);
+
+  // A request arrives on a link. A server that is down loses it; one that hangs answers later, in order.
+  void receive(Link& link, std::size_t message);
+
+  void pause(Duration length);
+  // `forgets`: it comes back empty. `silent`: the machine goes, and nobody is told that connections are gone.
+  void crash(Duration down, bool forgets, bool silent);
+  void delete_key();
+  void jump_clock(std::chrono::milliseconds by);
+
+  void connect(Link& link) { links_.push_back(&link); }
+
+  bool up() const { return up_; }
+  bool refuses() const { return !up_ && !silent_; }
+  std::int64_t now_ms() const;
+  Duration until_full_second() const;  // of its own clock
+  quorum::Identity identity() const;
+  const Keyspace& keys() const { return keys_; }
+  // When a key whose last millisecond is `last_ms` is gone.
+  Instant gone_at(std::int64_t last_ms) const;
+  std::size_t index() const { return index_; }
+  const std::string& name() const { return name_; }
+  // How often it has lost its keys and counters.
+  unsigned losses() const { return losses_; }
+
+ private:
+  void execute(Link& link, std::size_t message);
+  void resume();
+
+  Setting& setting_;
+  Referee& referee_;
+  std::size_t index_;
+  std::string name_;
+  SkewedClock clock_;
+  std::chrono::milliseconds jumped_{};
+  std::int64_t started_ms_;  // of its own clock
+  unsigned starts_ = 0;
+  unsigned losses_ = 0;
+  bool up_ = true;
+  bool silent_ = false;
+  Instant paused_until_{};
+  std::vector<std::pair<Link*, std::size_t>> waiting_;  // while it hangs
+  std::vector<Link*> links_;
+  Keyspace keys_;
+};
+
+}  // namespace redlock::sim

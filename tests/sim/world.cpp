@@ -1,0 +1,171 @@
+#include "world.hpp"
+
+#include "quorum/validity.hpp"
+
+#include <algorithm>
+
+namespace redlock::sim {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Far more than any world needs: what gets there goes round in circles.
+constexpr std::uint64_t kMostEvents = 200'000;
+
+class World {
+ public:
+  World(const Request& request, const Scenario& scenario, std::string* trace)
+      : setting_{scenario, mix(request.seed), trace}, referee_{setting_} {
+    const Scenario& drawn = setting_.scenario;
+    for (std::size_t i = 0; i < drawn.servers; ++i) {
+      servers_.push_back(std::make_unique<Server>(setting_, referee_, i));
+    }
+    for (const std::size_t server : drawn.server_of) server_of_address_.push_back(servers_[server].get());
+    referee_.begin(server_of_address_);
+    for (std::size_t i = 0; i < drawn.contenders; ++i) add_contender(i, request.seed);
+    for (std::size_t i = 0; i < drawn.foreigners; ++i) {
+      processes_.push_back(std::make_unique<Foreigner>(setting_, referee_, fmt::format("other {}", i + 1),
+                                                       server_of_address_, drawn.attempts,
+                                                       mix(request.seed ^ (1000 + i))));
+    }
+    for (const auto& process : processes_) {
+      setting_.queue.plan(Instant{setting_.dice.between(Duration{}, drawn.spread)},
+                          [client = process.get()] { client->start(); });
+    }
+    plan_accidents();
+  }
+
+  Result run() {
+    Result result;
+    try {
+      while (setting_.queue.step()) {
+        if (setting_.queue.executed() > kMostEvents) setting_.violated("it does not come to an end");
+      }
+      for (const Contender* contender : contenders_) {
+        if (!contender->done() && !contender->dead()) {
+          setting_.violated(fmt::format("{} waits for ever", contender->name()));
+        }
+      }
+      referee_.final_whistle();
+    } catch (const Violation& violation) {
+      result.violation = violation.what;
+    }
+    result.events = setting_.queue.executed();
+    result.grants = referee_.grants();
+    for (const Contender* contender : contenders_) {
+      for (const Attempted& attempt : contender->attempted()) {
+        result.most_rounds = std::max(result.most_rounds, attempt.rounds);
+        if (attempt.won) result.most_rounds_to_win = std::max(result.most_rounds_to_win, attempt.rounds);
+        result.longest_attempt = std::max(result.longest_attempt, attempt.took);
+      }
+    }
+    return result;
+  }
+
+ private:
+  void add_contender(std::size_t index, std::uint64_t seed) {
+    const Scenario& drawn = setting_.scenario;
+    Dice& dice = setting_.dice;
+    const auto least =
+        std::chrono::ceil<milliseconds>(std::max<Duration>(drawn.node_timeout, quorum::kLeastTtl));
+    const milliseconds ttl =
+        drawn.one_ttl ? drawn.ttl : milliseconds{dice.between(least, drawn.ttl) / milliseconds{1}};
+    const Habits habits{.ttl = ttl,
+                        .node_timeout = drawn.node_timeout,
+                        .lead = dice.between(milliseconds{1}, quorum::greatest_kill_after(ttl)),
+                        .max_rounds = 24,
+                        .attempts = drawn.attempts,
+                        .cycles = drawn.cycles,
+                        .hold = drawn.hold};
+    auto contender = std::make_unique<Contender>(setting_, referee_, fmt::format("client {}", index + 1),
+                                                 server_of_address_, habits, mix(seed ^ (index + 1)));
+    contenders_.push_back(contender.get());
+    processes_.push_back(std::move(contender));
+  }
+
+  // What happens to servers and machines by itself, in the time in which there is something to disturb.
+  void plan_accidents() {
+    const Duration ttl = setting_.scenario.ttl;
+    const Duration span = setting_.scenario.spread + ttl * 3;
+    Dice& dice = setting_.dice;
+    const auto some = [&](Fault fault, std::size_t most, auto&& accident) {
+      if (!has(setting_.scenario.faults, fault)) return;
+      const std::size_t count = 1 + dice.below(most);
+      for (std::size_t i = 0; i < count; ++i) {
+        setting_.queue.plan(Instant{dice.between(Duration{}, span)}, accident);
+      }
+    };
+    some(Fault::Crashes, 3, [this] { crash(false); });
+    some(Fault::Amnesia, 4, [this] { crash(true); });
+    some(Fault::NodePauses, 3, [this] {
+      any_server().pause(setting_.dice.between(Duration{}, Duration{setting_.scenario.ttl} * 3 / 2));
+    });
+    some(Fault::Cuts, 4, [this] { any_process().cut_link(setting_.dice.below(setting_.scenario.nodes)); });
+    some(Fault::ClientPauses, 3, [this] {
+      any_process().pause(setting_.dice.between(Duration{}, Duration{setting_.scenario.ttl} * 2), false);
+    });
+    some(Fault::Suspends, 3, [this] {
+      any_process().pause(setting_.dice.between(Duration{}, Duration{setting_.scenario.ttl} * 2), true);
+    });
+    some(Fault::Deaths, 2, [this] { any_process().die(); });
+    some(Fault::Deaths, 2, [this] { contenders_[setting_.dice.below(contenders_.size())]->interrupt(); });
+    some(Fault::WallJumps, 4, [this] { any_process().jump_wall_clock(any_wall_clock()); });
+    some(Fault::HandDeletes, 4, [this] {
+      if (setting_.dice.chance(0.5)) return any_server().delete_key();
+      for (const auto& server : servers_) server->delete_key();
+    });
+    some(Fault::NodeJumps, 3, [this] {
+      const milliseconds ttl_ms = setting_.scenario.ttl;
+      const auto by = milliseconds{setting_.dice.between(Duration{}, ttl_ms * 4) / milliseconds{1}};
+      any_server().jump_clock(setting_.dice.chance(0.5) ? by : -by);
+    });
+  }
+
+  // Other libraries do not look at uptimes: with them, a node that forgot everything must stay away for as
+  // long as the longest TTL ("Performance, crash recovery and fsync" of the Redis page).
+  void crash(bool forgets) {
+    const Duration ttl = setting_.scenario.ttl;
+    Duration down =
+        setting_.dice.between(setting_.scenario.latency, setting_.dice.chance(0.5) ? ttl / 10 : ttl);
+    if (forgets && setting_.scenario.foreigners > 0) down += ttl * 11 / 10;
+    Server& server = any_server();
+    // INFO counts in whole seconds: what starts just before one looks a second old soon after.
+    Duration wait{};
+    if (setting_.dice.chance(0.5)) {
+      const Duration just_before = setting_.dice.between(Duration{}, setting_.scenario.latency * 4);
+      wait = std::max(server.until_full_second() - just_before - down, Duration{});
+    }
+    const bool silent = setting_.dice.chance(0.3);
+    setting_.queue.plan(setting_.queue.now() + wait,
+                        [&server, down, forgets, silent] { server.crash(down, forgets, silent); });
+  }
+
+  std::uint64_t any_wall_clock() {
+    Dice& dice = setting_.dice;
+    if (dice.chance(0.1)) return quorum::kMaxFence - dice.below(1'000'000);
+    if (dice.chance(0.1)) return 0;
+    return dice.below(4'000'000'000'000'000);  // up to the year 2096
+  }
+
+  Server& any_server() { return *servers_[setting_.dice.below(servers_.size())]; }
+  Process& any_process() { return *processes_[setting_.dice.below(processes_.size())]; }
+
+  Setting setting_;
+  Referee referee_;
+  std::vector<std::unique_ptr<Server>> servers_;
+  std::vector<Server*> server_of_address_;
+  std::vector<std::unique_ptr<Process>> processes_;
+  std::vector<Contender*> contenders_;
+};
+
+}  // namespace
+
+Result run_world(const Request& request, std::string* trace) {
+  Dice dice{request.seed ^ 0x5ce0a210U};
+  const Scenario scenario = draw(request, dice);
+  if (trace != nullptr) *trace += scenario.describe();
+  World world{request, scenario, trace};
+  return world.run();
+}
+
+}  // namespace redlock::sim

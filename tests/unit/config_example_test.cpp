@@ -1,0 +1,73 @@
+// config.example.toml is documentation that must not rot.
+#include "config_fixture.hpp"
+
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <string>
+
+using namespace redlock;
+using namespace redlock::config;
+using namespace redlock::config::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string example() {
+  std::ifstream in{REDLOCK_SOURCE_DIR "/config.example.toml"};
+  REQUIRE(in.good());
+  return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+// The example with its settings of [defaults] no longer commented out, but for the passwords: one at most may
+// stay.
+std::string with_all_settings() {
+  std::istringstream in{example()};
+  std::string out;
+  for (std::string line; std::getline(in, line);) {
+    for (const Key& key : kKeys) {
+      if (line.starts_with("#" + std::string{key.name} + " = ")) line.erase(0, 1);
+    }
+    out += line + "\n";
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "the example is a valid configuration") {
+  config(example());
+  const Settings settings = load({}, "nightly-backup");
+  CHECK(settings.nodes.size() == 3);
+  CHECK(settings.ttl == 2min);
+  CHECK(settings.wait == 0s);
+  CHECK(messages().empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "every key is in the example") {
+  for (const Key& key : kKeys) {
+    CAPTURE(key.name);
+    CHECK(contains(example(), "\n#" + std::string{key.name} + " = "));
+  }
+  for (const std::string key : {"username", "password", "password_file", "password_env", "url", "ca_file",
+                                "cert_file", "key_file", "server_name"}) {
+    CAPTURE(key);
+    const bool found = contains(example(), "\n#" + key + " = ") || contains(example(), "\n" + key + " = ");
+    CHECK(found);
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "the defaults that the example shows are the defaults") {
+  config(example());
+  const Settings built_in = load();
+  config(with_all_settings());
+  const Settings shown = load();
+  CHECK(shown.ttl == built_in.ttl);
+  CHECK(shown.retry_delay == built_in.retry_delay);
+  CHECK(shown.kill_after == built_in.kill_after);
+  CHECK(shown.node_timeout == built_in.node_timeout);
+  CHECK(shown.restart_quarantine == built_in.restart_quarantine);
+  CHECK(shown.key_prefix == built_in.key_prefix);
+  CHECK(shown.wait == 5min);  // an example: by default there is no limit
+  CHECK(shown.retry_count == 10);
+}

@@ -1,0 +1,142 @@
+// Where settings come from, and which source wins.
+#include "config_fixture.hpp"
+
+#include <chrono>
+#include <string>
+#include <variant>
+
+using namespace redlock;
+using namespace redlock::config;
+using namespace redlock::config::test;
+using namespace std::chrono_literals;
+
+TEST_CASE_FIXTURE(Fixture, "without any source the built-in defaults hold") {
+  const Settings settings = load();
+  CHECK(settings.ttl == 30s);
+  CHECK_FALSE(settings.wait.has_value());
+  CHECK(settings.retry_delay == 200ms);
+  CHECK_FALSE(settings.retry_count.has_value());
+  CHECK(settings.kill_after == 5s);
+  CHECK(settings.node_timeout == 1s);
+  CHECK(settings.restart_quarantine == 0s);
+  CHECK(settings.key_prefix.empty());
+  REQUIRE(settings.nodes.size() == 1);
+  CHECK(settings.nodes[0].display() == "redis://127.0.0.1:6379/0");
+}
+
+TEST_CASE_FIXTURE(Fixture, "flag goes before environment, before the lock's table, before [defaults]") {
+  config("[defaults]\nttl = 11\n");
+  CHECK(load().ttl == 11s);
+  config("[defaults]\nttl = 11\n[lock.other]\nttl = 12\n");
+  CHECK(load().ttl == 11s);
+  config("[defaults]\nttl = 11\nwait = 9\n[lock.job]\nttl = 12\n");
+  CHECK(load().ttl == 12s);
+  CHECK(load().wait == 9s);
+  CHECK(load({}, "").ttl == 11s);  // a command without a lock
+  environment.set("REDLOCK_TTL", "13");
+  CHECK(load().ttl == 13s);
+  CHECK(load(with_layer({.ttl = 14s})).ttl == 14s);
+}
+
+TEST_CASE_FIXTURE(Fixture, "every setting can come from each source") {
+  const auto check = [](const Settings& settings) {
+    CHECK(settings.ttl == 1min);
+    CHECK(settings.wait == 2s);
+    CHECK(settings.retry_delay == 3ms);
+    CHECK(settings.retry_count == 4);
+    CHECK(settings.kill_after == 5500ms);
+    CHECK(settings.node_timeout == 600ms);
+    CHECK(settings.restart_quarantine == 7min);
+    CHECK(settings.key_prefix == "prod:");
+  };
+  const std::string settings =
+      "ttl = '1m'\nwait = 2\nretry_delay = '3ms'\nretry_count = 4\nkill_after = 5.5\n"
+      "node_timeout = 0.6\nrestart_quarantine = '7m'\nkey_prefix = 'prod:'\n";
+  SUBCASE("defaults") {
+    config("[defaults]\n" + settings);
+    check(load());
+  }
+  SUBCASE("the table of the lock") {
+    config("[lock.job]\n" + settings);
+    check(load());
+  }
+  SUBCASE("environment") {
+    environment.set("REDLOCK_TTL", "1m");
+    environment.set("REDLOCK_WAIT", "2");
+    environment.set("REDLOCK_RETRY_DELAY", "3ms");
+    environment.set("REDLOCK_RETRY_COUNT", "4");
+    environment.set("REDLOCK_KILL_AFTER", "5.5");
+    environment.set("REDLOCK_NODE_TIMEOUT", ".6");
+    environment.set("REDLOCK_RESTART_QUARANTINE", "7m");
+    environment.set("REDLOCK_KEY_PREFIX", "prod:");
+    check(load());
+  }
+  SUBCASE("flags") {
+    check(load(with_layer({.ttl = 1min,
+                           .wait = 2s,
+                           .retry_delay = 3ms,
+                           .retry_count = 4,
+                           .kill_after = 5500ms,
+                           .node_timeout = 600ms,
+                           .restart_quarantine = 7min,
+                           .key_prefix = "prod:"})));
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "an empty variable counts as unset") {
+  for (const Key& key : kKeys) environment.set(environment_name(key), "");
+  environment.set("REDLOCK_NODES", "");
+  CHECK(load().ttl == 30s);
+  CHECK(load().nodes.size() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a bad variable is named, with what would be right") {
+  environment.set("REDLOCK_RETRY_DELAY", "5 m");
+  CHECK(problem() == "REDLOCK_RETRY_DELAY: '5 m' is not a duration; write one like 500ms, 30s or 1h30m");
+  environment.unset("REDLOCK_RETRY_DELAY");
+  for (const char* const count : {"many", "-1", "1.5", "5x", "99999999999999999999"}) {
+    environment.set("REDLOCK_RETRY_COUNT", count);
+    CHECK(
+        contains(problem(), "REDLOCK_RETRY_COUNT: '" + std::string{count} + "' is not a number of attempts"));
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "the file is the first of --config, REDLOCK_CONFIG, XDG_CONFIG_HOME and ~/.config") {
+  write("home/.config/redlock/config.toml", "[defaults]\nttl = 1\n");
+  write("xdg/redlock/config.toml", "[defaults]\nttl = 2\n");
+  config("[defaults]\nttl = 3\n");
+  Flags flags;
+  flags.config_file = write("flag.toml", "[defaults]\nttl = 4\n");
+  CHECK(load(flags).ttl == 4s);
+  CHECK(load().ttl == 3s);
+  environment.unset("REDLOCK_CONFIG");
+  CHECK(load().ttl == 2s);
+  environment.set("XDG_CONFIG_HOME", "relative/is/ignored");
+  CHECK(load().ttl == 1s);
+  environment.unset("XDG_CONFIG_HOME");
+  CHECK(load().ttl == 1s);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a file that was named must be readable, also the one in its usual place") {
+  Flags flags;
+  flags.config_file = path("missing.toml");
+  CHECK(contains(problem(flags), "missing.toml': no such file or directory"));
+  environment.set("REDLOCK_CONFIG", path("gone.toml"));
+  CHECK(contains(problem(), "gone.toml': no such file or directory"));
+  environment.unset("REDLOCK_CONFIG");
+  std::filesystem::create_directories(path("xdg/redlock/config.toml"));
+  CHECK(contains(problem(), "xdg/redlock/config.toml': is a directory"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a file may be a device or a pipe, and has a limit") {
+  environment.set("REDLOCK_CONFIG", "/dev/null");
+  CHECK(load().ttl == 30s);
+  environment.set("REDLOCK_CONFIG", "/dev/zero");
+  CHECK(contains(problem(), "'/dev/zero': file too large"));
+}
+
+TEST_CASE("names of variables and flags follow from the key") {
+  CHECK(environment_name(kKeys[2]) == "REDLOCK_RETRY_DELAY");
+  CHECK(flag_name(kKeys[2]) == "--retry-delay");
+}

@@ -1,0 +1,229 @@
+#include "quorum_fixture.hpp"
+
+using namespace redlock;
+using namespace redlock::quorum;
+using namespace redlock::quorum::test;
+
+TEST_CASE("an attempt asks every node at once, with one token and one proposal") {
+  Attempt attempt;
+  attempt.start();
+  REQUIRE(attempt.sent.size() == 5);
+  for (const Send& send : attempt.sent) {
+    const auto& acquire = std::get<Acquire>(send.request);
+    CHECK(acquire.token == attempt.token);
+    CHECK(acquire.token.value.size() == 40);
+    CHECK(acquire.proposal == kWallUs);
+    CHECK(send.deadline == attempt.now.boot + kNodeTimeout);
+  }
+}
+
+TEST_CASE("the decision falls with the quorum-th vote") {
+  Attempt attempt;
+  attempt.start();
+  const TimePoint asked = attempt.now.boot;
+  attempt.pass(3ms);
+  attempt.answer(0, Granted{7});
+  attempt.answer(4, Granted{7});
+  CHECK(attempt.undecided());
+  attempt.answer(2, Granted{7});
+  const Won* won = attempt.verdict<Won>();
+  REQUIRE(won != nullptr);
+  CHECK(won->token == attempt.token);
+  CHECK(won->fence == 7);
+  CHECK(won->voters == std::vector<NodeIndex>{0, 2, 4});
+  // From before the first send, less 1 % and 2 ms.
+  CHECK(won->valid_until == asked + kTtl - 12ms);
+  CHECK(attempt.acquisition.deadline() == TimePoint::max());
+}
+
+TEST_CASE("a quorum for one other token is a lock that is held, and what was granted is given back") {
+  Attempt attempt;
+  attempt.start();
+  attempt.answer(0, Granted{7});
+  attempt.answer(1, refused("them", 300ms));
+  attempt.answer(2, refused("them", 200ms));
+  attempt.answer(3, refused("them", 400ms));
+  const Held* held = attempt.verdict<Held>();
+  REQUIRE(held != nullptr);
+  CHECK(held->holder == Token{"them"});
+  CHECK(held->votes == 3);
+  // Two of five are free or unknown: one more must expire.
+  CHECK(held->free_in == Duration{200ms});
+  CHECK(attempt.count<Release>() == 2);  // the vote, and the node that has not answered
+  CHECK(attempt.request<Release>(0) != nullptr);
+  CHECK(attempt.request<Release>(4) != nullptr);
+}
+
+TEST_CASE("a held lock without a TTL has no time at which it falls free") {
+  Attempt attempt{3};
+  attempt.start();
+  attempt.answer(0, refused("by hand", -1ms));
+  attempt.answer(1, refused("by hand", -1ms));
+  REQUIRE(attempt.verdict<Held>() != nullptr);
+  CHECK_FALSE(attempt.verdict<Held>()->free_in);
+}
+
+TEST_CASE("too few answers are no quorum, once the others have had a moment to say why") {
+  Attempt attempt;
+  attempt.start();
+  attempt.answer(0, Granted{7});
+  attempt.fail(1, failed(Failure::Kind::Refused));
+  attempt.fail(2, failed(Failure::Kind::TimedOut));
+  CHECK(attempt.undecided());
+  attempt.fail(3, failed(Failure::Kind::Disconnected));
+  CHECK(attempt.undecided());
+  CHECK(attempt.acquisition.deadline() - attempt.now.boot <= 10ms);
+  attempt.wait();
+  CHECK(attempt.verdict<NoQuorum>() != nullptr);
+  // All that may have the token: not the node that refused the connection.
+  CHECK(attempt.count<Release>() == 4);
+  CHECK(attempt.request<Release>(1) == nullptr);
+}
+
+TEST_CASE("too few answers are no quorum at once, when all have failed or answered") {
+  Attempt attempt;
+  attempt.start();
+  attempt.answer(0, Granted{7});
+  for (const NodeIndex node : {1U, 2U, 3U}) attempt.fail(node, failed(Failure::Kind::Refused));
+  CHECK(attempt.undecided());
+  attempt.answer(4, Granted{7});
+  CHECK(attempt.verdict<NoQuorum>() != nullptr);
+}
+
+TEST_CASE("a quorum that agrees too late is no win") {
+  Attempt attempt;
+  attempt.start();
+  attempt.answer(0, Granted{7});
+  attempt.answer(1, Granted{7});
+  attempt.pass(kTtl - 12ms - 100ms);
+  attempt.answer(2, Granted{7});
+  REQUIRE(attempt.verdict<TooLate>() != nullptr);
+  CHECK(attempt.verdict<TooLate>()->took == kTtl - 112ms);
+  CHECK(attempt.count<Release>() == 5);
+}
+
+TEST_CASE("a quorum with a moment to spare is a win") {
+  Attempt attempt;
+  attempt.start();
+  attempt.answer(0, Granted{7});
+  attempt.answer(1, Granted{7});
+  attempt.pass(kTtl - 12ms - 101ms);
+  attempt.answer(2, Granted{7});
+  CHECK(attempt.verdict<Won>() != nullptr);
+}
+
+TEST_CASE("an attempt that is withdrawn gives everything back") {
+  Attempt attempt;
+  attempt.start();
+  attempt.answer(0, Granted{7});
+  const auto sends = attempt.acquisition.cancel(attempt.now);
+  CHECK(sends.size() == 5);
+  CHECK(attempt.verdict<Withdrawn>() != nullptr);
+  CHECK(attempt.acquisition.cancel(attempt.now).empty());
+}
+
+TEST_CASE("two addresses of one server are refused, whatever they answer") {
+  Attempt attempt;
+  attempt.start();
+  attempt.electorate.on_identity(attempt.now, 0, identity("a"));
+  attempt.answer(0, Granted{7});
+  attempt.electorate.on_identity(attempt.now, 3, identity("a"));
+  attempt.answer(3, Granted{7});
+  const SameServer* same = attempt.verdict<SameServer>();
+  REQUIRE(same != nullptr);
+  CHECK(same->first == 0);
+  CHECK(same->second == 3);
+  CHECK(attempt.count<Release>() == 5);
+}
+
+TEST_CASE("a node in quarantine has no vote, but what it refuses for is there") {
+  Attempt attempt{3};
+  attempt.start();
+  attempt.electorate.on_identity(attempt.now, 0, identity("a", 1s));
+  SUBCASE("its grant does not count") {
+    attempt.answer(0, Granted{7});
+    attempt.answer(1, Granted{7});
+    CHECK(attempt.undecided());
+    attempt.fail(2);
+    CHECK(attempt.verdict<NoQuorum>() != nullptr);
+  }
+  SUBCASE("its refusal does") {
+    attempt.answer(0, refused("them"));
+    attempt.answer(1, refused("them"));
+    CHECK(attempt.verdict<Held>() != nullptr);
+  }
+}
+
+TEST_CASE("a replica, a cluster node and a sentinel have no vote") {
+  const auto wrong = [](auto&& change) {
+    Identity who = identity("a");
+    change(who);
+    return who;
+  };
+  for (const Identity& who : {wrong([](Identity& it) { it.role = Role::Replica; }),
+                              wrong([](Identity& it) { it.role = Role::Sentinel; }),
+                              wrong([](Identity& it) { it.cluster = true; })}) {
+    Attempt attempt{1};
+    attempt.start();
+    attempt.electorate.on_identity(attempt.now, 0, who);
+    attempt.answer(0, Granted{7});
+    CHECK(attempt.verdict<NoQuorum>() != nullptr);
+  }
+}
+
+TEST_CASE("answers to other requests, late ones and answers after the verdict change nothing") {
+  Attempt attempt{3};
+  attempt.start();
+  const RequestId first = attempt.asked[0];
+  CHECK(attempt.acquisition.on_reply(attempt.now, 0, first + 100, Granted{7}).empty());
+  CHECK_FALSE(attempt.acquisition.ballots()[0].answered());
+  attempt.answer(0, Granted{7});
+  attempt.answer(0, refused("them"));  // the same request cannot be answered twice
+  CHECK(attempt.acquisition.ballots()[0].granted() != nullptr);
+  attempt.answer(1, Granted{7});
+  REQUIRE(attempt.verdict<Won>() != nullptr);
+  attempt.answer(2, refused("them"));
+  CHECK(attempt.verdict<Won>() != nullptr);
+  CHECK(attempt.sent.empty());
+}
+
+TEST_CASE("an answer to another question is a failure of the node") {
+  Attempt attempt{1};
+  attempt.start();
+  attempt.answer(0, Released{.was_ours = true, .held_by_other = false});
+  CHECK(attempt.verdict<NoQuorum>() != nullptr);
+  CHECK(attempt.acquisition.ballots()[0].failure()->kind == Failure::Kind::Garbled);
+}
+
+TEST_CASE("a release whose connection breaks is sent again, for a while") {
+  Attempt attempt{1};
+  attempt.start();
+  attempt.fail(0);
+  REQUIRE(attempt.verdict<NoQuorum>() != nullptr);
+  REQUIRE(attempt.count<Release>() == 1);
+  const TimePoint deadline = attempt.sent[0].deadline;
+  CHECK_FALSE(attempt.acquisition.settled());
+
+  auto again =
+      attempt.acquisition.on_failure(attempt.now, 0, attempt.sent[0].id, failed(Failure::Kind::Disconnected));
+  REQUIRE(again.size() == 1);
+  CHECK(std::get<Release>(again[0].request).token == attempt.token);
+  CHECK(again[0].deadline == deadline);
+  SUBCASE("until it is answered") {
+    attempt.acquisition.on_reply(attempt.now, 0, again[0].id,
+                                 Released{.was_ours = true, .held_by_other = false});
+    CHECK(attempt.acquisition.settled());
+  }
+  SUBCASE("until the node cannot be reached") {
+    CHECK(
+        attempt.acquisition.on_failure(attempt.now, 0, again[0].id, failed(Failure::Kind::Refused)).empty());
+    CHECK(attempt.acquisition.settled());
+  }
+  SUBCASE("until it has broken three connections") {
+    again = attempt.acquisition.on_failure(attempt.now, 0, again[0].id, failed(Failure::Kind::Disconnected));
+    REQUIRE(again.size() == 1);
+    again = attempt.acquisition.on_failure(attempt.now, 0, again[0].id, failed(Failure::Kind::Disconnected));
+    CHECK(again.empty());
+    CHECK(attempt.acquisition.settled());
+  }
+}

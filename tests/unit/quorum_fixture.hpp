@@ -1,0 +1,134 @@
+#pragma once
+
+#include "quorum/acquisition.hpp"
+#include "quorum/lease.hpp"
+#include "quorum/releasing.hpp"
+#include "quorum/validity.hpp"
+
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <vector>
+
+namespace redlock::quorum::test {
+
+using namespace std::chrono_literals;
+
+inline constexpr std::chrono::milliseconds kTtl{1000};
+inline constexpr Duration kNodeTimeout = 100ms;
+inline constexpr std::uint64_t kWallUs = 1'790'000'000'000'000;
+
+// Numbers that only ever grow: tokens differ, and a later one is the greater.
+class Counting final : public Entropy {
+ public:
+  std::uint64_t next() override { return ++last_; }
+
+ private:
+  std::uint64_t last_ = 0;
+};
+
+// A client with five nodes that the test answers for. Time stands still until it is told to pass.
+class Client {
+ public:
+  explicit Client(std::size_t nodes = 5) : electorate{nodes, kTtl} {}
+
+  Electorate electorate;
+  RequestIds ids;
+  Counting entropy;
+  Now now{.boot = TimePoint{1h}, .wall_us = kWallUs};
+  std::vector<Send> sent;  // the last that the algorithm wanted sent
+
+  void pass(Duration time) {
+    now.boot += time;
+    now.wall_us +=
+        static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(time).count());
+  }
+
+  // The last request to `node` of this kind, if any was in `sent`.
+  template <class Kind>
+  const Send* request(NodeIndex node) const {
+    const Send* found = nullptr;
+    for (const Send& send : sent) {
+      if (send.node == node && std::holds_alternative<Kind>(send.request)) found = &send;
+    }
+    return found;
+  }
+  template <class Kind>
+  std::size_t count() const {
+    std::size_t number = 0;
+    for (const Send& send : sent) number += std::holds_alternative<Kind>(send.request) ? 1 : 0;
+    return number;
+  }
+  template <class Kind>
+  const Kind& only() const {
+    for (const Send& send : sent) {
+      if (const auto* kind = std::get_if<Kind>(&send.request)) return *kind;
+    }
+    FAIL("nothing of the kind was sent");
+    throw 0;
+  }
+};
+
+inline Identity identity(std::string run_id, std::chrono::seconds uptime = 24h) {
+  return {.known = true,
+          .run_id = std::move(run_id),
+          .uptime = uptime,
+          .role = Role::Master,
+          .cluster = false,
+          .version = {}};
+}
+inline Failure failed(Failure::Kind kind = Failure::Kind::TimedOut) {
+  return {.kind = kind, .detail = {}};
+}
+inline Refused refused(std::string holder, std::chrono::milliseconds remaining = 500ms) {
+  return {.holder = {std::move(holder)}, .remaining = remaining, .info = {}};
+}
+
+// One attempt whose requests of the present round the test answers by node.
+class Attempt : public Client {
+ public:
+  explicit Attempt(std::size_t nodes = 5, unsigned max_rounds = 24, Duration least_validity = 100ms)
+      : Client{nodes},
+        acquisition{{.ttl = kTtl,
+                     .node_timeout = kNodeTimeout,
+                     .least_validity = least_validity,
+                     .max_rounds = max_rounds},
+                    electorate,
+                    ids,
+                    entropy} {}
+
+  Acquisition acquisition;
+  std::vector<RequestId> asked = std::vector<RequestId>(electorate.nodes());
+  Token token;
+
+  void start() { take(acquisition.start(now)); }
+  void answer(NodeIndex node, const Reply& reply) {
+    take(acquisition.on_reply(now, node, asked[node], reply));
+  }
+  void fail(NodeIndex node, const Failure& failure = failed()) {
+    take(acquisition.on_failure(now, node, asked[node], failure));
+  }
+  // Time passes until the attempt wants to be called.
+  void wait() {
+    REQUIRE(acquisition.deadline() != TimePoint::max());
+    pass(std::max(acquisition.deadline() - now.boot, Duration{}));
+    take(acquisition.on_time(now));
+  }
+  template <class Kind>
+  const Kind* verdict() const {
+    return acquisition.verdict() ? std::get_if<Kind>(&*acquisition.verdict()) : nullptr;
+  }
+  bool undecided() const { return !acquisition.verdict(); }
+
+ private:
+  void take(std::vector<Send> sends) {
+    sent = std::move(sends);
+    for (const Send& send : sent) {
+      if (std::holds_alternative<Release>(send.request)) continue;
+      asked[send.node] = send.id;
+      if (const auto* acquire = std::get_if<Acquire>(&send.request)) token = acquire->token;
+    }
+  }
+};
+
+}  // namespace redlock::quorum::test

@@ -1,0 +1,410 @@
+#include "quorum_fixture.hpp"
+
+using namespace redlock;
+using namespace redlock::quorum;
+using namespace redlock::quorum::test;
+
+namespace {
+
+constexpr Fence kFence = 50;
+constexpr Duration kLead = 200ms;
+
+// A lease of five nodes, whose votes are those of the first three; granted 10 ms after it was asked for.
+class Holder : public Client {
+ public:
+  Holder() : granted_at{now.boot} {
+    pass(10ms);
+    lease.emplace(LeaseRules{.ttl = kTtl, .node_timeout = kNodeTimeout, .lead = kLead}, 5,
+                  Won{.token = {"ours"},
+                      .fence = kFence,
+                      .valid_until = validity_end(granted_at, kTtl),
+                      .voters = {0, 1, 2}},
+                  ids, entropy, now);
+  }
+
+  TimePoint granted_at;
+  std::optional<Lease> lease;
+
+  // Time passes until the lease acts.
+  void wait() {
+    pass(std::max(lease->deadline() - now.boot, Duration{}));
+    sent = lease->on_time(now);
+  }
+  // The next attempt; 1 ms later its answers may come.
+  void attempt() {
+    for (int i = 0; i < 3 && sent.empty(); ++i) wait();
+    REQUIRE(sent.size() == 5);
+    asked_ = sent;
+    began = now.boot;
+    sent.clear();
+    pass(1ms);
+  }
+  void answer(NodeIndex node, const Reply& reply) { lease->on_reply(now, node, asked_[node].id, reply); }
+  void fail(NodeIndex node) { lease->on_failure(now, node, asked_[node].id, failed()); }
+  void here(NodeIndex node, std::uint64_t planted = 0, Fence counter = kFence) {
+    answer(node, Extended{.planted = planted, .counter = counter});
+  }
+  void succeed() {
+    attempt();
+    for (const NodeIndex node : {0U, 1U, 2U}) here(node);
+    REQUIRE(lease->valid_until() == validity_end(began, kTtl));
+    fail(3);
+    fail(4);
+  }
+  bool extended() const { return lease->valid_until() == validity_end(began, kTtl); }
+  template <class Kind>
+  bool lost() const {
+    return lease->lost() && std::holds_alternative<Kind>(*lease->lost());
+  }
+
+  TimePoint began{};
+
+ private:
+  std::vector<Send> asked_;
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Holder, "a lease is extended at a third of its TTL, on all nodes at once") {
+  wait();
+  CHECK(now.boot == granted_at + Duration{kTtl} / 3);
+  REQUIRE(sent.size() == 5);
+  for (const Send& send : sent) {
+    const auto& extend = std::get<Extend>(send.request);
+    CHECK(extend.token == Token{"ours"});
+    CHECK(extend.fence == kFence);
+    CHECK(extend.attempt == 1);
+    CHECK(extend.repair);
+    CHECK(send.deadline == now.boot + kNodeTimeout);
+  }
+}
+
+TEST_CASE_FIXTURE(Holder, "a quorum of its votes extends it, counted from before the send") {
+  attempt();
+  here(0);
+  here(1);
+  CHECK_FALSE(extended());
+  here(2);
+  CHECK(extended());
+  CHECK(lease->last_success() == 1);
+  wait();
+  CHECK(now.boot == began + Duration{kTtl} / 3);
+}
+
+TEST_CASE_FIXTURE(Holder, "a minority of nodes may fail") {
+  attempt();
+  fail(3);
+  fail(4);
+  for (const NodeIndex node : {0U, 1U, 2U}) here(node);
+  CHECK(extended());
+}
+
+TEST_CASE_FIXTURE(Holder, "one failed attempt is no loss: it is tried again soon") {
+  attempt();
+  for (NodeIndex node = 0; node < 5; ++node) fail(node);
+  CHECK_FALSE(lease->lost());
+  const TimePoint failed_at = now.boot;
+  attempt();
+  CHECK(began - failed_at <= Duration{kTtl} / 12 * 5 / 4);
+  for (const NodeIndex node : {0U, 1U, 2U}) here(node);
+  CHECK(extended());
+}
+
+TEST_CASE_FIXTURE(Holder, "a node that hangs leaves room for another attempt, whatever its timeout") {
+  lease.emplace(
+      LeaseRules{.ttl = kTtl, .node_timeout = 10s, .lead = kLead}, 5,
+      Won{.token = {"ours"}, .fence = kFence, .valid_until = validity_end(granted_at, kTtl), .voters = {}},
+      ids, entropy, now);
+  wait();
+  REQUIRE(sent.size() == 5);
+  CHECK(sent[0].deadline == now.boot + Duration{kTtl} / 4);
+}
+
+TEST_CASE_FIXTURE(Holder, "retries go on until the lead before the end of validity, and then it is lost") {
+  const TimePoint end = lease->valid_until();
+  int attempts = 0;
+  while (!lease->lost()) {
+    REQUIRE(lease->deadline() <= end - kLead);
+    wait();
+    if (sent.empty()) continue;
+    ++attempts;
+    REQUIRE(attempts < 100);
+    for (const Send& send : sent) lease->on_failure(now, send.node, send.id, failed());
+  }
+  CHECK(lost<Expired>());
+  CHECK(attempts > 3);
+  CHECK(now.boot == end - kLead);
+  CHECK(lease->deadline() == TimePoint::max());
+  CHECK(lease->on_time(now).empty());
+}
+
+TEST_CASE_FIXTURE(Holder, "answers that come when it should be lost do not save it") {
+  attempt();
+  here(0);
+  here(1);
+  pass(lease->deadline() - now.boot);
+  here(2);
+  CHECK(lost<Expired>());
+}
+
+TEST_CASE_FIXTURE(Holder, "a late win is extended at once, not lost without an attempt") {
+  now.boot = granted_at + 600ms;
+  lease.emplace(
+      LeaseRules{.ttl = kTtl, .node_timeout = kNodeTimeout, .lead = kLead}, 5,
+      Won{.token = {"ours"}, .fence = kFence, .valid_until = validity_end(granted_at, kTtl), .voters = {}},
+      ids, entropy, now);
+  wait();
+  CHECK(now.boot == granted_at + 600ms);
+  CHECK(sent.size() == 5);
+}
+
+TEST_CASE_FIXTURE(Holder, "a restarted node rejoins: its vote counts from the attempt after the replanting") {
+  attempt();
+  here(0);
+  here(1);
+  answer(2, Replanted{0});
+  fail(3);
+  fail(4);
+  CHECK_FALSE(extended());
+  CHECK_FALSE(lease->lost());
+  attempt();
+  here(0);
+  here(1);
+  here(2, 1);
+  CHECK(extended());
+}
+
+TEST_CASE_FIXTURE(Holder,
+                  "a vote that was replanted by a request whose answer was lost counts one attempt later") {
+  attempt();
+  here(0);
+  here(1);
+  for (const NodeIndex node : {2U, 3U, 4U}) fail(node);
+  attempt();
+  here(0);
+  here(1);
+  here(2, 1);  // attempt 1 planted it: it is seen for the first time
+  fail(3);
+  fail(4);
+  CHECK_FALSE(extended());
+  attempt();
+  here(0);
+  here(1);
+  here(2, 1);
+  CHECK(extended());
+}
+
+TEST_CASE_FIXTURE(Holder,
+                  "a vote through which somebody was granted more counts only after a success without it") {
+  attempt();
+  here(0);
+  here(1);
+  answer(2, Replanted{kFence + 1});
+  fail(3);
+  fail(4);
+  attempt();
+  here(0);
+  here(1);
+  here(2, 1, kFence + 1);
+  fail(3);
+  fail(4);
+  CHECK_FALSE(extended());
+  attempt();
+  here(0);
+  here(1);
+  answer(3, Replanted{0});  // proven in the next attempt
+  here(2, 1, kFence + 1);
+  fail(4);
+  CHECK_FALSE(extended());
+  attempt();
+  here(0);
+  here(1);
+  here(3, 3);
+  CHECK(extended());
+  here(2, 1, kFence + 1);
+  fail(4);
+  attempt();
+  here(0);
+  here(2, 1, kFence + 1);
+  here(3, 3);
+  CHECK(extended());
+}
+
+TEST_CASE_FIXTURE(Holder, "a vote without proof counts only after a success that began when it was there") {
+  attempt();
+  answer(3, Replanted{kFence + 1});
+  for (const NodeIndex node : {0U, 1U, 2U}) here(node);
+  REQUIRE(extended());
+  fail(4);
+  attempt();
+  here(0);
+  here(1);
+  here(3, 1, kFence + 1);
+  CHECK_FALSE(extended());
+  here(2);
+  REQUIRE(extended());
+  fail(4);
+  attempt();
+  here(0);
+  here(1);
+  here(3, 1, kFence + 1);
+  CHECK(extended());
+}
+
+TEST_CASE_FIXTURE(Holder, "a replanted vote does not count while a rival's round may outlast the lease") {
+  // A round that began just before the replanting ends up to 700 ms later: after this lease, at 988 ms.
+  lease.emplace(LeaseRules{.ttl = kTtl, .node_timeout = 700ms, .lead = kLead}, 5,
+                Won{.token = {"ours"},
+                    .fence = kFence,
+                    .valid_until = validity_end(granted_at, kTtl),
+                    .voters = {0, 1, 2}},
+                ids, entropy, now);
+  attempt();
+  here(0);
+  here(1);
+  answer(2, Replanted{0});
+  fail(3);
+  fail(4);
+  attempt();
+  here(0);
+  here(1);
+  here(2, 1);
+  fail(3);
+  fail(4);
+  CHECK_FALSE(extended());
+}
+
+TEST_CASE_FIXTURE(Holder, "votes that the acquisition did not count are proven like replanted ones") {
+  attempt();
+  here(0);
+  here(1);
+  here(3);  // its grant came after the verdict
+  fail(2);
+  fail(4);
+  CHECK_FALSE(extended());
+  attempt();
+  here(0);
+  here(1);
+  here(3);
+  CHECK(extended());
+}
+
+TEST_CASE_FIXTURE(Holder, "a lock that was wholly lost is never resurrected") {
+  attempt();
+  SUBCASE("nobody has it") {
+    for (NodeIndex node = 0; node < 5; ++node) answer(node, Replanted{0});
+    CHECK(lost<Vanished>());
+  }
+  SUBCASE("nobody has it, and some nodes are silent") {
+    for (const NodeIndex node : {0U, 1U, 2U}) answer(node, Replanted{0});
+    fail(3);
+    fail(4);
+    CHECK_FALSE(lease->lost());
+    attempt();
+    for (const NodeIndex node : {0U, 1U, 2U}) here(node, 1);
+    fail(3);
+    fail(4);
+    CHECK_FALSE(extended());
+  }
+  SUBCASE("somebody else has it on one node") {
+    answer(0, NotOurs{{"theirs"}});
+    for (const NodeIndex node : {1U, 2U, 3U, 4U}) answer(node, Replanted{0});
+    CHECK(lost<Taken>());
+  }
+}
+
+TEST_CASE_FIXTURE(Holder, "a quorum of nodes that another token holds is a loss at once") {
+  attempt();
+  here(0);
+  answer(1, NotOurs{{"theirs"}});
+  answer(2, NotOurs{{"theirs"}});
+  CHECK_FALSE(lease->lost());
+  answer(3, NotOurs{{"theirs"}});
+  REQUIRE(lost<Taken>());
+  CHECK(std::get<Taken>(*lease->lost()).holder == Token{"theirs"});
+  CHECK(lease->on_reply(now, 4, 1, Extended{}).empty());
+}
+
+TEST_CASE_FIXTURE(Holder, "answers of a former attempt do not count") {
+  attempt();
+  const auto former = sent;
+  const RequestId late = ids.next() - 5;  // of the first node
+  for (NodeIndex node = 0; node < 5; ++node) fail(node);
+  attempt();
+  lease->on_reply(now, 0, late, Extended{.planted = 0, .counter = kFence});
+  here(1);
+  here(2);
+  CHECK_FALSE(extended());
+  here(0);
+  CHECK(extended());
+}
+
+TEST_CASE_FIXTURE(Holder, "an answer to another question counts as a failure") {
+  attempt();
+  answer(0, Granted{1});
+  here(1);
+  here(2);
+  fail(3);
+  fail(4);
+  CHECK_FALSE(extended());
+  CHECK_FALSE(lease->lost());
+}
+
+TEST_CASE_FIXTURE(Holder, "successive extensions push the end further each time") {
+  for (int i = 0; i < 5; ++i) {
+    sent.clear();
+    succeed();
+    CHECK(lease->last_success() == static_cast<std::uint64_t>(i) + 1);
+  }
+  CHECK_FALSE(lease->lost());
+}
+
+// The history for which replanted votes must ripen. Three nodes; node 2 never had the holder's token, so a rival
+// is granted its vote. It crashes, the vote is forgotten, and the holder replants its own token there; the rival
+// still counts what it was told, and waits for node 0, where the holder's key is about to expire.
+TEST_CASE("a rival whose vote a crash wiped out does not win beside the lease") {
+  constexpr Duration kSlow = 1s;
+  Client holder{3};
+  const TimePoint start = holder.now.boot;
+  const auto at = [&](std::chrono::milliseconds time) {
+    return Now{.boot = start + time, .wall_us = kWallUs + static_cast<std::uint64_t>(time.count()) * 1000};
+  };
+  Lease lease{
+      {.ttl = kTtl, .node_timeout = kSlow, .lead = 1ms},
+      3,
+      {.token = {"ours"}, .fence = kWallUs, .valid_until = validity_end(start, kTtl), .voters = {0, 1}},
+      holder.ids,
+      holder.entropy,
+      at(1ms)};
+  const auto first = lease.on_time(at(334ms));
+  REQUIRE(first.size() == 3);
+  lease.on_reply(at(336ms), 0, first[0].id,
+                 Extended{.planted = 0, .counter = kWallUs});  // expires at 1335 ms
+
+  Client rival{3};
+  Acquisition acquisition{{.ttl = kTtl, .node_timeout = kSlow, .least_validity = 20ms, .max_rounds = 1},
+                          rival.electorate,
+                          rival.ids,
+                          rival.entropy};
+  const auto asked = acquisition.start(at(500ms));
+  const Fence proposal = std::get<Acquire>(asked[2].request).proposal;
+  acquisition.on_reply(at(502ms), 2, asked[2].id, Granted{proposal});
+  acquisition.on_reply(at(502ms), 1, asked[1].id, refused("ours", 832ms));
+
+  // Node 2 restarts empty; what the holder sent there comes after that, and node 1's answer is late.
+  lease.on_reply(at(551ms), 2, first[2].id, Replanted{0});
+  lease.on_reply(at(561ms), 1, first[1].id, Extended{.planted = 0, .counter = kWallUs});
+  REQUIRE(lease.last_success() == 1);
+  // From now on the holder does not reach node 0.
+  for (std::chrono::milliseconds now = 667ms; !lease.lost() && now < 1400ms; now += 1ms) {
+    for (const Send& send : lease.on_time(at(now))) {
+      if (send.node == 0) lease.on_failure(at(now), 0, send.id, failed());
+      if (send.node == 1) lease.on_reply(at(now), 1, send.id, Extended{.planted = 0, .counter = kWallUs});
+      if (send.node == 2) lease.on_reply(at(now), 2, send.id, Extended{.planted = 1, .counter = kWallUs});
+    }
+  }
+  // Its key there has expired, and the rival's request arrives at last.
+  acquisition.on_reply(at(1400ms), 0, asked[0].id, Granted{proposal});
+  REQUIRE(std::holds_alternative<Won>(*acquisition.verdict()));
+  CHECK(lease.valid_until() <= at(1400ms).boot);
+}

@@ -1,0 +1,147 @@
+// Votes that are divided among contenders: nobody has the lock, and somebody must get it.
+#include "quorum_fixture.hpp"
+
+using namespace redlock;
+using namespace redlock::quorum;
+using namespace redlock::quorum::test;
+
+namespace {
+
+const std::string kLeast(40, '/');     // less than any token in hex
+const std::string kGreatest(40, 'z');  // greater
+
+// Two votes of five for the attempt, two for one rival, one for another.
+void divide(Attempt& attempt, const std::string& rival) {
+  attempt.pass(4ms);
+  attempt.answer(0, Granted{7});
+  attempt.answer(1, Granted{7});
+  attempt.answer(2, refused(rival));
+  attempt.answer(3, refused(rival));
+  attempt.answer(4, refused("a third"));
+}
+
+}  // namespace
+
+TEST_CASE("the strongest contender keeps its votes and asks again with the same token") {
+  Attempt attempt;
+  attempt.start();
+  const Token token = attempt.token;
+  divide(attempt, kGreatest);
+  CHECK(attempt.undecided());
+  CHECK(attempt.sent.empty());
+  attempt.wait();
+  CHECK(attempt.count<Acquire>() == 5);
+  CHECK(attempt.token == token);
+  CHECK(attempt.acquisition.rounds() == 2);
+}
+
+TEST_CASE("the others give back at once and return with another token") {
+  Attempt attempt;
+  attempt.start();
+  const Token token = attempt.token;
+  divide(attempt, kLeast);
+  CHECK(attempt.undecided());
+  CHECK(attempt.count<Release>() == 2);
+  CHECK(attempt.only<Release>().token == token);
+  const TimePoint gave_back = attempt.now.boot;
+  attempt.wait();
+  CHECK(attempt.now.boot - gave_back >= 8ms);  // two flights: the strongest is faster
+  CHECK(attempt.count<Acquire>() == 5);
+  CHECK(attempt.token != token);
+}
+
+TEST_CASE("more votes beat the lesser token") {
+  Attempt attempt;
+  attempt.start();
+  attempt.answer(0, Granted{7});
+  attempt.answer(1, Granted{7});
+  attempt.answer(2, refused(kLeast));
+  attempt.answer(3, refused("b"));
+  attempt.answer(4, refused("c"));
+  CHECK(attempt.sent.empty());
+  attempt.wait();
+  CHECK(attempt.count<Release>() == 0);
+}
+
+TEST_CASE("validity of kept votes counts from the round that won") {
+  Attempt attempt;
+  attempt.start();
+  divide(attempt, kGreatest);
+  attempt.wait();
+  const TimePoint asked = attempt.now.boot;
+  for (const NodeIndex node : {0U, 1U, 2U}) attempt.answer(node, Granted{7});
+  REQUIRE(attempt.verdict<Won>() != nullptr);
+  CHECK(attempt.verdict<Won>()->valid_until == asked + kTtl - 12ms);
+}
+
+TEST_CASE("a kept vote is given back though its node cannot be asked again") {
+  Attempt attempt;
+  attempt.start();
+  divide(attempt, kGreatest);
+  attempt.wait();
+  attempt.fail(0, failed(Failure::Kind::Refused));
+  attempt.fail(1, failed(Failure::Kind::Refused));
+  attempt.fail(2, failed(Failure::Kind::Refused));
+  attempt.wait();
+  REQUIRE(attempt.verdict<NoQuorum>() != nullptr);
+  CHECK(attempt.request<Release>(0) != nullptr);
+  CHECK(attempt.request<Release>(1) != nullptr);
+  CHECK(attempt.request<Release>(2) == nullptr);  // never had it
+}
+
+TEST_CASE("a node that hangs holds a split up for one more flight, not for its timeout") {
+  Attempt attempt;
+  attempt.start();
+  attempt.pass(4ms);
+  attempt.answer(0, Granted{7});
+  attempt.answer(1, Granted{7});
+  attempt.answer(2, refused(kLeast));
+  attempt.answer(3, refused(kLeast));
+  CHECK(attempt.sent.empty());
+  const TimePoint settled_at = attempt.acquisition.deadline();
+  CHECK(settled_at == attempt.now.boot + 4ms);
+  attempt.wait();
+  CHECK(attempt.count<Release>() == 3);
+}
+
+TEST_CASE("a rival that neither wins nor gives back is dead, and the attempt ends") {
+  Attempt attempt{2};
+  attempt.start();
+  // The rule says that we win; but the other vote stays where it is.
+  int rounds = 0;
+  while (attempt.undecided() && rounds < 20) {
+    attempt.answer(0, Granted{7});
+    attempt.answer(1, refused(kGreatest, 300ms));
+    ++rounds;
+    if (attempt.undecided()) attempt.wait();
+  }
+  const Divided* divided = attempt.verdict<Divided>();
+  REQUIRE(divided != nullptr);
+  CHECK(divided->contenders == 1);
+  CHECK(divided->free_in == Duration{300ms});
+  CHECK(rounds == 7);
+  CHECK(attempt.request<Release>(0) != nullptr);
+}
+
+TEST_CASE("rounds are bounded, though rivals come and go") {
+  Attempt attempt{2, 5};
+  attempt.start();
+  unsigned round = 0;
+  while (attempt.undecided() && round < 20) {
+    attempt.answer(0, Granted{7});
+    attempt.answer(1, refused(kGreatest + std::to_string(++round)));
+    if (attempt.undecided()) attempt.wait();
+  }
+  CHECK(attempt.verdict<Divided>() != nullptr);
+  CHECK(attempt.acquisition.rounds() == 5);
+}
+
+TEST_CASE("a split is told from a lock that is held when the rival wins meanwhile") {
+  Attempt attempt;
+  attempt.start();
+  divide(attempt, kLeast);
+  attempt.wait();
+  for (const NodeIndex node : {2U, 3U, 4U}) attempt.answer(node, refused(kLeast));
+  REQUIRE(attempt.verdict<Held>() != nullptr);
+  CHECK(attempt.verdict<Held>()->holder == Token{kLeast});
+}

@@ -1,0 +1,105 @@
+#include "redis/classify.hpp"
+#include "redis/describe.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using namespace redlock;
+using namespace redlock::redis;
+using Kind = quorum::Failure::Kind;
+
+namespace {
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_SUITE("redis classify") {
+  TEST_CASE("each error reply has its kind") {
+    const struct {
+      std::string_view error;
+      Kind kind;
+    } cases[] = {
+        {"NOAUTH Authentication required.", Kind::AuthRequired},
+        {"WRONGPASS invalid username-password pair or user is disabled.", Kind::AuthFailed},
+        {"ERR AUTH <password> called without any password configured for the default user.",
+         Kind::AuthFailed},
+        {"NOPERM this user has no permissions to run the 'eval' command", Kind::NotPermitted},
+        {"READONLY You can't write against a read only replica.", Kind::ReadOnly},
+        {"LOADING Redis is loading the dataset in memory", Kind::Loading},
+        {"OOM command not allowed when used memory > 'maxmemory'.", Kind::OutOfMemory},
+        {"MISCONF Redis is configured to save RDB snapshots", Kind::PersistenceBroken},
+        {"BUSY Redis is busy running a script.", Kind::Busy},
+        {"MOVED 3999 127.0.0.1:6381", Kind::ClusterMode},
+        {"CLUSTERDOWN Hash slot not served", Kind::ClusterMode},
+        {"CROSSSLOT Keys in request don't hash to the same slot", Kind::ClusterMode},
+        {"NOREPLICAS Not enough good replicas to write.", Kind::NoReplicas},
+        {"DENIED Redis is running in protected mode", Kind::ProtectedMode},
+        {"ERR max number of clients reached", Kind::TooManyClients},
+        {"ERR DB index is out of range", Kind::NoSuchDatabase},
+        {"WRONGTYPE Operation against a key holding the wrong kind of value", Kind::OtherError},
+        {"BUSYKEY Target key name already exists.", Kind::OtherError},
+        {"", Kind::OtherError},
+    };
+    for (const auto& each : cases) {
+      CAPTURE(each.error);
+      CHECK(classify(each.error).kind == each.kind);
+    }
+  }
+
+  TEST_CASE("an error that Redis 6 wraps in the words of its script engine is found") {
+    const auto failure = classify(
+        "ERR Error running script (call to f_6b1bf486c81ceb7edf3c093f4c48582e38c0e791): @user_script:3: "
+        "@user_script: 3: -READONLY You can't write against a read only replica.");
+    CHECK(failure.kind == Kind::ReadOnly);
+    CHECK(classify("ERR Error running script (call to f_1): @user_script:1: OOM command not allowed").kind ==
+          Kind::OutOfMemory);
+    CHECK(classify("ERR Error running script (call to f_1): @user_script:1: attempt to").kind ==
+          Kind::OtherError);
+  }
+
+  TEST_CASE("what a server says is escaped and cut before it is shown") {
+    const auto failure = classify("ERR \x1b[31mred\r\n" + std::string(5000, 'x'));
+    CHECK(contains(failure.detail, "ERR \\x1b[31mred\\r\\nxx"));
+    CHECK(failure.detail.size() < 400);
+  }
+
+  TEST_CASE("every kind of failure has words for a person") {
+    Endpoint endpoint;
+    endpoint.host = "db.example";
+    endpoint.db = 99;
+    for (int kind = 0; kind <= static_cast<int>(Kind::OtherError); ++kind) {
+      CAPTURE(kind);
+      const std::string bare = describe({.kind = static_cast<Kind>(kind), .detail = ""}, endpoint);
+      const std::string detailed = describe({.kind = static_cast<Kind>(kind), .detail = "{0} why"}, endpoint);
+      CHECK(bare.size() > 5);
+      CHECK(detailed.size() > 5);
+      CHECK(!contains(bare, "{"));
+    }
+    CHECK(describe({.kind = Kind::Refused, .detail = ""}, endpoint) ==
+          "connection refused: is redis-server running there?");
+    CHECK(contains(describe({.kind = Kind::Unresolved, .detail = "unknown"}, endpoint), "'db.example'"));
+    CHECK(contains(describe({.kind = Kind::NoSuchDatabase, .detail = "x"}, endpoint), "no database 99"));
+    CHECK(contains(describe({.kind = Kind::TimedOut, .detail = "connecting"}, endpoint), "connecting"));
+  }
+
+  TEST_CASE("an endpoint is shown as its URL without user and password") {
+    Endpoint endpoint;
+    endpoint.host = "10.0.0.1";
+    endpoint.db = 3;
+    endpoint.username = "someone";
+    endpoint.password = Secret{"hunter2"};
+    CHECK(endpoint.display() == "redis://10.0.0.1:6379/3");
+    endpoint.transport = Endpoint::Transport::Tls;
+    endpoint.host = "::1";
+    CHECK(endpoint.display() == "rediss://[::1]:6379/3");
+    endpoint.transport = Endpoint::Transport::Unix;
+    endpoint.path = "/run/r\n.sock";
+    CHECK(endpoint.display() == "unix:///run/r\\n.sock?db=3");
+    endpoint.db = 0;
+    CHECK(endpoint.display() == "unix:///run/r\\n.sock");
+  }
+}

@@ -1,0 +1,351 @@
+#include "redis/answers.hpp"
+#include "redis/scripts.hpp"
+#include "redis_support.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+// The scripts on a real redis-server, command by command, against the words of quorum/types.hpp.
+
+using namespace redlock;
+using namespace redlock::test;
+using quorum::Confirmed;
+using quorum::Extended;
+using quorum::Failure;
+using quorum::Granted;
+using quorum::NotOurs;
+using quorum::Refused;
+using quorum::Released;
+using quorum::Replanted;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kTtl{30'000};
+constexpr long long kFenceLifeMs = 30LL * 24 * 3600 * 1000;
+
+// A server that all cases of this file share, emptied for each.
+struct Bench {
+  Bench() {
+    static const std::unique_ptr<RedisServer> shared = RedisServer::start();
+    if (!shared) return;
+    server = shared.get();
+    client.emplace(server->client());
+    client->ask({"FLUSHALL"});
+    node.emplace(server->unix_endpoint());
+  }
+  long long pttl(std::string_view key) { return client->ask({"PTTL", key}).integer; }
+
+  RedisServer* server = nullptr;
+  std::optional<Client> client;
+  std::optional<Conversation> node;
+};
+
+template <class What>
+What answer(Bench& bench, quorum::Request request) {
+  const redis::Event event = bench.node->ask(std::move(request));
+  if (const auto* failure = failure_of(event)) FAIL(failure->detail);
+  const What* reply = reply_as<What>(event);
+  REQUIRE(reply != nullptr);
+  return *reply;
+}
+
+quorum::Extend extend(std::string token, std::uint64_t attempt, bool repair, quorum::Fence fence = 1000) {
+  return {.token = {std::move(token)}, .ttl = kTtl, .fence = fence, .attempt = attempt, .repair = repair};
+}
+
+}  // namespace
+
+TEST_SUITE("redis scripts") {
+  TEST_CASE("acquire takes a free key, writes down the holder and grants the proposal as fence") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    CHECK(answer<Granted>(bench, acquire("ours")).fence == 1000);
+    CHECK(bench.client->tell({"GET", "k"}) == "ours");
+    CHECK(bench.pttl("k") > 0);
+    CHECK(bench.pttl("k") <= kTtl.count());
+    CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "1000");
+    CHECK(bench.pttl("redlock.fence:k") > kFenceLifeMs - 60'000);
+    CHECK(bench.client->tell({"HGET", "redlock.info:k", "token"}) == "ours");
+    CHECK(bench.client->tell({"HGET", "redlock.info:k", "host"}) == "h");
+    CHECK(bench.client->tell({"HGET", "redlock.info:k", "user"}) == "u");
+    CHECK(bench.client->tell({"HGET", "redlock.info:k", "command"}) == "c d");
+    CHECK(bench.client->tell({"HGET", "redlock.info:k", "pid"}) == "42");
+    CHECK(bench.client->tell({"HGET", "redlock.info:k", "since"}) == "7");
+    CHECK(bench.client->tell({"HGET", "redlock.info:k", "planted"}) == "0");
+    CHECK(bench.pttl("redlock.info:k") > 0);
+    CHECK(bench.client->tell({"DBSIZE"}) == "3");
+  }
+
+  TEST_CASE("acquire goes above the counter where that is ahead of the proposal") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    bench.client->ask({"SET", "redlock.fence:k", "1700000000123456"});
+    CHECK(answer<Granted>(bench, acquire("ours")).fence == 1700000000123457);
+    CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "1700000000123457");
+    CHECK(answer<Granted>(bench, acquire("ours", kTtl, 1800000000000001)).fence == 1800000000000001);
+  }
+
+  TEST_CASE("acquire is refused where another token is, and says whose for how long") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    answer<Granted>(bench, acquire("theirs"));
+    const auto refused = answer<Refused>(bench, acquire("ours"));
+    CHECK(refused.holder.value == "theirs");
+    CHECK(refused.remaining > milliseconds{0});
+    CHECK(refused.remaining <= kTtl);
+    CHECK(refused.info.host == "h");
+    CHECK(refused.info.user == "u");
+    CHECK(refused.info.command == "c d");
+    CHECK(refused.info.pid == 42);
+    CHECK(refused.info.since_us == 7);
+    CHECK(bench.client->tell({"GET", "k"}) == "theirs");
+    CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "1000");
+  }
+
+  TEST_CASE("the holder's info is left out when another library holds the lock") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    answer<Granted>(bench, acquire("ours"));
+    bench.client->ask({"SET", "k", "foreign"});
+    const auto refused = answer<Refused>(bench, acquire("ours"));
+    CHECK(refused.holder.value == "foreign");
+    CHECK(refused.remaining < milliseconds{0});
+    CHECK(refused.info.host.empty());
+    CHECK(refused.info.pid == 0);
+  }
+
+  TEST_CASE("acquire refreshes our own token, keeps when it was planted and raises the fence") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    answer<Granted>(bench, acquire("ours"));
+    bench.client->ask({"HSET", "redlock.info:k", "planted", "5"});
+    bench.client->ask({"PEXPIRE", "k", "1000"});
+    CHECK(answer<Granted>(bench, acquire("ours")).fence == 1001);
+    CHECK(bench.client->tell({"HGET", "redlock.info:k", "planted"}) == "5");
+    CHECK(bench.pttl("k") > 2000);
+  }
+
+  TEST_CASE("fences stay exact up to 2^53 - 1, and nothing is granted above") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    bench.client->ask({"SET", "redlock.fence:k", "9007199254740989"});
+    CHECK(answer<Granted>(bench, acquire("ours")).fence == quorum::kMaxFence - 1);
+    CHECK(answer<Granted>(bench, acquire("ours")).fence == quorum::kMaxFence);
+    CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "9007199254740991");
+    answer<Released>(bench, quorum::Release{{"ours"}});
+    const redis::Event event = bench.node->ask(acquire("ours"));
+    REQUIRE(failure_of(event) != nullptr);
+    CHECK(failure_of(event)->kind == Failure::Kind::OtherError);
+    CHECK(bench.client->tell({"EXISTS", "k"}) == "0");
+  }
+
+  TEST_CASE("nothing is granted on a counter that is not an integer") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    for (const char* counter : {"abc", "1e5", "1.5", "-3", "", " 1", "0x10", "99999999999999999"}) {
+      CAPTURE(counter);
+      bench.client->ask({"SET", "redlock.fence:k", counter});
+      const redis::Event event = bench.node->ask(acquire("ours"));
+      REQUIRE(failure_of(event) != nullptr);
+      CHECK(failure_of(event)->detail.find("fence counter") != std::string::npos);
+      CHECK(bench.client->tell({"EXISTS", "k"}) == "0");
+      CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == counter);
+    }
+  }
+
+  TEST_CASE("a key of another type is an error and not a lock") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    bench.client->ask({"LPUSH", "k", "x"});
+    const redis::Event event = bench.node->ask(acquire("ours"));
+    REQUIRE(failure_of(event) != nullptr);
+    CHECK(failure_of(event)->detail.find("WRONGTYPE") != std::string::npos);
+    CHECK(bench.client->tell({"LLEN", "k"}) == "1");
+    CHECK(bench.client->tell({"EXISTS", "redlock.fence:k"}) == "0");
+  }
+
+  TEST_CASE("confirm writes the fence back only while our token is there and the counter is not above it") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    CHECK(!answer<Confirmed>(bench, quorum::Confirm{{"ours"}, 2000}).accepted);
+    CHECK(bench.client->tell({"EXISTS", "redlock.fence:k"}) == "0");
+    answer<Granted>(bench, acquire("ours"));
+    CHECK(answer<Confirmed>(bench, quorum::Confirm{{"ours"}, 1000}).accepted);
+    CHECK(answer<Confirmed>(bench, quorum::Confirm{{"ours"}, 2000}).accepted);
+    CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "2000");
+    CHECK(bench.pttl("redlock.fence:k") > kFenceLifeMs - 60'000);
+    CHECK(!answer<Confirmed>(bench, quorum::Confirm{{"ours"}, 1999}).accepted);
+    CHECK(!answer<Confirmed>(bench, quorum::Confirm{{"theirs"}, 3000}).accepted);
+    CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "2000");
+    CHECK(answer<Confirmed>(bench, quorum::Confirm{{"ours"}, quorum::kMaxFence}).accepted);
+    CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "9007199254740991");
+  }
+
+  TEST_CASE("extend gives our key its whole TTL again, and its companions theirs") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    answer<Granted>(bench, acquire("ours"));
+    for (const char* key : {"k", "redlock.info:k", "redlock.fence:k"})
+      bench.client->ask({"PEXPIRE", key, "9000"});
+    const auto extended = answer<Extended>(bench, extend("ours", 3, true));
+    CHECK(extended.planted == 0);
+    CHECK(extended.counter == 1000);
+    CHECK(bench.pttl("k") > 10'000);
+    CHECK(bench.pttl("redlock.info:k") > 10'000);
+    CHECK(bench.pttl("redlock.fence:k") > kFenceLifeMs - 60'000);
+  }
+
+  TEST_CASE("extend leaves an absent key alone unless it may repair") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    CHECK(answer<NotOurs>(bench, extend("ours", 1, false)).holder.value.empty());
+    CHECK(bench.client->tell({"DBSIZE"}) == "0");
+  }
+
+  TEST_CASE("repair plants the token as of this attempt, raises the counter and says what it found") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    CHECK(answer<Replanted>(bench, extend("ours", 4, true, 5000)).counter == 0);
+    CHECK(bench.client->tell({"GET", "k"}) == "ours");
+    CHECK(bench.pttl("k") > 10'000);
+    CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "5000");
+    CHECK(bench.client->tell({"HGET", "redlock.info:k", "host"}) == "h");
+    const auto extended = answer<Extended>(bench, extend("ours", 5, true, 5000));
+    CHECK(extended.planted == 4);
+    CHECK(extended.counter == 5000);
+  }
+
+  TEST_CASE("repair never lowers a counter") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    bench.client->ask({"SET", "redlock.fence:k", "9000"});
+    CHECK(answer<Replanted>(bench, extend("ours", 1, true, 5000)).counter == 9000);
+    CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "9000");
+  }
+
+  TEST_CASE("an extension that finds the info gone counts as planted by itself") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    answer<Granted>(bench, acquire("ours"));
+    bench.client->ask({"DEL", "redlock.info:k"});
+    CHECK(answer<Extended>(bench, extend("ours", 6, true)).planted == 6);
+    CHECK(answer<Extended>(bench, extend("ours", 7, true)).planted == 6);
+    CHECK(bench.pttl("redlock.info:k") > 10'000);
+  }
+
+  TEST_CASE("extend never touches another's lock") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    answer<Granted>(bench, acquire("theirs"));
+    bench.client->ask({"PEXPIRE", "k", "9000"});
+    CHECK(answer<NotOurs>(bench, extend("ours", 1, true, 5000)).holder.value == "theirs");
+    CHECK(bench.pttl("k") <= 9000);
+    CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "1000");
+  }
+
+  TEST_CASE("release deletes our lock and its info, and nothing else") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    answer<Granted>(bench, acquire("ours"));
+    const auto released = answer<Released>(bench, quorum::Release{{"ours"}});
+    CHECK(released.was_ours);
+    CHECK(!released.held_by_other);
+    CHECK(bench.client->tell({"KEYS", "*"}).empty());
+    CHECK(bench.client->tell({"DBSIZE"}) == "1");
+    CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "1000");
+  }
+
+  TEST_CASE("release leaves another's lock alone and tells it from an expired one") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    const auto expired = answer<Released>(bench, quorum::Release{{"ours"}});
+    CHECK(!expired.was_ours);
+    CHECK(!expired.held_by_other);
+    answer<Granted>(bench, acquire("theirs"));
+    const auto others = answer<Released>(bench, quorum::Release{{"ours"}});
+    CHECK(!others.was_ours);
+    CHECK(others.held_by_other);
+    CHECK(bench.client->tell({"GET", "k"}) == "theirs");
+    CHECK(bench.client->tell({"EXISTS", "redlock.info:k"}) == "1");
+  }
+
+  TEST_CASE("keys and holders of any bytes survive") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    const std::string key = "a b\r\n{x}'\"\\\xff%s";
+    Conversation node{bench.server->unix_endpoint(), key};
+    CHECK(reply_as<Granted>(node.ask(acquire("ours"))) != nullptr);
+    CHECK(bench.client->tell({"GET", key}) == "ours");
+    CHECK(bench.client->tell({"EXISTS", "redlock.info:" + key}) == "1");
+  }
+}
+
+TEST_SUITE("redis answers") {
+  using redis::RequestKind;
+  using redis::Value;
+
+  Value text(std::string of) {
+    return {.type = Value::Type::String, .text = std::move(of)};
+  }
+  Value number(long long of) {
+    return {.type = Value::Type::Integer, .integer = of};
+  }
+  Value list(std::vector<Value> of) {
+    return {.type = Value::Type::Array, .elements = std::move(of)};
+  }
+
+  bool garbled(RequestKind kind, Value value) {
+    const auto outcome = redis::decode(kind, std::move(value));
+    const auto* failure = std::get_if<Failure>(&outcome);
+    return failure != nullptr && failure->kind == Failure::Kind::Garbled;
+  }
+
+  TEST_CASE("an answer of a wrong shape or out of range is garbled") {
+    const Value answers[] = {
+        number(1),
+        number(-1),
+        number(2),
+        text("1"),
+        list({}),
+        list({number(1)}),
+        list({text("1"), text("5")}),
+        list({number(1), text("")}),
+        list({number(1), text("0x5")}),
+        list({number(1), text("-5")}),
+        list({number(1), text("9007199254740992")}),
+        list({number(1), text("99999999999999999999999")}),
+        list({number(1), text("5 ")}),
+        list({number(7), text("5")}),
+        list({number(1), number(5), number(5)}),
+        list({number(0), text("t"), text("1"), text(""), text(""), text(""), text(""), text("")}),
+        list({number(0), text("t"), number(1), list({}), text(""), text(""), text(""), text("")}),
+        list({number(1), text("1"), text("x")}),
+        list({number(1), text("x"), text("1")}),
+        Value{}};
+    for (const Value& each : answers) {
+      CHECK(garbled(RequestKind::Acquire, each));
+      CHECK(
+          (garbled(RequestKind::Confirm, each) || (each.type == Value::Type::Integer && each.integer == 1)));
+      CHECK(garbled(RequestKind::Extend, each));
+      CHECK(garbled(RequestKind::Release, each));
+    }
+    CHECK(garbled(RequestKind::Acquire, list({number(1), text("0")})));
+    CHECK(garbled(RequestKind::Release, list({number(1), number(1)})));
+    CHECK(garbled(RequestKind::Release, list({number(0), number(2)})));
+    CHECK(garbled(RequestKind::Extend, list({number(2), text("9007199254740992")})));
+  }
+
+  TEST_CASE("a remaining time beyond all measure, and nonsense about the holder, do not spoil a refusal") {
+    const auto outcome =
+        redis::decode(RequestKind::Acquire, list({number(0), text("t"), number(9223372036854775807LL),
+                                                  text("h"), text("u"), text("c"), text("pid"), text("-1")}));
+    const auto& refused = std::get<Refused>(std::get<quorum::Reply>(outcome));
+    CHECK(refused.remaining > std::chrono::hours{24 * 365});
+    CHECK(std::chrono::nanoseconds{refused.remaining}.count() > 0);
+    CHECK(refused.info.host == "h");
+    CHECK(refused.info.pid == 0);
+    CHECK(refused.info.since_us == 0);
+  }
+}
