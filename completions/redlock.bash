@@ -1,6 +1,7 @@
 # bash completion for redlock(1)
 
-_redlock_common='-h --help -V --version -q --quiet -v --verbose'
+_redlock_common='-h --help -V --version -q --quiet -v --verbose --color'
+_redlock_commands='run sandbox help'
 _redlock_run='-n --nonblock -w --wait -E --conflict-exit-code -k --kill-after --on-lost --ttl --retry-delay
   --retry-count --node-timeout --restart-quarantine --key-prefix -c --config --node'
 _redlock_sandbox='-n --nodes --unix'
@@ -28,12 +29,15 @@ _redlock() {
         _redlock_inner_command $((i + 1))
         return
         ;;
-      run | sandbox) command=${command:-${COMP_WORDS[i]}} ;;
+      *)
+        [[ -n $command || " $_redlock_commands " != *" ${COMP_WORDS[i]} "* ]] || command=${COMP_WORDS[i]}
+        ;;
     esac
   done
 
   # What an option wants. "-n" of run wants nothing.
   case $command:${COMP_WORDS[COMP_CWORD - 1]} in
+    *:--color) _redlock_offer auto always never; return ;;
     *:-c | *:--config) compopt -o default; return ;;
     run:--on-lost) _redlock_offer stop warn; return ;;
     run:--ttl) _redlock_offer 15s 30s 1m 5m; return ;;
@@ -54,7 +58,8 @@ _redlock() {
   esac
 
   case $command in
-    '') if [[ $word == -* ]]; then _redlock_offer "$_redlock_common"; else _redlock_offer run sandbox; fi ;;
+    '') if [[ $word == -* ]]; then _redlock_offer "$_redlock_common"; else _redlock_offer "$_redlock_commands"; fi ;;
+    help) if [[ $word == -* ]]; then _redlock_offer "$_redlock_common"; else _redlock_offer "$_redlock_commands"; fi ;;
     run) [[ $word != -* ]] || _redlock_offer "$_redlock_common $_redlock_run --" ;;
     sandbox) _redlock_offer "$_redlock_common $_redlock_sandbox --" ;;
   esac

@@ -1,5 +1,7 @@
 # fish completion for redlock(1)
 
+set -g __redlock_commands run sandbox help
+
 # Whether the cursor stands behind the first "--", where a command of its own begins.
 function __redlock_in_inner_command
     contains -- -- (commandline -opc)
@@ -10,7 +12,7 @@ function __redlock_using
 end
 
 function __redlock_needs_command
-    not __redlock_in_inner_command; and not __fish_seen_subcommand_from run sandbox
+    not __redlock_in_inner_command; and not __fish_seen_subcommand_from $__redlock_commands
 end
 
 function __redlock_complete_inner_command
@@ -26,11 +28,15 @@ complete -c redlock -n __redlock_in_inner_command -xa '(__redlock_complete_inner
 
 complete -c redlock -n __redlock_needs_command -a run -d 'Run a command while holding a lock'
 complete -c redlock -n __redlock_needs_command -a sandbox -d 'Run a command with throw-away Redis servers'
+complete -c redlock -n __redlock_needs_command -a help -d 'Tell how a command is used'
 
 complete -c redlock -n 'not __redlock_in_inner_command' -s h -l help -d 'Print the options and exit'
 complete -c redlock -n 'not __redlock_in_inner_command' -s V -l version -d 'Print the version and exit'
 complete -c redlock -n 'not __redlock_in_inner_command' -s q -l quiet -d 'No notices and warnings'
 complete -c redlock -n 'not __redlock_in_inner_command' -s v -l verbose -d 'Tell of votes, times and extensions'
+complete -c redlock -n 'not __redlock_in_inner_command' -l color -x -a 'auto always never' -d 'When to use colours'
+
+complete -c redlock -n '__redlock_using help' -a '$__redlock_commands' -d Command
 
 complete -c redlock -n '__redlock_using run' -s n -l nonblock -d 'Do not wait: exit 75 when it is held'
 complete -c redlock -n '__redlock_using run' -s w -l wait -x -a '10s 1m 10m 1h' -d 'Wait at most so long'

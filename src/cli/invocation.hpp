@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/log.hpp"
+#include "cli/terminal.hpp"
 #include "config/settings.hpp"
 
 #include <optional>
@@ -38,6 +39,7 @@ struct Information {
 
 struct Invocation {
   log::Level log_level = log::Level::Notice;
+  ColorWish color = ColorWish::Auto;
   std::variant<RunOptions, SandboxOptions, Information> what;
 };
 
