@@ -2,7 +2,7 @@
 
 _redlock_common='-h --help -V --version -q --quiet -v --verbose --color'
 _redlock_commands='run sandbox help'
-_redlock_run='-n --nonblock -w --wait -E --conflict-exit-code -k --kill-after --on-lost --ttl --retry-delay
+_redlock_run='-n --nonblock -w --wait -E --conflict-exit-code -k --kill-after --on-lost --events --ttl --retry-delay
   --retry-count --node-timeout --restart-quarantine --key-prefix -c --config --node'
 _redlock_sandbox='-n --nodes --unix'
 
@@ -38,7 +38,7 @@ _redlock() {
   # What an option wants. "-n" of run wants nothing.
   case $command:${COMP_WORDS[COMP_CWORD - 1]} in
     *:--color) _redlock_offer auto always never; return ;;
-    *:-c | *:--config) compopt -o default; return ;;
+    *:-c | *:--config | *:--events) compopt -o default; return ;;
     run:--on-lost) _redlock_offer stop warn; return ;;
     run:--ttl) _redlock_offer 15s 30s 1m 5m; return ;;
     run:-w | run:--wait) _redlock_offer 10s 1m 10m 1h; return ;;

@@ -23,4 +23,9 @@ void warning(std::string_view message) noexcept;
 void notice(std::string_view message) noexcept;
 void debug(std::string_view message) noexcept;
 
+// A line at the bottom of a terminal that is drawn over and over; messages take its place. `fd`: the terminal, which
+// must be the one of stderr; -1: there is none any more, and the line is wiped. Any thread.
+void set_overlay(int fd) noexcept;
+void draw_overlay(std::string_view line) noexcept;  // replaces the line
+
 }  // namespace redlock::log

@@ -183,6 +183,12 @@ void add_lock_options(CLI::App& command, LockOptions& lock) {
             std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
         return digits && std::stoi(text) <= 255 ? std::string{} : "must be a number from 0 to 255";
       });
+  command
+      .add_option_function<std::string>(
+          "--events", [&lock](const std::string& target) { lock.events = target; },
+          "Write what happens to the lock as JSON lines: to FILE, or to descriptor N with fd:N")
+      ->type_name("FILE|fd:N")
+      ->group("Lock");
   add_setting_flags(command, lock.flags.layer, kWaitingSettings);
   command.get_option("--wait")->excludes(nonblock);
   add_setting_flags(command, lock.flags.layer, kLeaseSettings);

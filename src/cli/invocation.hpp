@@ -18,6 +18,7 @@ struct LockOptions {
   config::Flags flags;
   bool nonblock = false;
   int conflict_exit_code = 75;
+  std::optional<std::string> events;  // --events: FILE or fd:N
 };
 
 struct RunOptions {

@@ -76,6 +76,10 @@ bool is_terminal(int fd) {
   return isatty(fd) == 1;
 }
 
+bool is_in_foreground(int fd) {
+  return tcgetpgrp(fd) == getpgrp();
+}
+
 bool use_color(ColorWish wish, int fd) {
   if (wish != ColorWish::Auto) return wish == ColorWish::Always;
   const char* const no_color = std::getenv("NO_COLOR");

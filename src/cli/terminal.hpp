@@ -15,6 +15,10 @@ bool use_color(ColorWish wish, int fd);
 
 bool is_terminal(int fd);
 
+// Whether `fd` is the terminal of this process and the job in its foreground is ours: others' lines are not to be
+// written over.
+bool is_in_foreground(int fd);
+
 // Columns of the terminal behind `fd`; 80 where that is not known.
 std::size_t terminal_columns(int fd);
 
