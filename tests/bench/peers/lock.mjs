@@ -18,6 +18,5 @@ const child = spawn(command, args, { stdio: "inherit" });
 child.on("exit", async (code) => {
   clearInterval(keeper);
   await lock.release();
-  for (const client of clients) client.disconnect();
-  process.exitCode = code ?? 1;
+  process.exit(code ?? 1); // a polite disconnect() would wait two seconds for a node that hangs
 });
