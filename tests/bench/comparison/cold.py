@@ -4,7 +4,6 @@ import subprocess
 from .contenders import fresh_lock
 from .figures import Bound, at_most, of_samples
 from .nodes import Hung, ask
-from .processes import clean_environment, die_with_parent
 
 # As in tests/bench/run.
 MOST_OF_FLOOR = 1.6
@@ -15,16 +14,15 @@ GIVE_UP_SECONDS = 20.0
 def laps(bench, contender, count):
     """In milliseconds; none where a run takes longer than anybody would wait."""
     command = [bench.tool("laps"), str(count), *contender.command(fresh_lock("cold"), ["true"])]
-    process = subprocess.Popen(command, env={**clean_environment(), **contender.environment()}, text=True,
-                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=bench.processes.log,
-                               start_new_session=True, preexec_fn=die_with_parent)
-    bench.processes.alive[process.pid] = process
+    process = bench.processes.start(command, contender.environment(), stdout=subprocess.PIPE)
     try:
         lines, _ = process.communicate(timeout=GIVE_UP_SECONDS)
     except subprocess.TimeoutExpired:
         return []
     finally:
         bench.processes.end([process])
+    if process.returncode != 0:
+        raise RuntimeError(f"{contender.name} failed: {bench.processes.tail_of_log()}")
     return [int(line) / 1e6 for line in lines.split()]
 
 

@@ -7,6 +7,7 @@ import subprocess
 import time
 
 from .nodes import free_port
+from .processes import clean_environment, die_with_parent
 
 
 class Contender:
@@ -102,7 +103,8 @@ class EtcdCluster:
         until = time.monotonic() + limit
         for port in self.client_ports:
             while subprocess.run(["etcdctl", f"--endpoints=http://127.0.0.1:{port}", "put", "ready", "yes"],
-                                 env={**os.environ, "ETCDCTL_API": "3"}, capture_output=True).returncode != 0:
+                                 env={**clean_environment(), "ETCDCTL_API": "3"}, capture_output=True,
+                                 preexec_fn=die_with_parent).returncode != 0:
                 if time.monotonic() > until:
                     raise TimeoutError("etcd does not become ready")
                 time.sleep(0.1)
