@@ -37,7 +37,7 @@ def table(results):
     rows = []
     for figure in results["figures"]:
         bound = f"{figure.bound.text}: {verdict(figure.bound)}" if figure.bound else ""
-        rows.append((figure.section, figure.what, figure.who, number(figure.value, figure.unit), spread(figure),
+        rows.append((figure.section, figure.what, figure.who, cell(figure), spread(figure),
                      str(figure.samples), bound))
     head = ("section", "what", "who", "median", "10% to 90%", "n", "asked for")
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
