@@ -122,6 +122,8 @@ void Link::cancel_unsent() {
 }
 
 bool Link::written() const noexcept {
+  const auto* connection = std::get_if<Connection>(&phase_);
+  if (connection != nullptr && connection->stream->holds_back()) return false;
   return std::none_of(pending_.begin(), pending_.end(),
                       [](const Pending& pending) { return pending.is_request() && pending.unsent(); });
 }
@@ -191,9 +193,6 @@ bool Link::stale(TimePoint now) const noexcept {
 
 void Link::start(TimePoint now) {
   using enum Endpoint::Transport;
-  if (endpoint_.transport == Tls) {
-    return fail({.kind = Failure::Kind::TlsFailed, .detail = "this redlock is built without TLS"});
-  }
   std::optional<Address> address;
   if (endpoint_.transport == Unix) {
     address = unix_address(endpoint_.path);
@@ -227,7 +226,7 @@ void Link::go_on_connecting(TimePoint now) {
 }
 
 void Link::open(UniqueFd socket) {
-  auto& connection = phase_.emplace<Connection>(make_plain_stream(std::move(socket)));
+  auto& connection = phase_.emplace<Connection>(make_stream(endpoint_, std::move(socket)));
   const Pending& first = pending_.front();  // nothing is opened without a request
   const TimePoint asked = first.asked;
   const TimePoint deadline = first.deadline;
@@ -283,7 +282,7 @@ bool Link::write_out(Connection& connection) {
       parts[count++] = {.iov_base = const_cast<char*>(rest.data()), .iov_len = rest.size()};
       if (count == parts.size()) break;
     }
-    if (count == 0) return true;
+    if (count == 0 && !connection.stream->holds_back()) return true;
 
     Progress progress = connection.stream->write({parts.data(), count});
     switch (progress.state) {
@@ -427,7 +426,9 @@ void Link::watch(Poller& poller) const {
     const bool unsent =
         std::any_of(pending_.begin(), pending_.end(), [](const auto& each) { return each.unsent(); });
     int events = poll_events(connection->reads_on);
-    if (connection->handshaken && unsent) events |= poll_events(connection->writes_on);
+    if (connection->handshaken && (unsent || connection->stream->holds_back())) {
+      events |= poll_events(connection->writes_on);
+    }
     poller.add(connection->stream->fd(), static_cast<short>(events));
   }
 }

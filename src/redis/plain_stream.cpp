@@ -39,6 +39,8 @@ class PlainStream final : public Stream {
     return blocked_or_failed(Progress::State::WantWrite);
   }
 
+  bool holds_back() const noexcept override { return false; }
+
   bool buffered() const noexcept override { return false; }
 
   void abandon() noexcept override {
