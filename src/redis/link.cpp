@@ -162,7 +162,12 @@ std::string_view Link::phase_of(const Pending& pending) const noexcept {
   if (std::holds_alternative<Lookup>(phase_)) return "resolving its name";
   if (std::holds_alternative<Connector>(phase_)) return "connecting";
   const auto* connection = std::get_if<Connection>(&phase_);
-  if (connection != nullptr && !connection->handshaken) return "in the TLS handshake";
+  if (connection != nullptr && !connection->handshaken) {
+    // To a Redis without TLS the first message of TLS is the beginning of a command.
+    return connection->stream->heard()
+               ? "in the TLS handshake"
+               : "in the TLS handshake, without a word: if it does not speak TLS, use redis://";
+  }
   return pending.unsent() ? "sending the request" : "waiting for its answer";
 }
 
@@ -293,8 +298,9 @@ bool Link::write_out(Connection& connection) {
       case State::Failed:
         // The server may have said why before it went ("max number of clients reached").
         if (!read_in(connection)) return false;
-        if (progress.state == State::Ended) progress.failure = {Failure::Kind::Disconnected, {}};
-        fail(progress.failure);
+        if (progress.state == State::Ended)
+          progress.failure = {Failure::Kind::Disconnected, "the server closed it"};
+        fail(end_of(connection, std::move(progress.failure)));
         return false;
     }
     for (Pending& pending : pending_) {
@@ -308,6 +314,14 @@ bool Link::write_out(Connection& connection) {
   }
 }
 
+// A Redis that speaks TLS hangs up on who does not.
+Failure Link::end_of(const Connection& connection, Failure failure) const {
+  if (endpoint_.transport == Endpoint::Transport::Tcp && !connection.stream->heard()) {
+    failure.detail += ", without a word: if it speaks TLS, use rediss://";
+  }
+  return failure;
+}
+
 // Takes in all that is there. False when the connection has ended.
 bool Link::read_in(Connection& connection) {
   std::array<char, kReadSize> bytes;
@@ -318,9 +332,9 @@ bool Link::read_in(Connection& connection) {
       case State::WantRead:
       case State::WantWrite: connection.reads_on = progress.state; return true;
       case State::Ended:
-        fail({.kind = Failure::Kind::Disconnected, .detail = "the server closed it"});
+        fail(end_of(connection, {.kind = Failure::Kind::Disconnected, .detail = "the server closed it"}));
         return false;
-      case State::Failed: fail(progress.failure); return false;
+      case State::Failed: fail(end_of(connection, progress.failure)); return false;
     }
     connection.reader.feed({bytes.data(), progress.bytes});
     for (bool more = true; more;) {

@@ -100,6 +100,7 @@ class Link {
   bool go_on_shaking_hands(Connection& connection);
   bool write_out(Connection& connection);
   bool read_in(Connection& connection);
+  quorum::Failure end_of(const Connection& connection, quorum::Failure failure) const;
   bool take_answer(Connection& connection, Value value);
   void refuse(Connection& connection, quorum::Failure failure);
 

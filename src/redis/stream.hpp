@@ -52,6 +52,9 @@ class Stream {
   // Whether some of what it has taken is not yet in the hands of the kernel. Only write() changes that.
   virtual bool holds_back() const noexcept = 0;
 
+  // Whether the peer has said anything at all.
+  virtual bool heard() const noexcept = 0;
+
   // Whether bytes are in hand that poll(2) knows nothing of.
   virtual bool buffered() const noexcept = 0;
 

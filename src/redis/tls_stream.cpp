@@ -124,6 +124,8 @@ class TlsStream final : public Stream {
 
   bool holds_back() const noexcept override { return socket_.holds_back(); }
 
+  bool heard() const noexcept override { return !socket_.heard().empty(); }
+
   bool buffered() const noexcept override { return SSL_has_pending(ssl_.get()) == 1; }
 
   void abandon() noexcept override {

@@ -174,12 +174,12 @@ std::string why_tls_ended(const TlsEnding& ending) {
   // TLS 1.2 has no alert of its own for a certificate that is missing.
   if (reason == SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED ||
       (ending.asked_for_ours && !ending.has_certificate && reason != 0)) {
-    return ending.has_certificate ? "it wants another certificate of ours: see cert_file"
-                                  : "it asks for a certificate of ours: set cert_file and key_file";
+    return ending.has_certificate ? "it wants another client certificate: see cert_file"
+                                  : "it asks for a client certificate: set cert_file and key_file";
   }
   for (const Alert& alert : kAgainstOurs) {
     if (alert.reason == reason)
-      return fmt::format("it does not accept our certificate (cert_file): {}", alert.words);
+      return fmt::format("it does not accept the client certificate (cert_file): {}", alert.words);
   }
   if (reason == SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE || reason == SSL_R_NO_CIPHERS_AVAILABLE) {
     return "it has no cipher in common with us: see its tls-ciphers and tls-ciphersuites";
