@@ -4,7 +4,7 @@ _redlock_common='-h --help -V --version -q --quiet -v --verbose --color'
 _redlock_commands='run sandbox help'
 _redlock_run='-n --nonblock -w --wait -E --conflict-exit-code -k --kill-after --on-lost --events --ttl --retry-delay
   --retry-count --node-timeout --restart-quarantine --key-prefix -c --config --node'
-_redlock_sandbox='-n --nodes --unix'
+_redlock_sandbox='-n --nodes --unix --tls --acl'
 
 # The command behind "--", which is word $1, as if it stood alone.
 _redlock_inner_command() {
@@ -48,7 +48,7 @@ _redlock() {
     run:--restart-quarantine) _redlock_offer 0s 30s 5m; return ;;
     run:--node)
       # readline takes ":" as the end of a word.
-      _redlock_offer redis:// unix:///
+      _redlock_offer redis:// rediss:// unix:///
       compopt -o nospace
       return
       ;;

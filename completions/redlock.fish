@@ -51,7 +51,9 @@ complete -c redlock -n '__redlock_using run' -l node-timeout -x -a '100ms 500ms 
 complete -c redlock -n '__redlock_using run' -l restart-quarantine -x -a '0s 30s 5m' -d 'No vote after a restart'
 complete -c redlock -n '__redlock_using run' -l key-prefix -x -d 'In front of the name in Redis'
 complete -c redlock -n '__redlock_using run' -s c -l config -r -F -d 'Configuration file'
-complete -c redlock -n '__redlock_using run' -l node -x -a 'redis:// unix:///' -d 'A Redis server'
+complete -c redlock -n '__redlock_using run' -l node -x -a 'redis:// rediss:// unix:///' -d 'A Redis server'
 
 complete -c redlock -n '__redlock_using sandbox' -s n -l nodes -x -a '3 5 7' -d 'How many servers'
 complete -c redlock -n '__redlock_using sandbox' -l unix -d 'On unix sockets instead of loopback ports'
+complete -c redlock -n '__redlock_using sandbox' -l tls -d 'With TLS, and a CA that is thrown away'
+complete -c redlock -n '__redlock_using sandbox' -l acl -d 'For one user only, with the least rights'

@@ -110,8 +110,9 @@ void add_node_flags(CLI::App& command, config::Flags& flags) {
       ->type_name("FILE")
       ->group("Nodes");
   command
-      .add_option("--node", flags.node_urls,
-                  "A Redis server: redis://[user:password@]host[:port][/db], unix:///path")
+      .add_option(
+          "--node", flags.node_urls,
+          "A Redis server: redis://[user:password@]host[:port][/db], rediss://... (TLS), unix:///path")
       ->type_name("URL")
       ->allow_extra_args(false)
       ->group("Nodes");
@@ -219,7 +220,12 @@ CLI::App* add_sandbox(CLI::App& app, SandboxOptions& sandbox) {
   command->add_option("-n,--nodes", sandbox.nodes, "How many servers (default: 5)")
       ->type_name("N")
       ->check(CLI::Range(1, 99).description(""));
-  command->add_flag("--unix", sandbox.unix_sockets, "On unix sockets instead of loopback ports");
+  auto* sockets =
+      command->add_flag("--unix", sandbox.unix_sockets, "On unix sockets instead of loopback ports");
+  command->add_flag("--tls", sandbox.tls, "With TLS, and a CA that is thrown away with them")
+      ->excludes(sockets);
+  command->add_flag("--acl", sandbox.acl,
+                    "For one user only, with a password and the least rights that a lock needs");
   command->footer(
       "\nThe servers keep nothing on disk. Exit status: the command's own; 71 when they cannot be started.");
   return command;

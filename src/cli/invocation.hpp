@@ -30,6 +30,8 @@ struct RunOptions {
 struct SandboxOptions {
   unsigned nodes = 5;
   bool unix_sockets = false;
+  bool tls = false;
+  bool acl = false;
   std::vector<std::string> command;
 };
 

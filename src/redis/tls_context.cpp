@@ -16,14 +16,6 @@
 namespace redlock::redis {
 namespace {
 
-// Without openssl.cnf: that costs time at each start, may load modules that a program which is linked statically cannot
-// use, and what redlock demands of a connection should not change with the machine. And without a handler at exit: the
-// kernel takes the memory back sooner.
-void start_openssl() {
-  if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr) != 1)
-    throw std::bad_alloc{};
-}
-
 // What OpenSSL is told when it asks for the password of a key. Without a callback it would ask at the terminal.
 struct KeyPassword {
   std::string_view text;
@@ -64,6 +56,11 @@ std::optional<TlsProblem> show_certificate(SSL_CTX& context, const TlsSettings& 
 }
 
 }  // namespace
+
+void start_openssl() {
+  if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr) != 1)
+    throw std::bad_alloc{};
+}
 
 void TlsContext::Free::operator()(ssl_ctx_st* context) const noexcept {
   SSL_CTX_free(context);

@@ -12,6 +12,11 @@ struct ssl_ctx_st;  // SSL_CTX of OpenSSL
 
 namespace redlock::redis {
 
+// To be called before anything else of OpenSSL; may be called again. Without openssl.cnf: that costs time at each start,
+// may load modules that a program which is linked statically cannot use, and what redlock demands of a connection should
+// not change with the machine. And without a handler at exit: the kernel takes the memory back sooner.
+void start_openssl();
+
 // Which setting cannot be used, and why: "key_file", "/etc/redlock/key.pem: it is encrypted; ...".
 struct TlsProblem {
   std::string_view key;
