@@ -59,21 +59,35 @@ Link::~Link() {
 // ---- Requests ------------------------------------------------------------------------------------
 
 void Link::send(const quorum::Send& send, TimePoint now) {
-  if (send.deadline <= now) {
-    const Failure overdue{.kind = Failure::Kind::TimedOut, .detail = "before it could be sent"};
-    events_.push_back({.node = node_, .id = send.id, .what = overdue});
+  enqueue({.what = kind_of(send.request),
+           .id = send.id,
+           .bytes = scripts_.encode(send.request),
+           .asked = now,
+           .deadline = send.deadline,
+           .settled = false});
+}
+
+void Link::ask(const Query& query, TimePoint now) {
+  const std::vector<std::string_view> words{query.words.begin(), query.words.end()};
+  enqueue({.what = Reading{},
+           .id = query.id,
+           .bytes = format_command(words),
+           .asked = now,
+           .deadline = query.deadline,
+           .settled = false});
+}
+
+void Link::enqueue(Pending pending) {
+  const TimePoint now = pending.asked;
+  if (pending.deadline <= now) {
+    settle(pending, {.kind = Failure::Kind::TimedOut, .detail = "before it could be sent"});
     return;
   }
   // A release must follow its request on the same connection, whatever the state of that: a late SET could
   // land behind a DEL that went another way.
-  const RequestKind kind = kind_of(send.request);
-  if (kind != RequestKind::Release) drop_useless_connection(send, now);
-  pending_.push_back({.what = kind,
-                      .id = send.id,
-                      .bytes = scripts_.encode(send.request),
-                      .asked = now,
-                      .deadline = send.deadline,
-                      .settled = false});
+  const auto* kind = std::get_if<RequestKind>(&pending.what);
+  if (kind == nullptr || *kind != RequestKind::Release) drop_useless_connection(pending.deadline, now);
+  pending_.push_back(std::move(pending));
   if (std::holds_alternative<Idle>(phase_)) {
     start(now);
   } else if (auto* connection = std::get_if<Connection>(&phase_);
@@ -84,7 +98,7 @@ void Link::send(const quorum::Send& send, TimePoint now) {
 
 // A connection that was refused, or has been silent for long, is given up for a new one. Releases that it
 // still owes go ahead on the new one: their requests may have arrived where they have not.
-void Link::drop_useless_connection(const quorum::Send& next, TimePoint now) {
+void Link::drop_useless_connection(TimePoint deadline, TimePoint now) {
   if (stale(now)) advance(now);  // it may have answered while nobody looked
   const auto* connection = std::get_if<Connection>(&phase_);
   if (connection == nullptr) return;
@@ -103,7 +117,7 @@ void Link::drop_useless_connection(const quorum::Send& next, TimePoint now) {
   for (Pending& release : owed) {
     release.written = 0;
     release.asked = now;
-    release.deadline = next.deadline;
+    release.deadline = deadline;
   }
   pending_ = std::move(owed);
 }
@@ -377,6 +391,10 @@ bool Link::take_answer(Connection& connection, Value value) {
     return true;
   }
 
+  if (std::holds_alternative<Reading>(pending.what)) {
+    take_reading(connection, pending, std::move(value));
+    return true;
+  }
   const auto kind = std::get<RequestKind>(pending.what);
   auto outcome = decode(kind, std::move(value));
   auto* failure = std::get_if<Failure>(&outcome);
@@ -395,6 +413,16 @@ bool Link::take_answer(Connection& connection, Value value) {
   }
   if (garbled) fail(*failure);
   return !garbled;
+}
+
+void Link::take_reading(const Connection& connection, Pending& pending, Value value) {
+  if (connection.refused) {
+    settle(pending, *connection.refused);
+  } else if (value.type == Value::Type::Error) {
+    settle(pending, classify(value.text));
+  } else if (!pending.settled) {
+    events_.push_back({.node = node_, .id = pending.id, .what = std::move(value)});
+  }
 }
 
 // The greeting failed. What was asked behind it fails for that reason, not for what follows from it. The
