@@ -63,7 +63,8 @@ boot_node() {
   local url
   url=$(url_of "$1")
   setpriv --pdeathsig KILL redis-server --bind "$nodes_address" --port "${url##*:}" --save '' --appendonly no \
-    --protected-mode no --dir "$nodes_dir" --logfile "$nodes_dir/$1.log" "${node_options[@]}" > /dev/null 2>&1 3>&- &
+    --protected-mode no --dir "$nodes_dir" --appendfilename "$1.aof" --logfile "$nodes_dir/$1.log" \
+    "${node_options[@]}" > /dev/null 2>&1 3>&- &
   echo $! > "$nodes_dir/$1.pid"
   disown
 }
