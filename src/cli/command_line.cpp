@@ -284,9 +284,9 @@ CLI::App* add_break(CLI::App& app, BreakOptions& options) {
 
 CLI::App* add_nodes(CLI::App& app, NodesOptions& nodes) {
   CLI::App* command = app.add_subcommand("nodes", "Check every node, and whether they are fit for locks");
-  constexpr std::string_view kSettings[] = {"node_timeout", "restart_quarantine"};
+  constexpr std::string_view settings[] = {"node_timeout", "restart_quarantine"};
   add_looking_options(*command, nodes.flags, nodes.json,
-                      "A JSON object with the verdict and an array of the nodes", kSettings);
+                      "A JSON object with the verdict and an array of the nodes", settings);
   command->footer("\nExit status: 0 safe, or works with warnings; 69 no quorum.");
   return command;
 }

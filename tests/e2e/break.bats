@@ -117,10 +117,11 @@ SCRIPT
     bash "$BATS_TEST_TMPDIR/swap" "$lock" > /dev/null
     touch "$marks/swapped"
   ) 3>&- &
+  local swapper=$!
   run -0 "$BATS_TEST_DIRNAME/../helpers/terminal.py" "type \"\$REDLOCK\" break '$lock'; echo en''ded \$?\r" \
     "see [y/N] " "run touch '$marks/asked'; until [ -e '$marks/swapped' ]; do sleep 0.01; done" 'type y\r' \
     'see has a new holder: nothing is broken' 'see ended 1'
-  wait
+  wait "$swapper"
   [ "$(nodes_with "$lock" cafecafecafecafe)" -eq 5 ]
   on_all_nodes DEL "$lock"
 }

@@ -68,7 +68,8 @@ boot_node() {
   port=(--port "${url##*:}")
   [[ $url != rediss:* ]] || port=(--port 0 --tls-port "${url##*:}")
   setpriv --pdeathsig KILL redis-server --bind "$nodes_address" "${port[@]}" --save '' --appendonly no \
-    --protected-mode no --dir "$nodes_dir" --logfile "$nodes_dir/$1.log" "${node_options[@]}" > /dev/null 2>&1 3>&- &
+    --protected-mode no --dir "$nodes_dir" --appendfilename "$1.aof" --logfile "$nodes_dir/$1.log" \
+    "${node_options[@]}" > /dev/null 2>&1 3>&- &
   echo $! > "$nodes_dir/$1.pid"
   disown
 }
