@@ -146,11 +146,11 @@ std::string summarize(const std::string& name, const quorum::Survey& survey,
 
 std::vector<std::string> show_details(const LockSight& sight, const lock::Onlooker& onlooker,
                                       const Palette& palette, std::size_t width) {
-  constexpr std::size_t kIndent = 2;
+  constexpr std::size_t indent = 2;
   std::vector<std::string> lines;
   for (const quorum::Claim& claim : sight.survey.claims) {
     lines.push_back(
-        clip(std::string(kIndent, ' ') + facts_of(claim, sight.survey, onlooker.electorate()), width));
+        clip(std::string(indent, ' ') + facts_of(claim, sight.survey, onlooker.electorate()), width));
   }
   // Whose a token is needs to be told only where there are several.
   const bool several = sight.survey.claims.size() > 1 || sight.survey.holder() == nullptr;
@@ -168,7 +168,7 @@ std::vector<std::string> show_details(const LockSight& sight, const lock::Onlook
          {.text = latency_of(observation), .tone = Tone::Faint},
          {.text = note_of(node, observation, onlooker), .tone = Tone::Bad}});
   }
-  for (std::string& line : table.render(palette, width, kIndent)) lines.push_back(std::move(line));
+  for (std::string& line : table.render(palette, width, indent)) lines.push_back(std::move(line));
   return lines;
 }
 

@@ -61,8 +61,8 @@ std::string disk_of(const NodeReport& report) {
 std::string memory_of(const NodeReport& report) {
   if (!report.server) return {};
   if (report.server->maxmemory == 0) return "no limit";
-  constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20U;
-  return fmt::format("{} MiB, {}", (report.server->maxmemory + kMebibyte - 1) / kMebibyte,
+  constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20U;
+  return fmt::format("{} MiB, {}", (report.server->maxmemory + mebibyte - 1) / mebibyte,
                      printable(report.server->maxmemory_policy));
 }
 
