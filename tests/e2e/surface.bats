@@ -179,7 +179,7 @@ SCRIPT
 
 @test "the rights that the manual page asks for are those of the sandbox's user, and its example has them all" {
   mine=$(sed -n '/kRights =/,/;/p' "$root/src/redis/rights.hpp" | grep -oE '[+&][a-z_|:]+' | sort)
-  listed=$(sed -n 's/^\.Ql \(+.*\)$/\1/p' "$root/man/redlock.1" | grep -oE '[+&][a-z_|:]+' | sort)
+  listed=$(sed -n 's/^\.Ql \(+.*\)$/\1/p' "$root/man/redlock.1" | grep -oE '[+&][a-z_|:]+' | sort -u)
   [ -n "$mine" ]
   same program manual "$mine" "$listed"
   example=$(sed -n '/^ACL SETUSER/,/^\.Ed/p' "$root/man/redlock.1" | grep -oE '[+&][a-z_|:]+' | sort)
