@@ -177,6 +177,15 @@ SCRIPT
   done
 }
 
+@test "the rights that the manual page asks for are those of the sandbox's user, and its example has them all" {
+  mine=$(sed -n '/kRights =/,/;/p' "$root/src/redis/rights.hpp" | grep -oE '[+&][a-z_|:]+' | sort)
+  listed=$(sed -n 's/^\.Ql \(+.*\)$/\1/p' "$root/man/redlock.1" | grep -oE '[+&][a-z_|:]+' | sort -u)
+  [ -n "$mine" ]
+  same program manual "$mine" "$listed"
+  example=$(sed -n '/^ACL SETUSER/,/^\.Ed/p' "$root/man/redlock.1" | grep -oE '[+&][a-z_|:]+' | sort)
+  same program example "$mine" "$example"
+}
+
 # --- README ----------------------------------------------------------------------------------------------------------
 
 readme_block() { "$BATS_TEST_DIRNAME/lib/readme-block" "$1" "$root/README.md"; }
