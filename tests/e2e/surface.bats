@@ -116,9 +116,9 @@ compare_with_help() {
 
 # --- the manual page -------------------------------------------------------------------------------------------------
 
-@test "the manual page is clean" {
+@test "the manual pages are clean" {
   need mandoc
-  run mandoc -T lint -W warning "$root/man/redlock.1"
+  run mandoc -T lint -W warning "$root/man/redlock.1" "$root/man/redlock.toml.5"
   echo "$output"
   [ "$status" -eq 0 ]
   [ -z "$output" ]
@@ -130,6 +130,13 @@ compare_with_help() {
   for setting in $settings; do
     grep -qw "REDLOCK_${setting^^}" "$root/man/redlock.1" || { echo "REDLOCK_${setting^^} is missing"; return 1; }
   done
+}
+
+@test "the manual page of the configuration has every key of the example, and no other" {
+  keys=$(sed -nE 's/^#?([a-z_]+) = .*/\1/p' "$root/config.example.toml" | sort -u)
+  [ -n "$keys" ]
+  same example manual "$keys" \
+    "$(sed -n 's/^\.It Ic //p' "$root/man/redlock.toml.5" | tr -s ' ,' '\n' | sort -u)"
 }
 
 statuses_in_manual() {
