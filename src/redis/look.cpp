@@ -92,7 +92,7 @@ std::vector<std::string> scan_words(std::string_view cursor, std::string_view pr
 }
 
 std::variant<ScanStep, Failure> decode_scan(Value answer) {
-  constexpr std::size_t kCursorDigits = 20;  // of 64 bits
+  constexpr std::size_t cursor_digits = 20;  // of 64 bits
   const std::string_view info_prefix = LockKeys::kInfoPrefix;
   if (answer.type != Value::Type::Array || answer.elements.size() != 2 ||
       answer.elements[0].type != Value::Type::String || answer.elements[1].type != Value::Type::Array) {
@@ -100,7 +100,7 @@ std::variant<ScanStep, Failure> decode_scan(Value answer) {
   }
   ScanStep step{.cursor = std::move(answer.elements[0].text), .keys = {}};
   const bool digits =
-      !step.cursor.empty() && step.cursor.size() <= kCursorDigits &&
+      !step.cursor.empty() && step.cursor.size() <= cursor_digits &&
       std::all_of(step.cursor.begin(), step.cursor.end(), [](char c) { return c >= '0' && c <= '9'; });
   if (!digits) return garbled("a cursor that is none");
   for (Value& key : answer.elements[1].elements) {

@@ -95,11 +95,11 @@ std::vector<std::string> time_words() {
 }
 
 std::variant<std::uint64_t, Failure> decode_time(const Value& answer) {
-  constexpr std::uint64_t kGreatest = 253'402'300'800;  // seconds: the year 10000
+  constexpr std::uint64_t greatest = 253'402'300'800;  // seconds: the year 10000
   if (answer.type == Value::Type::Array && answer.elements.size() == 2) {
     const auto seconds = number(answer.elements[0].text);
     const auto rest = number(answer.elements[1].text);
-    if (seconds && rest && *seconds < kGreatest && *rest < 1'000'000) return *seconds * 1'000'000 + *rest;
+    if (seconds && rest && *seconds < greatest && *rest < 1'000'000) return *seconds * 1'000'000 + *rest;
   }
   return garbled("not an answer to TIME");
 }

@@ -84,7 +84,7 @@ class TlsStream final : public Stream {
       return {.state = State::Done};  // our last message leaves with the first request
     }
     const int error = SSL_get_error(ssl_.get(), result);
-    const Progress flushed = socket_.flush();  // an alert, too, that tells the node why we go
+    Progress flushed = socket_.flush();  // an alert, too, that tells the node why we go
     if (error == SSL_ERROR_WANT_READ) {
       if (flushed.state == State::Done) return {.state = State::WantRead};
       if (flushed.state == State::WantWrite) return flushed;
@@ -107,7 +107,7 @@ class TlsStream final : public Stream {
   // One record at a time, and the next one only when the kernel has taken the last: so no more than one is held back.
   Progress write(std::span<const iovec> from) override {
     if (!std::exchange(finished_waits_, false) || from.empty()) {
-      const Progress flushed = socket_.flush();
+      Progress flushed = socket_.flush();
       if (flushed.state != State::Done || from.empty()) return flushed;
     }
     const Plaintext text{from};
@@ -118,7 +118,7 @@ class TlsStream final : public Stream {
       const int error = SSL_get_error(ssl_.get(), result);
       return error == SSL_ERROR_WANT_READ ? Progress{.state = State::WantRead} : end_of(error);
     }
-    const Progress flushed = socket_.flush();
+    Progress flushed = socket_.flush();
     return flushed.state == State::Failed ? flushed : Progress{.state = State::Done, .bytes = count};
   }
 

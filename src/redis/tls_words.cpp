@@ -116,8 +116,8 @@ constexpr std::string_view kTlsRecords{"\x14\x15\x16\x17"};
 
 // The first bytes are those of no TLS record.
 std::string why_no_tls(std::string_view heard) {
-  constexpr std::string_view kRedisTypes = "+-:$*";
-  if (kRedisTypes.find(heard.front()) != std::string_view::npos) {
+  constexpr std::string_view redis_types = "+-:$*";
+  if (redis_types.find(heard.front()) != std::string_view::npos) {
     return "it speaks Redis without TLS on this port: use redis://";
   }
   if (heard.starts_with("HTTP")) return "it speaks HTTP and not TLS: is this the port of a web server?";

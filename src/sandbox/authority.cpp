@@ -29,7 +29,7 @@ using Certificate = std::unique_ptr<X509, Call<X509_free>>;
 using Extension = std::unique_ptr<X509_EXTENSION, Call<X509_EXTENSION_free>>;
 using Bio = std::unique_ptr<BIO, Call<BIO_free>>;
 
-constexpr long kDay = 24 * 3600;
+constexpr long kDay = 24L * 3600;
 constexpr long kLife = 3650 * kDay;
 
 // Nothing here depends on anything but memory.
