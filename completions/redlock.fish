@@ -1,6 +1,6 @@
 # fish completion for redlock(1)
 
-set -g __redlock_commands run sandbox help
+set -g __redlock_commands run sandbox status list break nodes help
 
 # Whether the cursor stands behind the first "--", where a command of its own begins.
 function __redlock_in_inner_command
@@ -28,6 +28,10 @@ complete -c redlock -n __redlock_in_inner_command -xa '(__redlock_complete_inner
 
 complete -c redlock -n __redlock_needs_command -a run -d 'Run a command while holding a lock'
 complete -c redlock -n __redlock_needs_command -a sandbox -d 'Run a command with throw-away Redis servers'
+complete -c redlock -n __redlock_needs_command -a status -d 'Tell who holds a lock'
+complete -c redlock -n __redlock_needs_command -a list -d 'List the locks that the nodes know'
+complete -c redlock -n __redlock_needs_command -a break -d 'Take a lock away from whoever holds it'
+complete -c redlock -n __redlock_needs_command -a nodes -d 'Check every node'
 complete -c redlock -n __redlock_needs_command -a help -d 'Tell how a command is used'
 
 complete -c redlock -n 'not __redlock_in_inner_command' -s h -l help -d 'Print the options and exit'
@@ -51,7 +55,18 @@ complete -c redlock -n '__redlock_using run' -l node-timeout -x -a '100ms 500ms 
 complete -c redlock -n '__redlock_using run' -l restart-quarantine -x -a '0s 30s 5m' -d 'No vote after a restart'
 complete -c redlock -n '__redlock_using run' -l key-prefix -x -d 'In front of the name in Redis'
 complete -c redlock -n '__redlock_using run' -s c -l config -r -F -d 'Configuration file'
-complete -c redlock -n '__redlock_using run' -l node -x -a 'redis:// unix:///' -d 'A Redis server'
+complete -c redlock -n '__redlock_using run' -l node -x -a 'redis:// rediss:// unix:///' -d 'A Redis server'
 
 complete -c redlock -n '__redlock_using sandbox' -s n -l nodes -x -a '3 5 7' -d 'How many servers'
 complete -c redlock -n '__redlock_using sandbox' -l unix -d 'On unix sockets instead of loopback ports'
+complete -c redlock -n '__redlock_using sandbox' -l tls -d 'With TLS, and a CA that is thrown away'
+complete -c redlock -n '__redlock_using sandbox' -l acl -d 'For one user only, with the least rights'
+
+complete -c redlock -n '__redlock_using status' -l watch -d 'Look every second'
+complete -c redlock -n '__redlock_using break' -s y -l yes -d 'Do not ask'
+complete -c redlock -n '__redlock_using status list break' -l key-prefix -x -d 'In front of the name in Redis'
+complete -c redlock -n '__redlock_using status list break nodes' -l json -d 'As JSON'
+complete -c redlock -n '__redlock_using status list break nodes' -l node-timeout -x -a '100ms 500ms 1s' -d 'What a node may take to answer'
+complete -c redlock -n '__redlock_using status list break nodes' -l restart-quarantine -x -a '0s 30s 5m' -d 'No vote after a restart'
+complete -c redlock -n '__redlock_using status list break nodes' -s c -l config -r -F -d 'Configuration file'
+complete -c redlock -n '__redlock_using status list break nodes' -l node -x -a 'redis:// rediss:// unix:///' -d 'A Redis server'

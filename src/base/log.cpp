@@ -57,6 +57,9 @@ void write_line(Level level, std::string_view prefix, std::string_view message) 
 void set_level(Level level) noexcept {
   threshold.store(level, std::memory_order_relaxed);
 }
+Level level() noexcept {
+  return threshold.load(std::memory_order_relaxed);
+}
 bool enabled(Level level) noexcept {
   return level <= threshold.load(std::memory_order_relaxed);
 }

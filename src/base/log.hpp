@@ -13,6 +13,7 @@ enum class Level {
 
 // Messages up to and including `level` are written. Default: Notice. Call before any thread starts.
 void set_level(Level level) noexcept;
+Level level() noexcept;
 bool enabled(Level level) noexcept;
 
 // Writes "redlock: MESSAGE\n" to stderr in one write(2), so that lines of several threads do not mix. A

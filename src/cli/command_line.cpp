@@ -49,6 +49,10 @@ struct Usage {
 constexpr Usage kUsages[] = {
     {.command = "run", .arguments = "NAME -- COMMAND [ARG...]", .runs_command = true},
     {.command = "sandbox", .arguments = "-- COMMAND [ARG...]", .runs_command = true},
+    {.command = "status", .arguments = "NAME..."},
+    {.command = "list", .arguments = "[GLOB]"},
+    {.command = "break", .arguments = "NAME"},
+    {.command = "nodes", .arguments = ""},
     {.command = "help", .arguments = "[COMMAND]"},
 };
 
@@ -110,8 +114,9 @@ void add_node_flags(CLI::App& command, config::Flags& flags) {
       ->type_name("FILE")
       ->group("Nodes");
   command
-      .add_option("--node", flags.node_urls,
-                  "A Redis server: redis://[user:password@]host[:port][/db], unix:///path")
+      .add_option(
+          "--node", flags.node_urls,
+          "A Redis server: redis://[user:password@]host[:port][/db], rediss://... (TLS), unix:///path")
       ->type_name("URL")
       ->allow_extra_args(false)
       ->group("Nodes");
@@ -219,9 +224,70 @@ CLI::App* add_sandbox(CLI::App& app, SandboxOptions& sandbox) {
   command->add_option("-n,--nodes", sandbox.nodes, "How many servers (default: 5)")
       ->type_name("N")
       ->check(CLI::Range(1, 99).description(""));
-  command->add_flag("--unix", sandbox.unix_sockets, "On unix sockets instead of loopback ports");
+  auto* sockets =
+      command->add_flag("--unix", sandbox.unix_sockets, "On unix sockets instead of loopback ports");
+  command->add_flag("--tls", sandbox.tls, "With TLS, and a CA that is thrown away with them")
+      ->excludes(sockets);
+  command->add_flag("--acl", sandbox.acl,
+                    "For one user only, with a password and the least rights that a lock needs");
   command->footer(
       "\nThe servers keep nothing on disk. Exit status: the command's own; 71 when they cannot be started.");
+  return command;
+}
+
+// What the commands share that only look.
+void add_looking_options(CLI::App& command, config::Flags& flags, bool& json, const char* json_help,
+                         std::span<const std::string_view> settings) {
+  command.add_flag("--json", json, json_help);
+  add_setting_flags(command, flags.layer, settings);
+  add_node_flags(command, flags);
+}
+
+CLI::App* add_status(CLI::App& app, StatusOptions& status) {
+  CLI::App* command =
+      app.add_subcommand("status", "Tell who holds a lock, since when, and what each node says");
+  command->add_option("NAME", status.names, "The locks")->required()->type_name("");
+  command->add_flag("--watch", status.watch,
+                    "Look every second: in place on a terminal, else a line on each change");
+  add_looking_options(*command, status.flags, status.json, "A JSON array with an object for each lock",
+                      kNodeSettings);
+  command->footer(
+      "\nExit status: 0 held, 1 not held (free, or its votes are split), 69 no quorum: cannot tell. Of "
+      "several\n"
+      "locks the worst: 69 before 1 before 0.");
+  return command;
+}
+
+CLI::App* add_list(CLI::App& app, ListOptions& list) {
+  CLI::App* command = app.add_subcommand("list", "List the locks that the nodes know, with their holders");
+  command->add_option("GLOB", list.glob, "Only names that match: '*', '?', '[a-z]' and '\\' as in Redis")
+      ->type_name("");
+  add_looking_options(*command, list.flags, list.json, "A JSON array with an object for each lock",
+                      kNodeSettings);
+  command->footer(
+      "\nLocks that other Redlock libraries hold are not listed: 'redlock status NAME' tells of those.\n"
+      "Exit status: 0, or 69 when no quorum of nodes could be searched.");
+  return command;
+}
+
+CLI::App* add_break(CLI::App& app, BreakOptions& options) {
+  CLI::App* command = app.add_subcommand("break", "Take a lock away from whoever holds it");
+  command->add_option("NAME", options.name, "The lock")->required()->type_name("");
+  command->add_flag("-y,--yes", options.yes, "Do not ask; needed where there is no terminal");
+  add_looking_options(*command, options.flags, options.json,
+                      "A JSON object: the lock as it was, and 'broken'", kNodeSettings);
+  command->footer(
+      "\nThe holder's command is stopped at its next extension.\n"
+      "Exit status: 0 broken, 1 not held (any more) or left as it is, 69 no quorum.");
+  return command;
+}
+
+CLI::App* add_nodes(CLI::App& app, NodesOptions& nodes) {
+  CLI::App* command = app.add_subcommand("nodes", "Check every node, and whether they are fit for locks");
+  constexpr std::string_view settings[] = {"node_timeout", "restart_quarantine"};
+  add_looking_options(*command, nodes.flags, nodes.json,
+                      "A JSON object with the verdict and an array of the nodes", settings);
+  command->footer("\nExit status: 0 safe, or works with warnings; 69 no quorum.");
   return command;
 }
 
@@ -313,6 +379,10 @@ Invocation parse_command_line(const std::vector<std::string>& args) {
 
   RunOptions run;
   SandboxOptions sandbox;
+  StatusOptions status;
+  ListOptions list;
+  BreakOptions breaking;
+  NodesOptions nodes;
   std::string help_wanted;
   Verbosity verbosity;
   ColorWish color = ColorWish::Auto;
@@ -327,6 +397,10 @@ Invocation parse_command_line(const std::vector<std::string>& args) {
   add_color_flag(app, color);
   CLI::App* run_command = add_run(app, run);
   CLI::App* sandbox_command = add_sandbox(app, sandbox);
+  CLI::App* status_command = add_status(app, status);
+  CLI::App* list_command = add_list(app, list);
+  CLI::App* break_command = add_break(app, breaking);
+  CLI::App* nodes_command = add_nodes(app, nodes);
   CLI::App* help_command = add_help(app, help_wanted);
 
   // CLI11 wants the arguments last first.
@@ -356,6 +430,16 @@ Invocation parse_command_line(const std::vector<std::string>& args) {
   } else if (sandbox_command->parsed()) {
     sandbox.command = command_behind(*usage, command);
     invocation.what = std::move(sandbox);
+  } else if (status_command->parsed()) {
+    for (const std::string& name : status.names) config::check_lock_name(name);
+    invocation.what = std::move(status);
+  } else if (list_command->parsed()) {
+    invocation.what = std::move(list);
+  } else if (break_command->parsed()) {
+    config::check_lock_name(breaking.name);
+    invocation.what = std::move(breaking);
+  } else if (nodes_command->parsed()) {
+    invocation.what = std::move(nodes);
   } else if (help_command->parsed()) {
     invocation.what = Information{help_of(app, help_wanted)};
   } else {

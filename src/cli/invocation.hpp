@@ -30,7 +30,34 @@ struct RunOptions {
 struct SandboxOptions {
   unsigned nodes = 5;
   bool unix_sockets = false;
+  bool tls = false;
+  bool acl = false;
   std::vector<std::string> command;
+};
+
+struct StatusOptions {
+  std::vector<std::string> names;
+  config::Flags flags;
+  bool watch = false;
+  bool json = false;
+};
+
+struct ListOptions {
+  std::string glob = "*";  // of names, as Redis understands globs
+  config::Flags flags;
+  bool json = false;
+};
+
+struct BreakOptions {
+  std::string name;
+  config::Flags flags;
+  bool yes = false;  // do not ask
+  bool json = false;
+};
+
+struct NodesOptions {
+  config::Flags flags;
+  bool json = false;
 };
 
 // --help or --version: what to print on stdout.
@@ -41,7 +68,9 @@ struct Information {
 struct Invocation {
   log::Level log_level = log::Level::Notice;
   ColorWish color = ColorWish::Auto;
-  std::variant<RunOptions, SandboxOptions, Information> what;
+  std::variant<RunOptions, SandboxOptions, StatusOptions, ListOptions, BreakOptions, NodesOptions,
+               Information>
+      what;
 };
 
 // Throws UsageError with a message that says what would be right.

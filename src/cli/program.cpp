@@ -2,9 +2,13 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "cli/break.hpp"
 #include "cli/invocation.hpp"
+#include "cli/list.hpp"
+#include "cli/nodes.hpp"
 #include "cli/run.hpp"
 #include "cli/sandbox.hpp"
+#include "cli/status.hpp"
 #include "process/descriptors.hpp"
 
 #include <cstdio>
@@ -17,8 +21,14 @@ namespace redlock::cli {
 namespace {
 
 struct Carry {
+  ColorWish color;
+
   int operator()(const RunOptions& options) const { return run(options); }
   int operator()(const SandboxOptions& options) const { return sandbox(options); }
+  int operator()(const StatusOptions& options) const { return status(options, color); }
+  int operator()(const ListOptions& options) const { return list(options, color); }
+  int operator()(const BreakOptions& options) const { return break_lock(options, color); }
+  int operator()(const NodesOptions& options) const { return nodes(options, color); }
   int operator()(const Information& information) const {
     const bool written = std::fputs(information.text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
     return written ? exit_status::kYes : exit_status::kSystem;
@@ -33,7 +43,7 @@ int run_program(int argc, char** argv) {
     const std::vector<std::string> args{argv + (argc > 0 ? 1 : 0), argv + argc};
     const Invocation invocation = parse_command_line(args);
     log::set_level(invocation.log_level);
-    return std::visit(Carry{}, invocation.what);
+    return std::visit(Carry{invocation.color}, invocation.what);
   } catch (const Error& error) {
     log::error(error.what());
     return error.status();

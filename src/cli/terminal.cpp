@@ -15,6 +15,11 @@ namespace {
 constexpr std::size_t kUsualColumns = 80;
 constexpr std::string_view kEllipsis = "...";
 
+// Then a byte is a column, and no locale need be loaded, which costs more than a look at a lock.
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
 // UTF-8, whatever the user's locale, in this scope: printable() has decided what is shown.
 class Utf8Scope {
  public:
@@ -94,11 +99,13 @@ std::size_t terminal_columns(int fd) {
 }
 
 std::size_t display_width(std::string_view text) {
+  if (is_ascii(text)) return text.size();
   const Utf8Scope utf8;
   return width_of(text);
 }
 
 std::string clip(std::string_view text, std::size_t columns) {
+  if (is_ascii(text) && text.size() <= columns) return std::string{text};
   const Utf8Scope utf8;
   if (width_of(text) <= columns) return std::string{text};
   const std::size_t dots = std::min(columns, kEllipsis.size());
