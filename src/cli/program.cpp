@@ -2,6 +2,8 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "cli/acquire.hpp"
+#include "cli/by_hand.hpp"
 #include "cli/invocation.hpp"
 #include "cli/run.hpp"
 #include "cli/sandbox.hpp"
@@ -18,6 +20,9 @@ namespace {
 
 struct Carry {
   int operator()(const RunOptions& options) const { return run(options); }
+  int operator()(const AcquireOptions& options) const { return acquire(options); }
+  int operator()(const ExtendOptions& options) const { return extend(options); }
+  int operator()(const ReleaseOptions& options) const { return release(options); }
   int operator()(const SandboxOptions& options) const { return sandbox(options); }
   int operator()(const Information& information) const {
     const bool written = std::fputs(information.text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;

@@ -9,15 +9,14 @@
 namespace redlock::lock {
 namespace {
 
-std::string describe_standing(quorum::NodeIndex node, const quorum::Ballot& ballot,
-                              const quorum::Electorate& electorate) {
+std::string describe_standing(quorum::NodeIndex node, TimePoint asked, const quorum::Electorate& electorate) {
   using enum quorum::Standing;
-  switch (electorate.standing(node, ballot.sent)) {
+  switch (electorate.standing(node, asked)) {
     case Voter: return {};
     case Quarantined:
       return fmt::format(
           "restarted lately and may have forgotten a lock: no vote for another {} (restart_quarantine {})",
-          human_duration(electorate.quarantine_left(node, ballot.sent) + std::chrono::seconds{1}),
+          human_duration(electorate.quarantine_left(node, asked) + std::chrono::seconds{1}),
           human_duration(electorate.quarantine()));
     case Replica: return "is a replica, which has no vote: name its master instead";
     case ClusterMode: return "is in cluster mode, which has no vote: use independent servers";
@@ -29,7 +28,7 @@ std::string describe_standing(quorum::NodeIndex node, const quorum::Ballot& ball
 std::string describe_ballot(quorum::NodeIndex node, const quorum::Ballot& ballot,
                             const quorum::Electorate& electorate, const redis::Nodes& nodes) {
   if (const auto* failure = ballot.failure()) return redis::describe(*failure, nodes.endpoint(node));
-  if (ballot.answered()) return describe_standing(node, ballot, electorate);
+  if (ballot.answered()) return describe_standing(node, ballot.sent, electorate);
   return ballot.pending() ? "had not answered yet" : "was not asked";
 }
 
@@ -44,6 +43,18 @@ std::vector<std::string> report_ballots(const quorum::Ballots& ballots, const qu
     if (words.empty() && only_troubled) continue;
     if (words.empty()) words = ballot.granted() != nullptr ? "granted" : "held by another";
     lines.push_back(fmt::format("{}: {}", nodes.endpoint(node).display(), words));
+  }
+  return lines;
+}
+
+std::vector<std::string> report_troubles(const std::vector<std::optional<quorum::Failure>>& failures,
+                                         TimePoint asked, const quorum::Electorate& electorate,
+                                         const redis::Nodes& nodes) {
+  std::vector<std::string> lines;
+  for (quorum::NodeIndex node = 0; node < failures.size(); ++node) {
+    const std::string words = failures[node] ? redis::describe(*failures[node], nodes.endpoint(node))
+                                             : describe_standing(node, asked, electorate);
+    if (!words.empty()) lines.push_back(fmt::format("{}: {}", nodes.endpoint(node).display(), words));
   }
   return lines;
 }
