@@ -4,11 +4,11 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
-#include "cli/holder.hpp"
 #include "cli/messages.hpp"
 #include "cli/wait_notice.hpp"
 #include "lock/waiting.hpp"
 #include "process/waiting_signals.hpp"
+#include "quorum/validity.hpp"
 
 #include <fmt/format.h>
 
@@ -16,14 +16,24 @@
 #include <variant>
 
 namespace redlock::cli {
-lock::Session open_session(const LockOptions& options, const config::Settings& settings,
-                           const std::string& command, LockEvents& events) {
-  return lock::Session{
-      {.nodes = settings.nodes,
-       .subject = {.key = settings.key_prefix + options.name, .holder = describe_ourselves(command)},
-       .node_timeout = settings.node_timeout,
-       .restart_quarantine = settings.restart_quarantine,
-       .observer = &events}};
+namespace {
+
+// What stays between the grant and TERM for starting the command at all.
+constexpr Duration kStartMargin = std::chrono::milliseconds{10};
+
+}  // namespace
+
+lock::Session open_session(const std::string& name, const config::Settings& settings,
+                           const quorum::HolderInfo& holder, LockEvents* events) {
+  return lock::Session{{.nodes = settings.nodes,
+                        .subject = {.key = settings.key_prefix + name, .holder = holder},
+                        .node_timeout = settings.node_timeout,
+                        .restart_quarantine = settings.restart_quarantine,
+                        .observer = events}};
+}
+
+Duration least_validity_of_holder(const config::Settings& settings) {
+  return settings.kill_after + quorum::stop_margin(settings.ttl) + kStartMargin;
 }
 
 quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings& settings,
@@ -65,13 +75,14 @@ quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings&
   }
 }
 
+void refuse_same_server(const config::Settings& settings, const quorum::SameServer& same) {
+  throw ConfigError{fmt::format("nodes {} and {} are one and the same server: name each server once",
+                                settings.nodes[same.first].display(), settings.nodes[same.second].display())};
+}
+
 int refuse(const LockOptions& options, const config::Settings& settings, const lock::Session& session,
            const quorum::Verdict& verdict) {
-  if (const auto* same = std::get_if<quorum::SameServer>(&verdict)) {
-    throw ConfigError{fmt::format("nodes {} and {} are one and the same server: name each server once",
-                                  settings.nodes[same->first].display(),
-                                  settings.nodes[same->second].display())};
-  }
+  if (const auto* same = std::get_if<quorum::SameServer>(&verdict)) refuse_same_server(settings, *same);
   const auto lines = explain_refusal(options.name, verdict, session.reports(true), session.size());
   const bool conflict =
       std::holds_alternative<quorum::Held>(verdict) || std::holds_alternative<quorum::Divided>(verdict);

@@ -12,10 +12,13 @@
 // What every command that takes a lock does: settings, nodes, waiting, and the words when it does not get it.
 namespace redlock::cli {
 
-// Connections for the lock; `command` is what the nodes write down of what the holder does. `events` must outlive the
+// Connections for the lock; `holder` is what the nodes write down of who has it. `events`, if any, must outlive the
 // session.
-lock::Session open_session(const LockOptions& options, const config::Settings& settings,
-                           const std::string& command, LockEvents& events);
+lock::Session open_session(const std::string& name, const config::Settings& settings,
+                           const quorum::HolderInfo& holder, LockEvents* events = nullptr);
+
+// What must be left of a lease at its grant where somebody is stopped before its end: time for that, and to start.
+Duration least_validity_of_holder(const config::Settings& settings);
 
 // Acquires, and says on stderr that it waits. A signal that would have ended redlock ends it here, with
 // nothing left on the nodes. `least_validity`: a grant with less than this left is none.
@@ -27,5 +30,8 @@ quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings&
 // nodes are one server.
 int refuse(const LockOptions& options, const config::Settings& settings, const lock::Session& session,
            const quorum::Verdict& verdict);
+
+// Two of the configured nodes are one server.
+[[noreturn]] void refuse_same_server(const config::Settings& settings, const quorum::SameServer& same);
 
 }  // namespace redlock::cli

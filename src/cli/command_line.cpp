@@ -3,6 +3,7 @@
 #include "cli/invocation.hpp"
 #include "config/keys.hpp"
 #include "config/name.hpp"
+#include "process/signal_name.hpp"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -10,6 +11,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <csignal>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -48,6 +51,9 @@ struct Usage {
 };
 constexpr Usage kUsages[] = {
     {.command = "run", .arguments = "NAME -- COMMAND [ARG...]", .runs_command = true},
+    {.command = "acquire", .arguments = "NAME"},
+    {.command = "extend", .arguments = "NAME [TOKEN]"},
+    {.command = "release", .arguments = "NAME [TOKEN]"},
     {.command = "sandbox", .arguments = "-- COMMAND [ARG...]", .runs_command = true},
     {.command = "status", .arguments = "NAME..."},
     {.command = "list", .arguments = "[GLOB]"},
@@ -68,10 +74,23 @@ constexpr const char* kRunExitStatus =
     "126 cannot be executed, 127 not found.\n"
     "\nDURATION: 500ms, 30s, 5m, 1h30m, 2d; a bare number is seconds.";
 
+constexpr const char* kAcquireExitStatus =
+    "\nExit status: 0 and the token on standard output; 64 usage, 69 no quorum, 70 internal, 71 system\n"
+    "(nobody takes the token), 75 held by somebody else (see -E), 78 configuration.\n"
+    "\nDURATION: 500ms, 30s, 5m, 1h30m, 2d; a bare number is seconds.";
+
+constexpr const char* kTokenExitStatus =
+    "\nTOKEN: what 'redlock acquire' printed; without it $REDLOCK_TOKEN, and with '-' a line of standard "
+    "input,\n"
+    "which other users of the machine cannot see.\n"
+    "\nExit status: 0 done; 1 it is not held with this token: expired, or somebody else's; 64 usage,\n"
+    "69 no quorum, 70 internal, 71 system, 78 configuration.";
+
 constexpr const char* kExamples =
     "\nExamples:\n"
     "  redlock run nightly-backup -- ./backup.sh      cron on 50 hosts, runs on one\n"
     "  redlock run -n deploy -- make deploy           give up at once (exit 75) when it is held\n"
+    "  token=$(redlock acquire deploy --ttl 5m)       for a script; redlock release deploy \"$token\"\n"
     "  redlock sandbox -- redlock run x -- date       try it on five throw-away Redis servers\n"
     "\nNodes come from --node, $REDLOCK_NODES or the configuration file; see redlock(1).";
 
@@ -215,6 +234,97 @@ CLI::App* add_run(CLI::App& app, RunOptions& run) {
         return text == "stop" || text == "warn" ? std::string{} : "must be 'stop' or 'warn'";
       });
   command->footer(kRunExitStatus);
+  return command;
+}
+
+// A number of a process, and nothing like one.
+std::optional<pid_t> parse_pid(const std::string& text) {
+  pid_t pid = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
+  const bool whole = error == std::errc{} && end == text.data() + text.size();
+  return whole && pid > 0 ? std::optional{pid} : std::nullopt;
+}
+
+void add_format_flags(CLI::App& command, GrantFormat& format) {
+  auto* named = command
+                    .add_option_function<std::string>(
+                        "--format",
+                        [&format](const std::string& what) {
+                          format = what == "shell"  ? GrantFormat::Shell
+                                   : what == "json" ? GrantFormat::Json
+                                                    : GrantFormat::Token;
+                        },
+                        "What to print: 'token' (default), 'shell' (assignments for eval) or 'json'")
+                    ->type_name("FORMAT")
+                    ->check([](const std::string& what) {
+                      return what == "token" || what == "shell" || what == "json"
+                                 ? std::string{}
+                                 : std::string{"must be 'token', 'shell' or 'json'"};
+                    });
+  command
+      .add_flag_function(
+          "--json", [&format](std::int64_t) { format = GrantFormat::Json; }, "The same as --format json")
+      ->excludes(named);
+}
+
+CLI::App* add_acquire(CLI::App& app, AcquireOptions& acquire) {
+  CLI::App* command = app.add_subcommand("acquire", "Take a lock for a script, and print its token");
+  add_lock_options(*command, acquire.lock);
+  add_format_flags(*command, acquire.format);
+  auto* pid =
+      command
+          ->add_option_function<std::string>(
+              "--while-pid", [&acquire](const std::string& text) { acquire.while_pid = parse_pid(text); },
+              "Extend it in the background until this process ends ($$: the script), then release it")
+          ->type_name("PID")
+          ->check([](const std::string& text) {
+            return parse_pid(text) ? std::string{} : std::string{"must be the number of a process"};
+          });
+  command
+      ->add_option_function<std::string>(
+          "--lost-signal",
+          [&acquire](const std::string& text) {
+            acquire.lost_signal = process::parse_signal(text).value_or(SIGTERM);
+          },
+          "What the process gets when the lock is lost (default: TERM)")
+      ->type_name("SIGNAL")
+      ->needs(pid)
+      ->check([](const std::string& text) {
+        return process::parse_signal(text)
+                   ? std::string{}
+                   : std::string{"must be the name or number of a signal, such as TERM"};
+      });
+  command->get_option("--kill-after")
+      ->needs(pid)
+      ->description("With --while-pid: this long before a lost lock ends comes the signal; at most ttl/3");
+  command->footer(kAcquireExitStatus);
+  return command;
+}
+
+void add_token_options(CLI::App& command, TokenOptions& held) {
+  command.add_option("NAME", held.name, "The lock")->required()->type_name("");
+  command
+      .add_option_function<std::string>(
+          "TOKEN", [&held](const std::string& token) { held.token = token; },
+          "Its token (default: $REDLOCK_TOKEN; '-': standard input)")
+      ->type_name("");
+  add_setting_flags(command, held.flags.layer, kNodeSettings);
+  add_node_flags(command, held.flags);
+  command.footer(kTokenExitStatus);
+}
+
+CLI::App* add_extend(CLI::App& app, ExtendOptions& extend) {
+  CLI::App* command = app.add_subcommand("extend", "Give a lock that is held its whole ttl again");
+  constexpr std::string_view settings[] = {"ttl"};
+  add_setting_flags(*command, extend.held.flags.layer, settings);
+  command->get_option("--ttl")->description("Length of the lease from now on (default: 30s)");
+  add_token_options(*command, extend.held);
+  return command;
+}
+
+CLI::App* add_release(CLI::App& app, ReleaseOptions& release) {
+  CLI::App* command = app.add_subcommand("release", "Release a lock that is held");
+  add_token_options(*command, release.held);
   return command;
 }
 
@@ -378,6 +488,9 @@ Invocation parse_command_line(const std::vector<std::string>& args) {
   }
 
   RunOptions run;
+  AcquireOptions acquire;
+  ExtendOptions extend;
+  ReleaseOptions release;
   SandboxOptions sandbox;
   StatusOptions status;
   ListOptions list;
@@ -396,6 +509,9 @@ Invocation parse_command_line(const std::vector<std::string>& args) {
   add_verbosity_flags(app, verbosity);
   add_color_flag(app, color);
   CLI::App* run_command = add_run(app, run);
+  CLI::App* acquire_command = add_acquire(app, acquire);
+  CLI::App* extend_command = add_extend(app, extend);
+  CLI::App* release_command = add_release(app, release);
   CLI::App* sandbox_command = add_sandbox(app, sandbox);
   CLI::App* status_command = add_status(app, status);
   CLI::App* list_command = add_list(app, list);
@@ -427,6 +543,15 @@ Invocation parse_command_line(const std::vector<std::string>& args) {
     run.command = command_behind(*usage, command);
     config::check_lock_name(run.lock.name);
     invocation.what = std::move(run);
+  } else if (acquire_command->parsed()) {
+    config::check_lock_name(acquire.lock.name);
+    invocation.what = std::move(acquire);
+  } else if (extend_command->parsed()) {
+    config::check_lock_name(extend.held.name);
+    invocation.what = std::move(extend);
+  } else if (release_command->parsed()) {
+    config::check_lock_name(release.held.name);
+    invocation.what = std::move(release);
   } else if (sandbox_command->parsed()) {
     sandbox.command = command_behind(*usage, command);
     invocation.what = std::move(sandbox);

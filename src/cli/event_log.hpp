@@ -24,6 +24,7 @@ class EventLog {
   ~EventLog() { flush(); }
 
   bool enabled() const noexcept { return shared_ != nullptr; }
+  int fd() const noexcept;  // where it writes; -1: nowhere
 
   // Queues {"time": now, "event": `event`, "name": ..., "fence": ..., MEMBERS}. Any thread; never blocks. `fence` is
   // left out while there is none.

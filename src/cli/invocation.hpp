@@ -4,6 +4,9 @@
 #include "cli/terminal.hpp"
 #include "config/settings.hpp"
 
+#include <sys/types.h>
+
+#include <csignal>
 #include <optional>
 #include <string>
 #include <variant>
@@ -25,6 +28,29 @@ struct RunOptions {
   LockOptions lock;
   std::vector<std::string> command;  // what stands behind the first "--", untouched; never empty
   bool stop_when_lost = true;        // --on-lost=warn: the command runs on without the lock
+};
+
+// What `acquire` prints.
+enum class GrantFormat { Token, Shell, Json };
+
+struct AcquireOptions {
+  LockOptions lock;
+  GrantFormat format = GrantFormat::Token;
+  std::optional<pid_t> while_pid;  // extended in the background for as long as this process lives
+  int lost_signal = SIGTERM;       // what that process gets when the lock is lost
+};
+
+// A lock that is held already.
+struct TokenOptions {
+  std::string name;
+  config::Flags flags;
+  std::optional<std::string> token;  // "-": on standard input; none: in the environment
+};
+struct ExtendOptions {
+  TokenOptions held;
+};
+struct ReleaseOptions {
+  TokenOptions held;
 };
 
 struct SandboxOptions {
@@ -68,8 +94,8 @@ struct Information {
 struct Invocation {
   log::Level log_level = log::Level::Notice;
   ColorWish color = ColorWish::Auto;
-  std::variant<RunOptions, SandboxOptions, StatusOptions, ListOptions, BreakOptions, NodesOptions,
-               Information>
+  std::variant<RunOptions, AcquireOptions, ExtendOptions, ReleaseOptions, SandboxOptions, StatusOptions,
+               ListOptions, BreakOptions, NodesOptions, Information>
       what;
 };
 

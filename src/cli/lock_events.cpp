@@ -40,7 +40,8 @@ void LockEvents::acquired(const quorum::Won& won, std::size_t nodes) {
 void LockEvents::lost(const quorum::Loss& loss) {
   const char* const reason = std::visit(Overload{[](const quorum::Taken&) { return "taken"; },
                                                  [](const quorum::Vanished&) { return "vanished"; },
-                                                 [](const quorum::Expired&) { return "expired"; }},
+                                                 [](const quorum::Expired&) { return "expired"; },
+                                                 [](const quorum::GivenBack&) { return "given_back"; }},
                                         loss);
   write("lost", {{"reason", reason}});
 }

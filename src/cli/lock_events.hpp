@@ -25,6 +25,7 @@ class LockEvents final : public lock::Observer {
   void released(quorum::Releasing::Result result);
 
   void flush() noexcept { log_.flush(); }  // see EventLog
+  int fd() const noexcept { return log_.fd(); }
 
   void node_down(const std::string& node, const std::string& why) override;
   void node_up(const std::string& node) override;

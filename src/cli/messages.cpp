@@ -66,6 +66,9 @@ std::string explain_loss(const std::string& name, const quorum::Loss& loss) {
           "lock {} was lost: it is gone from all nodes: they restarted empty, or it was broken or deleted",
           quoted(name));
     }
+    std::string operator()(const quorum::GivenBack&) const {
+      return fmt::format("lock {} was lost: somebody who knows its token has released it", quoted(name));
+    }
     std::string operator()(const quorum::Expired&) const {
       return fmt::format("lock {} was lost: no quorum of nodes could be reached to extend it in time",
                          quoted(name));

@@ -2,7 +2,9 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "cli/acquire.hpp"
 #include "cli/break.hpp"
+#include "cli/by_hand.hpp"
 #include "cli/invocation.hpp"
 #include "cli/list.hpp"
 #include "cli/nodes.hpp"
@@ -24,6 +26,9 @@ struct Carry {
   ColorWish color;
 
   int operator()(const RunOptions& options) const { return run(options); }
+  int operator()(const AcquireOptions& options) const { return acquire(options); }
+  int operator()(const ExtendOptions& options) const { return extend(options); }
+  int operator()(const ReleaseOptions& options) const { return release(options); }
   int operator()(const SandboxOptions& options) const { return sandbox(options); }
   int operator()(const StatusOptions& options) const { return status(options, color); }
   int operator()(const ListOptions& options) const { return list(options, color); }

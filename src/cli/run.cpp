@@ -5,6 +5,8 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "cli/acquiring.hpp"
+#include "cli/holder.hpp"
+#include "cli/holding.hpp"
 #include "cli/messages.hpp"
 #include "lock/keeper.hpp"
 #include "process/command.hpp"
@@ -15,30 +17,6 @@
 
 namespace redlock::cli {
 namespace {
-
-// What stays between the grant and TERM for starting the command at all.
-constexpr Duration kStartMargin = std::chrono::milliseconds{10};
-
-// Gives the lock back, however the scope is left.
-class Holding {
- public:
-  Holding(lock::Session& session, const quorum::Token& token, LockEvents& events)
-      : session_{session}, token_{token}, events_{events} {}
-  Holding(const Holding&) = delete;
-  Holding& operator=(const Holding&) = delete;
-  ~Holding() {
-    try {
-      events_.released(session_.release(token_));
-    } catch (const std::exception& error) {
-      log::error(fmt::format("cannot release the lock, which now has to expire: {}", error.what()));
-    }
-  }
-
- private:
-  lock::Session& session_;
-  const quorum::Token& token_;
-  LockEvents& events_;
-};
 
 process::Outcome run_command(const RunOptions& options, const config::Settings& settings,
                              const quorum::Won& won, lock::Session& session, process::SignalGate& signals,
@@ -74,10 +52,10 @@ int run(const RunOptions& options) {
   const config::Settings settings = config::load(options.lock.flags, options.lock.name);
   process::SignalGate signals;
   LockEvents events{options.lock.events, options.lock.name};
-  lock::Session session = open_session(options.lock, settings, options.command.front(), events);
-  const Duration least_validity = settings.kill_after + quorum::stop_margin(settings.ttl) + kStartMargin;
+  lock::Session session =
+      open_session(options.lock.name, settings, describe_ourselves(options.command.front()), &events);
   const quorum::Verdict verdict =
-      acquire_lock(options.lock, settings, least_validity, session, signals, events);
+      acquire_lock(options.lock, settings, least_validity_of_holder(settings), session, signals, events);
   const auto* won = std::get_if<quorum::Won>(&verdict);
   if (won == nullptr) return refuse(options.lock, settings, session, verdict);
 

@@ -48,6 +48,18 @@ std::vector<std::string> report_ballots(const quorum::Ballots& ballots, const qu
   return lines;
 }
 
+std::vector<std::string> report_troubles(const std::vector<std::optional<quorum::Failure>>& failures,
+                                         TimePoint asked, const quorum::Electorate& electorate,
+                                         const redis::Nodes& nodes) {
+  std::vector<std::string> lines;
+  for (quorum::NodeIndex node = 0; node < failures.size(); ++node) {
+    const std::string words = failures[node] ? redis::describe(*failures[node], nodes.endpoint(node))
+                                             : describe_standing(node, asked, electorate);
+    if (!words.empty()) lines.push_back(fmt::format("{}: {}", nodes.endpoint(node).display(), words));
+  }
+  return lines;
+}
+
 std::string describe_holder(const quorum::HolderInfo& info, std::uint64_t now_us) {
   if (info.host.empty() && info.user.empty() && info.pid == 0) {
     return "another program, which does not say who it is";

@@ -4,6 +4,7 @@
 #include "quorum/electorate.hpp"
 #include "redis/nodes.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,10 @@ std::vector<std::string> report_ballots(const quorum::Ballots& ballots, const qu
 
 // Why a node that answers has no vote: "is a replica, which has no vote: name its master instead"; empty when it has one.
 std::string describe_standing(quorum::NodeIndex node, TimePoint sent, const quorum::Electorate& electorate);
+// The same of what came of requests other than an acquisition's: for nodes that failed, or had no vote at `asked`.
+std::vector<std::string> report_troubles(const std::vector<std::optional<quorum::Failure>>& failures,
+                                         TimePoint asked, const quorum::Electorate& electorate,
+                                         const redis::Nodes& nodes);
 
 // "carol@web3 (pid 812, ./backup.sh), since 3m": escaped, without the token. "another program (it says
 // nothing about itself)" for a foreign Redlock library. `now_us` is the wall clock in microseconds.

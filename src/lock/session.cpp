@@ -31,7 +31,8 @@ Session::Session(SessionOptions options)
       releasing_(nodes_.size()),
       responsive_(nodes_.size()),
       down_(nodes_.size()),
-      warned_(nodes_.size()) {
+      warned_(nodes_.size()),
+      failures_(nodes_.size()) {
 }
 
 void Session::dispatch(const std::vector<quorum::Send>& sends) {
@@ -40,7 +41,7 @@ void Session::dispatch(const std::vector<quorum::Send>& sends) {
       // What has not been written yet need not be written and released again; and a node that no request has
       // reached has nothing to release.
       nodes_.cancel_unsent(send.node);
-      if (!nodes_.may_hold_key(send.node)) continue;
+      if (!by_hand_ && !nodes_.may_hold_key(send.node)) continue;
       releasing_[send.node] = send.id;
     }
     nodes_.send(send);
@@ -89,11 +90,13 @@ void Session::turn(Core& core, TimePoint until, std::span<const int> wake_fds) {
     if (releasing_[event.node] == event.id) releasing_[event.node] = 0;
     if (const auto* reply = std::get_if<quorum::Reply>(&event.what)) {
       responsive_[event.node] = true;
+      failures_[event.node].reset();
       note_answer(event.node);
       dispatch(core.on_reply(now, event.node, event.id, *reply));
     } else {
       const auto& failure = std::get<quorum::Failure>(event.what);
       note_failure(event.node, failure);
+      failures_[event.node] = failure;
       dispatch(core.on_failure(now, event.node, event.id, failure));
     }
   }
@@ -156,10 +159,42 @@ void Session::settle() {
 
 quorum::Releasing::Result Session::release(const quorum::Token& token) {
   quorum::Releasing releasing{nodes_.size(), token, ids_};
+  give_back(releasing);
+  return releasing.result();
+}
+
+void Session::begin_by_hand() {
+  by_hand_ = true;
+  asked_by_hand_ = BootClock::now();
+  std::fill(failures_.begin(), failures_.end(), std::nullopt);
+}
+
+Session::GivenBack Session::release_by_hand(const quorum::Token& token) {
+  begin_by_hand();
+  quorum::Releasing releasing{nodes_.size(), token, ids_, true};
+  give_back(releasing);
+  return {.result = releasing.result(), .other = releasing.other()};
+}
+
+quorum::Extension::Verdict Session::extend_by_hand(const quorum::Token& token,
+                                                   std::chrono::milliseconds ttl) {
+  begin_by_hand();
+  quorum::Extension extension{{.ttl = ttl, .node_timeout = node_timeout_}, token, electorate_, ids_};
+  dispatch(extension.start(read_clocks()));
+  while (!extension.done()) turn(extension, extension.deadline(), {});
+  return *extension.verdict();
+}
+
+std::vector<std::string> Session::troubles() const {
+  return report_troubles(failures_, asked_by_hand_, electorate_, nodes_);
+}
+
+void Session::give_back(quorum::Releasing& releasing) {
   ReleasingCore core{releasing};
   std::fill(responsive_.begin(), responsive_.end(), false);
-  const TimePoint until = BootClock::now() + node_timeout_;
   const auto sends = releasing.start(read_clocks(), node_timeout_);
+  const TimePoint until =
+      BootClock::now() + node_timeout_;  // no earlier than the requests' own: they say why
   dispatch(sends);
   for (const quorum::Send& send : sends) {  // those that no request ever reached
     if (releasing_[send.node] != send.id) releasing.on_failure(send.node, send.id);
@@ -171,7 +206,6 @@ quorum::Releasing::Result Session::release(const quorum::Token& token) {
     return true;
   };
   while (!(releasing.done() && all_written()) && BootClock::now() < until) turn(core, until, {});
-  return releasing.result();
 }
 
 // An attempt refuses that; but the second of the two may say who it is only after the quorum-th vote.

@@ -4,6 +4,7 @@
 #include "lock/observer.hpp"
 #include "quorum/acquisition.hpp"
 #include "quorum/electorate.hpp"
+#include "quorum/extension.hpp"
 #include "quorum/ids.hpp"
 #include "quorum/lease.hpp"
 #include "quorum/releasing.hpp"
@@ -47,6 +48,20 @@ class Session {
   // Gives the lock back on all nodes; waits for a quorum of answers, and as settle() for the rest.
   quorum::Releasing::Result release(const quorum::Token& token);
 
+  // For a lock that another process acquired: with a note for whoever may be extending it (quorum::Release), and on all
+  // nodes, whether or not this session has put anything there.
+  struct GivenBack {
+    quorum::Releasing::Result result;
+    quorum::HolderInfo other;  // with Result::Others
+  };
+  GivenBack release_by_hand(const quorum::Token& token);
+
+  // Extends such a lock once.
+  quorum::Extension::Verdict extend_by_hand(const quorum::Token& token, std::chrono::milliseconds ttl);
+
+  // What kept nodes from answering the last of these two, or from having a vote in it, in words, as reports(true).
+  std::vector<std::string> troubles() const;
+
   // Extends the lease until it is lost (then it returns the loss) or a descriptor of `wake_fds` is readable
   // (then it returns nothing). `on_extended` is called after each success with the new end of validity, before the
   // observer is.
@@ -69,6 +84,8 @@ class Session {
   template <class Core>
   void turn(Core& core, TimePoint until, std::span<const int> wake_fds);
   bool releases_are_safe() const;
+  void give_back(quorum::Releasing& releasing);
+  void begin_by_hand();
   void warn_of_same_server();
 
   Observer* observer_;
@@ -83,6 +100,9 @@ class Session {
   std::vector<bool> down_;                    // its last outcome was a failure
   std::vector<bool> warned_;                  // that it does not say who it is
   bool warned_of_same_server_ = false;
+  bool by_hand_ = false;  // any node may have the key, though no request of this session has put it there
+  TimePoint asked_by_hand_{};
+  std::vector<std::optional<quorum::Failure>> failures_;  // since then
   std::vector<redis::Event> events_;
 };
 

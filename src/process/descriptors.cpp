@@ -1,6 +1,7 @@
 #include "process/descriptors.hpp"
 
 #include "base/error.hpp"
+#include "base/fd.hpp"
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
@@ -12,18 +13,37 @@
 
 namespace redlock::process {
 
+namespace {
+
+// A chroot may lack /dev/null: anything that holds the place will do, then.
+int open_null() {
+  int got = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (got < 0) got = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (got < 0) throw SystemError{"cannot open /dev/null", errno};
+  return got;
+}
+
+}  // namespace
+
 void reserve_standard_descriptors() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
-    if (fcntl(fd, F_GETFD) >= 0) continue;
-    // open(2) returns the lowest free number, and those below are taken by now. A chroot may lack /dev/null:
-    // anything that holds the place will do, then.
-    int got = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (got < 0) got = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (got < 0) throw SystemError{"cannot open /dev/null", errno};
+    // open(2) returns the lowest free number, and those below are taken by now.
+    if (fcntl(fd, F_GETFD) < 0) open_null();
   }
 }
 
-void close_all_but(std::initializer_list<int> keep) noexcept {
+// Nothing that we were given is close-on-exec, or the exec that started us would have closed it.
+bool was_closed_at_start(int standard_descriptor) noexcept {
+  const int flags = fcntl(standard_descriptor, F_GETFD);
+  return flags < 0 || (flags & FD_CLOEXEC) != 0;
+}
+
+void replace_by_null(int fd) {
+  const UniqueFd null{open_null()};
+  if (dup3(null.get(), fd, O_CLOEXEC) < 0) throw SystemError{"cannot let go of a descriptor", errno};
+}
+
+void close_all_but(std::span<const int> keep) noexcept {
   // Few descriptors: looking for the next one to keep beats sorting them.
   for (unsigned from = 0;;) {
     unsigned next = UINT_MAX;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <span>
 
 namespace redlock::process {
 
@@ -9,8 +10,17 @@ namespace redlock::process {
 // command finds them closed, as redlock was given them. Throws SystemError when the kernel refuses.
 void reserve_standard_descriptors();
 
+// Whether this one of them was closed at start. Before anything else is put there.
+bool was_closed_at_start(int standard_descriptor) noexcept;
+
+// Puts /dev/null in place of a descriptor. Throws SystemError when the kernel refuses.
+void replace_by_null(int fd);
+
 // Closes every descriptor but these. Async-signal-safe. On a kernel without close_range(2) (before 5.9)
 // closes nothing: that only keeps files open a little longer.
-void close_all_but(std::initializer_list<int> keep) noexcept;
+void close_all_but(std::span<const int> keep) noexcept;
+inline void close_all_but(std::initializer_list<int> keep) noexcept {
+  close_all_but(std::span{keep.begin(), keep.size()});
+}
 
 }  // namespace redlock::process

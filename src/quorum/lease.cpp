@@ -85,6 +85,11 @@ std::vector<Send> Lease::on_reply(Now now, NodeIndex node, RequestId id, const R
     vote.outcome = Outcome::Planted;
     seen(attempt_, replanted->counter);
   } else if (const auto* not_ours = std::get_if<NotOurs>(&reply)) {
+    // The first node that says so is enough: nobody else knows the token, and a release goes to all nodes.
+    if (not_ours->given_back) {
+      lose(GivenBack{});
+      return {};
+    }
     vote.known = false;
     vote.outcome = not_ours->holder.value.empty() ? Outcome::Absent : Outcome::Elsewhere;
     if (!not_ours->holder.value.empty()) other_ = not_ours->holder;

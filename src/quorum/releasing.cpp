@@ -24,7 +24,10 @@ Send Releasing::release(NodeIndex node) {
   Vote& vote = votes_[node];
   --vote.tries_left;
   vote.id = ids_.next();
-  return {.node = node, .id = vote.id, .request = Release{token_}, .deadline = vote.deadline};
+  return {.node = node,
+          .id = vote.id,
+          .request = Release{.token = token_, .leave_note = leave_note_},
+          .deadline = vote.deadline};
 }
 
 void Releasing::on_reply(NodeIndex node, RequestId id, const Reply& reply) {
@@ -37,6 +40,7 @@ void Releasing::on_reply(NodeIndex node, RequestId id, const Reply& reply) {
     vote.outcome = Outcome::WasOurs;
   } else {
     vote.outcome = released->held_by_other ? Outcome::WasOthers : Outcome::WasAbsent;
+    if (released->held_by_other) other_ = released->info;
   }
 }
 

@@ -10,8 +10,9 @@ namespace redlock::quorum {
 // Gives a lock back on all nodes. Pure, like Acquisition.
 class Releasing {
  public:
-  Releasing(std::size_t nodes, Token token, RequestIds& ids)
-      : ids_{ids}, token_{std::move(token)}, votes_(nodes) {}
+  // `leave_note`: see Release.
+  Releasing(std::size_t nodes, Token token, RequestIds& ids, bool leave_note = false)
+      : ids_{ids}, token_{std::move(token)}, leave_note_{leave_note}, votes_(nodes) {}
 
   // Requests to all nodes, each with the deadline `now + node_timeout`.
   std::vector<Send> start(Now now, Duration node_timeout);
@@ -33,6 +34,8 @@ class Releasing {
     NoQuorum  // too few nodes answered
   };
   Result result() const;
+  // Who has it instead, when the result is Others.
+  const HolderInfo& other() const { return other_; }
 
  private:
   enum class Outcome { Pending, WasOurs, WasAbsent, WasOthers, Failed };
@@ -47,6 +50,8 @@ class Releasing {
 
   RequestIds& ids_;
   Token token_;
+  bool leave_note_;
+  HolderInfo other_;
   std::vector<Vote> votes_;
 };
 

@@ -32,6 +32,10 @@ struct Token {
   auto operator<=>(const Token&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 sees a 0
 };
 
+// What an Extension plants is numbered by the microseconds of the wall clock, which no keeper's count of attempts
+// reaches: since 12 January 1970.
+inline constexpr std::uint64_t kLeastWallAttempt = 1'000'000'000'000;
+
 // A majority of `nodes`.
 constexpr std::size_t quorum_of(std::size_t nodes) {
   return nodes / 2 + 1;
@@ -55,19 +59,23 @@ struct Confirm {
 };
 
 // If the key holds `token`: give it `ttl` again, answer Extended. If it is absent and `repair` is set: plant
-// it again as of this attempt, raise the counter to at least `fence`, answer Replanted. If absent otherwise:
-// NotOurs without a holder. If another token is there: NotOurs.
+// it again as of this attempt, raise the counter to at least `fence`, answer Replanted; but not where a note says
+// that `token` has been given back. If absent otherwise: NotOurs without a holder. If another token is there: NotOurs.
 struct Extend {
   Token token;
   std::chrono::milliseconds ttl;
   Fence fence;
-  std::uint64_t attempt;  // numbers the extension attempts of one lease, from 1; acquire plants as attempt 0
+  // Numbers the extension attempts of one lease, from 1; acquire plants as attempt 0. Those of an Extension, which
+  // knows of no others, are numbered by the wall clock: see kLeastWallAttempt.
+  std::uint64_t attempt;
   bool repair;
 };
 
 // If the key holds `token`: delete it and the holder's info. Answer Released either way.
 struct Release {
   Token token;
+  // Somebody else may be extending the lease: leave a note of the release for as long as the lease would have lasted.
+  bool leave_note = false;
 };
 
 using Request = std::variant<Acquire, Confirm, Extend, Release>;
@@ -113,11 +121,14 @@ struct Replanted {
       counter;  // the node's counter as it was found, before it was raised: 0 after a restart without memory
 };
 struct NotOurs {
-  Token holder;  // empty: the key is absent
+  Token holder;             // empty: the key is absent
+  bool given_back = false;  // a note says so: whoever knows the token has released it, on purpose
+  HolderInfo info{};        // of the holder
 };
 struct Released {
   bool was_ours;
   bool held_by_other;  // !was_ours: another token is there (otherwise the key was absent: it had expired)
+  HolderInfo info{};   // of that other
 };
 
 // What a node shows of a lock to somebody who only looks.

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace redlock::redis {
 namespace {
@@ -44,6 +45,16 @@ constexpr auto kString = Value::Type::String;
 // So long that it makes no difference, and short enough to count in nanoseconds.
 constexpr std::chrono::milliseconds kGreatestRemaining = std::chrono::hours{24 * 365 * 100};
 
+// Five strings from the `first` on. Whoever can write to the node can write anything about the holder: what is no number
+// is left out, not refused.
+quorum::HolderInfo holder_info(std::vector<Value>& fields, std::size_t first) {
+  return {.host = std::move(fields[first].text),
+          .user = std::move(fields[first + 1].text),
+          .command = std::move(fields[first + 2].text),
+          .pid = parse_digits(fields[first + 3].text, kAnyNumber).value_or(0),
+          .since_us = parse_digits(fields[first + 4].text, kAnyNumber).value_or(0)};
+}
+
 Outcome decode_acquire(Value value) {
   if (has_shape(value, {kInteger, kString}) && value.elements[0].integer == 1) {
     const auto fence = parse_digits(value.elements[1].text, quorum::kMaxFence);
@@ -54,15 +65,9 @@ Outcome decode_acquire(Value value) {
       value.elements[0].integer == 0) {
     auto& fields = value.elements;
     const long long remaining = std::clamp<long long>(fields[2].integer, -1, kGreatestRemaining.count());
-    // Whoever can write to the node can write anything about the holder: what is no number is left out, not
-    // refused.
     return quorum::Refused{.holder = {std::move(fields[1].text)},
                            .remaining = std::chrono::milliseconds{remaining},
-                           .info = {.host = std::move(fields[3].text),
-                                    .user = std::move(fields[4].text),
-                                    .command = std::move(fields[5].text),
-                                    .pid = parse_digits(fields[6].text, kAnyNumber).value_or(0),
-                                    .since_us = parse_digits(fields[7].text, kAnyNumber).value_or(0)}};
+                           .info = holder_info(fields, 3)};
   }
   return garbled("not an answer to an acquire");
 }
@@ -82,20 +87,31 @@ Outcome decode_extend(Value value) {
     return quorum::Extended{.planted = *planted, .counter = *counter};
   }
   if (has_shape(value, {kInteger, kString})) {
-    std::string& text = value.elements[1].text;
-    if (value.elements[0].integer == 0) return quorum::NotOurs{{std::move(text)}};
-    const auto counter = parse_digits(text, quorum::kMaxFence);
+    const auto counter = parse_digits(value.elements[1].text, quorum::kMaxFence);
     if (value.elements[0].integer == 2 && counter) return quorum::Replanted{*counter};
+  }
+  const bool absent = has_shape(value, {kInteger, kString, kInteger});
+  const bool others =
+      has_shape(value, {kInteger, kString, kInteger, kString, kString, kString, kString, kString});
+  if ((absent || others) && value.elements[0].integer == 0) {
+    auto& fields = value.elements;
+    return quorum::NotOurs{.holder = {std::move(fields[1].text)},
+                           .given_back = fields[2].integer == 1,
+                           .info = others ? holder_info(fields, 3) : quorum::HolderInfo{}};
   }
   return garbled("not an answer to an extend");
 }
 
-Outcome decode_release(const Value& value) {
-  if (!has_shape(value, {kInteger, kInteger})) return garbled("not an answer to a release");
+Outcome decode_release(Value value) {
+  const bool others = has_shape(value, {kInteger, kInteger, kString, kString, kString, kString, kString});
+  if (!others && !has_shape(value, {kInteger, kInteger})) return garbled("not an answer to a release");
   const long long ours = value.elements[0].integer;
-  const long long others = value.elements[1].integer;
-  if (ours < 0 || others < 0 || ours + others > 1) return garbled("not an answer to a release");
-  return quorum::Released{.was_ours = ours == 1, .held_by_other = others == 1};
+  const long long held = value.elements[1].integer;
+  if (ours < 0 || held < 0 || ours + held > 1 || others != (held == 1))
+    return garbled("not an answer to a release");
+  return quorum::Released{.was_ours = ours == 1,
+                          .held_by_other = others,
+                          .info = others ? holder_info(value.elements, 2) : quorum::HolderInfo{}};
 }
 
 }  // namespace
@@ -106,7 +122,7 @@ std::variant<quorum::Reply, quorum::Failure> decode(RequestKind kind, Value valu
     case RequestKind::Acquire: return decode_acquire(std::move(value));
     case RequestKind::Confirm: return decode_confirm(value);
     case RequestKind::Extend: return decode_extend(std::move(value));
-    case RequestKind::Release: return decode_release(value);
+    case RequestKind::Release: return decode_release(std::move(value));
   }
   return garbled("an answer to nothing");
 }

@@ -17,6 +17,9 @@ struct LockKeys {
   std::string info;   // hash: who holds it, for people, and the attempt that planted the token here
   std::string fence;  // string: the greatest fence granted or confirmed here; outlives the lease
   std::string queue;  // those who wait; hints only
+
+  // What says that `token` has been given back: a string that ends when the lease would have.
+  std::string note(const std::string& token) const { return "redlock.released." + token + ":" + lock; }
 };
 
 }  // namespace redlock::redis

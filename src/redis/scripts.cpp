@@ -73,12 +73,24 @@ write_counter(KEYS[2], fence, ARGV[3])
 return 1
 )lua";
 
-// KEYS: lock, info, fence. ARGV: token, ttl, fence, life of the counter, attempt, whether to repair, holder.
+// What the present holder wrote down of itself.
+constexpr std::string_view kHolderLua = R"lua(
+local function holder_info(key, holder)
+  local info = redis.call('HMGET', key, 'token', 'host', 'user', 'command', 'pid', 'since')
+  if info[1] ~= holder then info = {} end
+  return info[2] or '', info[3] or '', info[4] or '', info[5] or '', info[6] or ''
+end
+)lua";
+
+// KEYS: lock, info, fence, note. ARGV: token, ttl, fence, life of the counter, attempt, whether to repair, holder.
 constexpr std::string_view kExtendLua = R"lua(
 local token, ttl, life, attempt = ARGV[1], ARGV[2], ARGV[4], ARGV[5]
 local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= token then return {0, holder} end
-if not holder and ARGV[6] ~= '1' then return {0, ''} end
+if holder ~= token then
+  local note = redis.call('GET', KEYS[4]) and 1 or 0
+  if holder then return {0, holder, note, holder_info(KEYS[2], holder)} end
+  if note == 1 or ARGV[6] ~= '1' then return {0, '', note} end
+end
 local counter = counter_of(KEYS[3])
 if not counter then return bad_counter end
 local found = string.format('%.0f', counter)
@@ -101,14 +113,17 @@ redis.call('SET', KEYS[1], token, 'PX', ttl)
 return {2, found}
 )lua";
 
-// KEYS: lock, info. ARGV: token.
+// KEYS: lock, info, and the note, if one is to be left. ARGV: token.
 constexpr std::string_view kReleaseLua = R"lua(
 local holder = redis.call('GET', KEYS[1])
 if holder == ARGV[1] then
+  local left = KEYS[3] and redis.call('PTTL', KEYS[1]) or 0
+  if left > 0 then redis.call('SET', KEYS[3], '1', 'PX', left) end
   redis.call('DEL', KEYS[1], KEYS[2])
   return {1, 0}
 end
-return {0, holder and 1 or 0}
+if holder then return {0, 1, holder_info(KEYS[2], holder)} end
+return {0, 0}
 )lua";
 
 // A comment costs bytes on every flight, so the scripts carry none.
@@ -121,7 +136,11 @@ const std::string& confirm_script() {
   return script;
 }
 const std::string& extend_script() {
-  static const std::string script = fmt::format("{}{}{}", kCounterLua, kInfoLua, kExtendLua);
+  static const std::string script = fmt::format("{}{}{}{}", kCounterLua, kInfoLua, kHolderLua, kExtendLua);
+  return script;
+}
+const std::string& release_script() {
+  static const std::string script = fmt::format("{}{}", kHolderLua, kReleaseLua);
   return script;
 }
 
@@ -194,7 +213,8 @@ Secret Scripts::encode(const quorum::Request& request) const {
                      .format();
                },
                [&](const quorum::Extend& extend) {
-                 return Eval{extend_script(), {keys_.lock, keys_.info, keys_.fence}}
+                 const std::string note = keys_.note(extend.token.value);
+                 return Eval{extend_script(), {keys_.lock, keys_.info, keys_.fence, note}}
                      .text(extend.token.value)
                      .duration(extend.ttl)
                      .number(extend.fence)
@@ -205,7 +225,11 @@ Secret Scripts::encode(const quorum::Request& request) const {
                      .format();
                },
                [&](const quorum::Release& release) {
-                 return Eval{kReleaseLua, {keys_.lock, keys_.info}}.text(release.token.value).format();
+                 const std::string& script = release_script();
+                 if (!release.leave_note)
+                   return Eval{script, {keys_.lock, keys_.info}}.text(release.token.value).format();
+                 const std::string note = keys_.note(release.token.value);
+                 return Eval{script, {keys_.lock, keys_.info, note}}.text(release.token.value).format();
                }},
       request);
 }

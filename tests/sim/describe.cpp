@@ -15,22 +15,24 @@ std::string describe(Duration duration) {
 
 std::string describe(const Command& command) {
   return std::visit(
-      Overload{
-          [](const quorum::Acquire& acquire) {
-            return fmt::format("acquire {} for {} ms, proposing {}", describe(acquire.token),
-                               acquire.ttl.count(), acquire.proposal);
-          },
-          [](const quorum::Confirm& confirm) {
-            return fmt::format("confirm {} with fence {}", describe(confirm.token), confirm.fence);
-          },
-          [](const quorum::Extend& extend) {
-            return fmt::format("extend {} for {} ms, attempt {}", describe(extend.token), extend.ttl.count(),
-                               extend.attempt);
-          },
-          [](const quorum::Release& release) { return fmt::format("release {}", describe(release.token)); },
-          [](const ForeignSet& set) {
-            return fmt::format("SET {} NX PX {}", describe(set.token), set.ttl.count());
-          }},
+      Overload{[](const quorum::Acquire& acquire) {
+                 return fmt::format("acquire {} for {} ms, proposing {}", describe(acquire.token),
+                                    acquire.ttl.count(), acquire.proposal);
+               },
+               [](const quorum::Confirm& confirm) {
+                 return fmt::format("confirm {} with fence {}", describe(confirm.token), confirm.fence);
+               },
+               [](const quorum::Extend& extend) {
+                 return fmt::format("extend {} for {} ms, attempt {}", describe(extend.token),
+                                    extend.ttl.count(), extend.attempt);
+               },
+               [](const quorum::Release& release) {
+                 return fmt::format("release {}{}", describe(release.token),
+                                    release.leave_note ? ", leaving a note" : "");
+               },
+               [](const ForeignSet& set) {
+                 return fmt::format("SET {} NX PX {}", describe(set.token), set.ttl.count());
+               }},
       command);
 }
 
@@ -52,7 +54,8 @@ std::string describe(const quorum::Reply& reply) {
                  return fmt::format("replanted, counter found {}", replanted.counter);
                },
                [](const quorum::NotOurs& other) {
-                 return fmt::format("not ours: {} has it", describe(other.holder));
+                 return fmt::format("not ours: {} has it{}", describe(other.holder),
+                                    other.given_back ? "; given back" : "");
                },
                [](const quorum::Released& released) -> std::string {
                  if (released.was_ours) return "released";
@@ -98,7 +101,8 @@ std::string describe(const quorum::Loss& loss) {
   return std::visit(
       Overload{[](const quorum::Taken& taken) { return fmt::format("taken by {}", describe(taken.holder)); },
                [](const quorum::Vanished&) -> std::string { return "vanished"; },
-               [](const quorum::Expired&) -> std::string { return "expired"; }},
+               [](const quorum::Expired&) -> std::string { return "expired"; },
+               [](const quorum::GivenBack&) -> std::string { return "given back"; }},
       loss);
 }
 

@@ -66,12 +66,14 @@ Reply Keyspace::confirm(const quorum::Confirm& command, std::int64_t now_ms, boo
 Reply Keyspace::extend(const quorum::Extend& command, std::int64_t now_ms) {
   const Token* present = holder(now_ms);
   if (present != nullptr) {
-    if (*present != command.token) return quorum::NotOurs{*present};
+    if (*present != command.token)
+      return quorum::NotOurs{.holder = *present, .given_back = given_back(command.token, now_ms)};
     key_->last_ms = now_ms + command.ttl.count();
     if (counter(now_ms) > 0) set_counter(counter(now_ms), now_ms);
     return quorum::Extended{.planted = key_->planted, .counter = counter(now_ms)};
   }
-  if (!command.repair) return quorum::NotOurs{};
+  const bool noted = given_back(command.token, now_ms);
+  if (noted || !command.repair) return quorum::NotOurs{.holder = {}, .given_back = noted};
   const Fence found = counter(now_ms);
   set_counter(std::max(found, command.fence), now_ms);
   key_ = Key{.token = command.token, .last_ms = now_ms + command.ttl.count(), .planted = command.attempt};
@@ -82,8 +84,14 @@ Reply Keyspace::release(const quorum::Release& command, std::int64_t now_ms, boo
   const Token* present = holder(now_ms);
   const bool ours = present != nullptr && *present == command.token;
   const bool others = present != nullptr && !ours;
+  if (ours && command.leave_note && key_->last_ms > now_ms) notes_[command.token] = key_->last_ms;
   if (ours || without_compare) key_.reset();
   return quorum::Released{.was_ours = ours, .held_by_other = others};
+}
+
+bool Keyspace::given_back(const Token& token, std::int64_t now_ms) const {
+  const auto note = notes_.find(token);
+  return note != notes_.end() && now_ms <= note->second;
 }
 
 Reply Keyspace::foreign_set(const ForeignSet& command, std::int64_t now_ms) {

@@ -4,6 +4,7 @@
 #include "quorum/types.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <variant>
 
@@ -33,6 +34,7 @@ class Keyspace {
   std::int64_t counter_last_ms() const { return counter_ ? counter_->last_ms : 0; }
 
   void delete_key() { key_.reset(); }
+  void forget_notes() { notes_.clear(); }
   void forget_everything() { *this = Keyspace{}; }
 
  private:
@@ -54,9 +56,12 @@ class Keyspace {
   quorum::Reply release(const quorum::Release& command, std::int64_t now_ms, bool without_compare);
   quorum::Reply foreign_set(const ForeignSet& command, std::int64_t now_ms);
   quorum::Refused refusal(std::int64_t now_ms) const;
+  bool given_back(const quorum::Token& token, std::int64_t now_ms) const;
 
   std::optional<Key> key_;
   std::optional<Counter> counter_;
+  std::map<quorum::Token, std::int64_t>
+      notes_;  // of tokens that were given back: the last millisecond of each
 };
 
 }  // namespace redlock::sim

@@ -1,0 +1,67 @@
+#include "cli/acquire.hpp"
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "cli/acquiring.hpp"
+#include "cli/delivery.hpp"
+#include "cli/grant.hpp"
+#include "cli/holder.hpp"
+#include "cli/holding.hpp"
+#include "cli/while_pid.hpp"
+#include "process/waiting_signals.hpp"
+
+#include <unistd.h>
+
+#include <optional>
+
+namespace redlock::cli {
+namespace {
+
+// Who gets less than a third of the TTL could do little with it before having to extend.
+Duration least_validity_of_caller(const config::Settings& settings) {
+  return Duration{settings.ttl} / 3;
+}
+
+int acquire_for_caller(const AcquireOptions& options) {
+  const config::Settings settings = config::load(options.lock.flags, options.lock.name);
+  process::SignalGate signals;
+  LockEvents events{options.lock.events, options.lock.name};
+  lock::Session session = open_session(options.lock.name, settings, describe_process(getppid()), &events);
+  const quorum::Verdict verdict =
+      acquire_lock(options.lock, settings, least_validity_of_caller(settings), session, signals, events);
+  const auto* won = std::get_if<quorum::Won>(&verdict);
+  if (won == nullptr) return refuse(options.lock, settings, session, verdict);
+
+  std::optional<int> deadly;  // came after the grant and before the token was out
+  {
+    Holding holding{session, won->token, events};
+    const auto interrupted = [&] {
+      deadly = process::take_deadly_signal(signals);
+      return deadly.has_value();
+    };
+    const int wake_fds[] = {signals.fd()};
+    const std::string text = format_grant(options.format, options.lock.name, *won, read_clocks());
+    switch (deliver(text, won->valid_until, wake_fds, interrupted)) {
+      case Delivery::Done:
+        holding.keep();
+        session.settle();  // what rounds before the winning one left on the nodes
+        return exit_status::kYes;
+      case Delivery::Failed: return exit_status::kSystem;
+      case Delivery::TooLate:
+        log::error("nobody read standard output until the lock expired: it is released again");
+        return exit_status::kSystem;
+      case Delivery::Interrupted: break;
+    }
+  }
+  events.flush();
+  signals.die_of(*deadly);
+}
+
+}  // namespace
+
+int acquire(const AcquireOptions& options) {
+  require_standard_output();
+  return options.while_pid ? acquire_while_pid(options) : acquire_for_caller(options);
+}
+
+}  // namespace redlock::cli

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "cli/invocation.hpp"
+#include "quorum/acquisition.hpp"
+
+#include <string>
+
+namespace redlock::cli {
+
+// What `acquire` prints of a grant, with its last newline: the token; assignments for the eval of a POSIX shell; or a
+// JSON object.
+std::string format_grant(GrantFormat format, const std::string& name, const quorum::Won& won, Now now);
+
+}  // namespace redlock::cli

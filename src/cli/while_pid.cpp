@@ -1,0 +1,182 @@
+#include "cli/while_pid.hpp"
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "cli/acquiring.hpp"
+#include "cli/delivery.hpp"
+#include "cli/grant.hpp"
+#include "cli/holder.hpp"
+#include "cli/holding.hpp"
+#include "cli/messages.hpp"
+#include "lock/keeper.hpp"
+#include "process/background.hpp"
+#include "process/waiting_signals.hpp"
+#include "process/watched.hpp"
+
+#include <fmt/format.h>
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace redlock::cli {
+namespace {
+
+using process::Background;
+using process::WatchedProcess;
+
+// What the starter says when the token is out.
+constexpr const char* kDelivered = "delivered";
+
+// Waits for one of them to become readable, without end. -1 is none.
+void wait_for_any(std::initializer_list<int> fds) {
+  std::vector<pollfd> wanted;
+  for (const int fd : fds) wanted.push_back({.fd = fd, .events = POLLIN, .revents = 0});
+  if (poll(wanted.data(), wanted.size(), -1) < 0 && errno != EINTR) {
+    throw SystemError{"cannot wait for the process that needs the lock", errno};
+  }
+}
+
+// ---- The background process ------------------------------------------------------------------------
+
+// Until the process that needs the lock has ended, the lease is lost, or the starter is gone without having delivered
+// the token. Returns whether it was delivered.
+bool watch(Background& starter, const WatchedProcess& watched, int lost_fd) {
+  bool delivered = false;
+  std::string message;
+  const auto fired = [](int fd) {
+    pollfd wanted{.fd = fd, .events = POLLIN, .revents = 0};
+    return poll(&wanted, 1, 0) == 1;
+  };
+  for (;;) {
+    wait_for_any({delivered ? -1 : starter.fd(), watched.fd(), lost_fd});
+    if (!delivered) {
+      switch (starter.receive(message)) {
+        case Background::Receipt::Got:
+          delivered = true;
+          starter.let_go();
+          break;
+        case Background::Receipt::Closed: return false;
+        case Background::Receipt::Nothing: break;
+      }
+    }
+    if (watched.ended() || fired(lost_fd)) return delivered;
+  }
+}
+
+// A release by whoever knows the token is what the process wanted; anything else it must hear of.
+void tell_of(const quorum::Loss& loss, const AcquireOptions& options, const WatchedProcess& watched) {
+  if (std::holds_alternative<quorum::GivenBack>(loss)) return;
+  log::error(explain_loss(options.lock.name, loss));
+  watched.signal(options.lost_signal);
+}
+
+// Signals stay with the gate from the grant on: only the end of the process, the loss of the lease and SIGKILL end it.
+int keep_for(const AcquireOptions& options, const config::Settings& settings, const WatchedProcess& watched,
+             Background& starter, LockEvents& events) {
+  process::SignalGate signals;
+  lock::Session session = open_session(options.lock.name, settings, describe_process(watched.pid()), &events);
+  const quorum::Verdict verdict =
+      acquire_lock(options.lock, settings, least_validity_of_holder(settings), session, signals, events);
+  const auto* won = std::get_if<quorum::Won>(&verdict);
+  if (won == nullptr) return refuse(options.lock, settings, session, verdict);
+
+  const Holding holding{session, won->token, events};
+  const UniqueFd lost_fd{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  if (!lost_fd) throw SystemError{"cannot create an eventfd", errno};
+  // Told on the keeper's thread, at once: what is done here may take its time.
+  const auto lost = [&](const quorum::Loss& loss) {
+    tell_of(loss, options, watched);
+    events.lost(loss);
+    eventfd_write(lost_fd.get(), 1);
+  };
+  lock::Keeper keeper{
+      session,
+      {.ttl = settings.ttl, .node_timeout = settings.node_timeout, .lead = settings.kill_after},
+      *won,
+      {.extended = [](TimePoint) {}, .lost = lost}};
+  keeper.start();
+  if (!starter.send(format_grant(options.format, options.lock.name, *won, read_clocks()))) {
+    return exit_status::kSystem;
+  }
+  const bool delivered = watch(starter, watched, lost_fd.get());
+  keeper.stop();
+  return delivered ? exit_status::kYes : exit_status::kSystem;
+}
+
+// ---- Its starter -----------------------------------------------------------------------------------
+
+// Stops it, and waits until nothing of it is left on the nodes.
+void call_off(Background& background) {
+  background.stop();
+  background.wait();
+}
+
+// The exit status of one that ended by itself before there was a token: it has said why.
+int status_of_end(Background& background) {
+  const int status = background.wait();
+  if (WIFEXITED(status) && WEXITSTATUS(status) != exit_status::kYes) return WEXITSTATUS(status);
+  log::error("the background process that was to hold the lock has been killed");
+  return exit_status::kSystem;
+}
+
+int wait_for_token(Background& background, const WatchedProcess& watched, process::SignalGate& signals) {
+  std::string text;
+  const auto too_late = [&] {
+    if (!watched.ended()) return false;
+    call_off(background);
+    log::error(
+        fmt::format("process {} has ended: there is nobody to hold the lock for any more", watched.pid()));
+    return true;
+  };
+  const auto die_if_signalled = [&] {
+    const auto deadly = process::take_deadly_signal(signals);
+    if (!deadly) return;
+    call_off(background);
+    signals.die_of(*deadly);
+  };
+  for (;;) {
+    wait_for_any({background.fd(), watched.fd(), signals.fd()});
+    die_if_signalled();
+    if (too_late()) return exit_status::kSystem;
+    const auto receipt = background.receive(text);
+    if (receipt == Background::Receipt::Closed) return status_of_end(background);
+    if (receipt == Background::Receipt::Got) break;
+  }
+  const int wake_fds[] = {background.fd(), watched.fd(), signals.fd()};
+  std::optional<int> deadly;
+  const auto interrupted = [&] {
+    deadly = process::take_deadly_signal(signals);
+    std::string nothing;
+    return deadly || watched.ended() || background.receive(nothing) == Background::Receipt::Closed;
+  };
+  const Delivery delivery = deliver(text, TimePoint::max(), wake_fds, interrupted);
+  if (delivery == Delivery::Done && background.send(kDelivered)) return exit_status::kYes;
+  call_off(background);
+  if (deadly) signals.die_of(*deadly);
+  if (delivery != Delivery::Failed) {
+    log::error("the lock was lost before its token was read from standard output");
+  }
+  return exit_status::kSystem;
+}
+
+}  // namespace
+
+int acquire_while_pid(const AcquireOptions& options) {
+  const WatchedProcess watched{*options.while_pid};
+  const config::Settings settings = config::load(options.lock.flags, options.lock.name);
+  LockEvents events{options.lock.events, options.lock.name};  // its thread starts with the first event
+  Background background = Background::start({watched.fd(), events.fd()});
+  if (background.is_background()) return keep_for(options, settings, watched, background, events);
+  process::SignalGate signals;
+  return wait_for_token(background, watched, signals);
+}
+
+}  // namespace redlock::cli

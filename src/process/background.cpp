@@ -1,0 +1,92 @@
+#include "process/background.hpp"
+
+#include "base/error.hpp"
+#include "process/descriptors.hpp"
+
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <vector>
+
+namespace redlock::process {
+namespace {
+
+// More than any message takes: a name of 512 bytes, escaped, and a few lines.
+constexpr std::size_t kLongestMessage = 16 * 1024;
+
+// By default where it was ignored or blocked (a shell's trap, nohup): it is how the starter's death is told.
+void accept_term() noexcept {
+  struct sigaction by_default {};
+  by_default.sa_handler = SIG_DFL;
+  sigaction(SIGTERM, &by_default, nullptr);
+  sigset_t only{};
+  sigemptyset(&only);
+  sigaddset(&only, SIGTERM);
+  pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
+}
+
+}  // namespace
+
+Background Background::start(std::initializer_list<int> keep) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+    throw SystemError{"cannot open a channel to the background process", errno};
+  }
+  UniqueFd mine{ends[0]};
+  UniqueFd theirs{ends[1]};
+  const pid_t parent = getpid();
+  const pid_t pid = fork();
+  if (pid < 0) throw SystemError{"cannot start the background process", errno};
+  if (pid > 0) return Background{pid, std::move(mine)};
+
+  setsid();
+  accept_term();
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != parent) _exit(exit_status::kSystem);  // it died just before
+  mine.reset();
+  replace_by_null(STDIN_FILENO);
+  replace_by_null(STDOUT_FILENO);
+  std::vector<int> kept{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, theirs.get()};
+  kept.insert(kept.end(), keep);
+  close_all_but(kept);
+  return Background{0, std::move(theirs)};
+}
+
+bool Background::send(const std::string& message) const noexcept {
+  return ::send(fd_.get(), message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL) ==
+         static_cast<ssize_t>(message.size());
+}
+
+Background::Receipt Background::receive(std::string& message) const {
+  std::array<char, kLongestMessage> bytes;
+  const ssize_t size = recv(fd_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+  if (size > 0) {
+    message.assign(bytes.data(), static_cast<std::size_t>(size));
+    return Receipt::Got;
+  }
+  return size < 0 && (errno == EAGAIN || errno == EINTR) ? Receipt::Nothing : Receipt::Closed;
+}
+
+void Background::stop() noexcept {
+  kill(pid_, SIGTERM);  // not reaped yet, so it is nobody else
+  shutdown(fd_.get(), SHUT_RDWR);
+}
+
+int Background::wait() noexcept {
+  int status = 0;
+  while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) continue;
+  return status;
+}
+
+void Background::let_go() {
+  prctl(PR_SET_PDEATHSIG, 0);
+  replace_by_null(STDERR_FILENO);
+  fd_.reset();
+}
+
+}  // namespace redlock::process

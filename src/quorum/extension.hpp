@@ -1,0 +1,100 @@
+#pragma once
+
+#include "quorum/acquisition.hpp"
+#include "quorum/electorate.hpp"
+#include "quorum/ids.hpp"
+#include "quorum/types.hpp"
+
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace redlock::quorum {
+
+struct ExtensionRules {
+  std::chrono::milliseconds ttl;
+  Duration node_timeout;  // per flight
+};
+
+// Extends a lease once, knowing nothing of it but its token: for a process that did not acquire it. Pure, like
+// Acquisition. What a Lease remembers of the acquisition, this one has to read from the nodes:
+//
+// First all are asked to extend what is there, and to plant nothing. An answer counts when
+// - the node has a vote now: one that restarted lately may show a token from an old copy of its data;
+// - its token was planted by the acquisition, or by an extension of this kind, which plants only under a lease that it
+//   has just proven. What a Lease's attempt planted, only that Lease can judge;
+// - its counter says the fence that a quorum of the others says, too. Those that agreed on the fence at the acquisition
+//   stay at it for as long as they have the token; a node that was somebody else's meanwhile, and on which a request
+//   of ours has arrived late, has a greater one. So nobody was granted a quorum in between.
+// A quorum of these is a success, and no fewer: a wholly lost lock is never resurrected.
+//
+// Only then, and while the new validity lasts, the token is planted again where it is absent, with the agreed fence; a
+// later extension counts that, if the counter found there was no greater.
+class Extension {
+ public:
+  struct Extended {
+    TimePoint valid_until;
+    Fence fence;
+    std::size_t votes;
+  };
+  struct Lapsed {  // a quorum says that it is not ours, and nobody else's: it expired, or was never acquired;
+    bool given_back;  // or one node says that it was released, which is enough
+  };
+  struct Others {  // a quorum says that it is not ours; somebody else has it
+    HolderInfo info;
+  };
+  using Verdict = std::variant<Extended, Lapsed, Others, NoQuorum, SameServer>;
+
+  // `electorate` and `ids` must outlive this object.
+  Extension(const ExtensionRules& rules, Token token, Electorate& electorate, RequestIds& ids)
+      : rules_{rules},
+        token_{std::move(token)},
+        electorate_{electorate},
+        ids_{ids},
+        answers_(electorate.nodes()) {}
+
+  // Each returns the requests to send now.
+  std::vector<Send> start(Now now);
+  std::vector<Send> on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply);
+  std::vector<Send> on_failure(Now now, NodeIndex node, RequestId id, const Failure& failure);
+  std::vector<Send> on_time(Now now);
+
+  // When on_time wants to be called; TimePoint::max() when only an answer can bring news.
+  TimePoint deadline() const { return done() ? TimePoint::max() : linger_until_; }
+
+  // Set as soon as it is certain; after a success there may still be something to plant.
+  const std::optional<Verdict>& verdict() const { return verdict_; }
+  bool done() const { return done_; }
+
+  // Nodes that have the token, but whose answer does not count.
+  std::size_t doubtful() const;
+
+ private:
+  enum class Answer { Pending, Here, Absent, Elsewhere, Failed, Planting, Settled };
+  struct Vote {
+    RequestId id = 0;
+    Answer answer = Answer::Pending;
+    bool counts = false;
+    Fence counter = 0;
+  };
+
+  std::vector<Send> judge(Now now);
+  std::vector<Send> repair(Now now);
+  std::optional<std::pair<Fence, std::size_t>> agreed() const;
+  std::size_t count(Answer answer) const;
+
+  ExtensionRules rules_;
+  Token token_;
+  Electorate& electorate_;
+  RequestIds& ids_;
+  std::vector<Vote> answers_;
+  TimePoint began_{};
+  TimePoint linger_until_ = TimePoint::max();
+  bool given_back_ = false;
+  HolderInfo other_;
+  std::optional<Verdict> verdict_;
+  bool done_ = false;
+};
+
+}  // namespace redlock::quorum
