@@ -132,6 +132,10 @@ EventLog::EventLog(const std::optional<std::string>& target) {
   shared_->fd = open_target(*target);
 }
 
+int EventLog::fd() const noexcept {
+  return shared_ ? shared_->fd.get() : -1;
+}
+
 void EventLog::flush() noexcept {
   if (!shared_) return;
   std::unique_lock lock{shared_->mutex};
