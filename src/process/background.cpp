@@ -17,7 +17,7 @@ namespace redlock::process {
 namespace {
 
 // More than any message takes: a name of 512 bytes, escaped, and a few lines.
-constexpr std::size_t kLongestMessage = 16 * 1024;
+constexpr std::size_t kLongestMessage = std::size_t{16} * 1024;
 
 // By default where it was ignored or blocked (a shell's trap, nohup): it is how the starter's death is told.
 void accept_term() noexcept {

@@ -65,6 +65,7 @@ void Nodes::Impl::wait(TimePoint until, std::span<const int> wake_fds, std::vect
       for (; index < ends_[node]; ++index) ready = ready || poller_.ready(index);
       if (ready) links_[node].advance(woken);
     }
+    advance_due(woken);  // whoever waits until then wants to know of what was due then
     if (deliver(events) || called) return;
   }
 }

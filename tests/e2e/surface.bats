@@ -228,3 +228,67 @@ readme_block() { "$BATS_TEST_DIRNAME/lib/readme-block" "$1" "$root/README.md"; }
   [[ ${lines[8]} =~ ^'the third runs with fence '([0-9]+)', which is greater'$ ]]
   ((BASH_REMATCH[1] > first))
 }
+
+# What README shows, under a sandbox, with the program of this build first on PATH.
+in_sandbox() {
+  PATH="$(dirname "$REDLOCK"):$PATH" run -0 --separate-stderr "$REDLOCK" sandbox -n 3 -- sh -c "$@"
+  echo "$output"
+  echo "$stderr" >&2
+}
+
+@test "README's script with acquire, extend and release does what it says, and leaves the lock free" {
+  readme_block by-hand > "$BATS_TEST_TMPDIR/script"
+  in_sandbox 'sh "$0"; redlock status nightly-copy | head -n 1' "$BATS_TEST_TMPDIR/script"
+  [ "${#lines[@]}" -eq 4 ]
+  [[ ${lines[0]} =~ ^'copying one with fence '[0-9]+$ ]]
+  [[ ${lines[2]} =~ ^'copying three with fence '[0-9]+$ ]]
+  [ "${lines[3]}" = "lock 'nightly-copy' is free" ]
+  [ -z "$stderr" ]
+}
+
+@test "README's script with acquire, extend and release stops when the lock is gone" {
+  readme_block by-hand | sed 's/^copy() {/copy() { redlock break -q --yes nightly-copy;/' > "$BATS_TEST_TMPDIR/script"
+  in_sandbox 'sh "$0"; echo "exit status $?"' "$BATS_TEST_TMPDIR/script"
+  [[ $output == *"copying one"* ]]
+  [[ $output != *"copying two"* ]]
+  [[ ${lines[-1]} != "exit status 0" ]]
+}
+
+@test "README's script with --while-pid holds the lock until it ends" {
+  readme_block while-pid > "$BATS_TEST_TMPDIR/script"
+  echo 'redlock status nightly-copy | head -n 1' >> "$BATS_TEST_TMPDIR/script"
+  in_sandbox 'sh "$0"; until redlock status nightly-copy | grep -q free; do :; done; echo free' "$BATS_TEST_TMPDIR/script"
+  [ "${lines[0]}" = "copying, with a token of 40 characters" ]
+  [[ ${lines[1]} == "lock 'nightly-copy' is held by "* ]]
+  [ "${lines[2]}" = free ]
+}
+
+@test "the completions offer the names of locks that are held, where no quoting is needed" {
+  cat > "$BATS_TEST_TMPDIR/complete" <<'SCRIPT'
+for name in nightly-backup 'with blanks' 'a;b'; do redlock acquire "$name" > /dev/null; done
+bash --norc -c 'source "$root/completions/redlock.bash"; COMP_WORDS=(redlock status ""); COMP_CWORD=2; _redlock
+  printf "bash: %s\n" "${COMPREPLY[@]}"'
+if command -v fish > /dev/null; then
+  HOME=$BATS_TEST_TMPDIR fish -c 'source $root/completions/redlock.fish; complete -C "redlock status "' | grep -E 'nightly|blanks|a;b' | sed 's/^/fish: /; s/\t.*//'
+fi
+SCRIPT
+  in_sandbox 'bash "$0"' "$BATS_TEST_TMPDIR/complete"
+  [ "${lines[0]}" = "bash: nightly-backup" ]
+  [ "${#lines[@]}" -le 2 ]
+  ! command -v fish > /dev/null || [ "${lines[1]}" = "fish: nightly-backup" ]
+}
+
+@test "zsh offers the names of locks that are held" {
+  need zsh
+  cat > "$BATS_TEST_TMPDIR/complete.zsh" <<'SCRIPT'
+zmodload zsh/zpty
+zpty shell "TERM=dumb zsh -f -i"
+zpty -w shell "fpath=($root/completions \$fpath); autoload -Uz compinit; compinit -u -D; print rea\"\"dy"
+zpty -r -m shell seen "*ready*"
+zpty -w -n shell "redlock status night"$'\t'
+zpty -r -m shell seen "*redlock status nightly-backup*"
+print found
+SCRIPT
+  in_sandbox 'redlock acquire nightly-backup > /dev/null; timeout 60 zsh -f "$0"' "$BATS_TEST_TMPDIR/complete.zsh"
+  [[ $output == *found* ]]
+}

@@ -1,0 +1,244 @@
+#!/usr/bin/env bats
+# Locks by hand: acquire, extend, release.
+
+load lib/redlock.bash
+
+setup_file() {
+  isolate
+  start_nodes 5
+}
+teardown_file() { stop_nodes; }
+setup() { redlock_setup; }
+teardown() { redlock_teardown; }
+
+acquire() { try "$REDLOCK" acquire "$@"; }
+extend() { try "$REDLOCK" extend "$@"; }
+release() { try "$REDLOCK" release "$@"; }
+one_line() { [[ $stderr == "redlock: "* ]] && (($(wc -l <<< "$stderr") == 1)); }
+
+@test "acquire prints the token and nothing else, and a quorum of nodes holds it" {
+  acquire "$lock"
+  [ "$status" -eq 0 ]
+  [[ $output =~ ^[0-9a-f]{40}$ ]]
+  [ -z "$stderr" ]
+  (($(nodes_with "$lock" "$output") >= 3))
+  release "$lock" "$output"
+  [ "$status" -eq 0 ]
+  [ -z "$output$stderr" ]
+  only_fences_and_notes_left
+}
+
+# What tells a keeper in the background of the release lives as long as the lease would have.
+only_fences_and_notes_left() {
+  local left
+  left=$(on_all_nodes EVAL "
+    local left = {}
+    for _, key in ipairs(redis.call('KEYS', '*')) do
+      if key:sub(1, 14) ~= 'redlock.fence:' and key:sub(1, 17) ~= 'redlock.released.' then table.insert(left, key) end
+    end
+    return left" 0)
+  [[ -z ${left//$'\n'/} ]] || { echo "left over: $left"; return 1; }
+}
+
+@test "a lock that is held is refused with 75, or another status, or waited for" {
+  local token=$("$REDLOCK" acquire "$lock")
+  acquire -n "$lock"
+  [ "$status" -eq 75 ]
+  [ -z "$output" ]
+  one_line
+  acquire -n -E 3 "$lock"
+  [ "$status" -eq 3 ]
+  acquire -w 50ms --retry-delay 5ms "$lock"
+  [ "$status" -eq 75 ]
+  start_redlock waiter acquire --retry-delay 5ms "$lock"
+  wait_until 20 has_text 'is held by' "$marks/waiter.err"
+  "$REDLOCK" release "$lock" "$token"
+  finish "$redlock"
+  [ "$status" -eq 0 ]
+  release "$lock" "$(< "$marks/waiter.out")"
+  [ "$status" -eq 0 ]
+}
+
+@test "the form for the shell survives eval, whatever the name is" {
+  for name in plain "with 'quotes' and \"more\"" $'line\nend' 'gr\xc3\xbc\xc3\x9fe' '{}*?[a]' '$HOME `id` \\' ' blanks '; do
+    try sh -c '
+      eval "$("$REDLOCK" acquire --format shell "$1")"
+      [ "$REDLOCK_NAME" = "$1" ] || exit 9
+      [ "$REDLOCK_FENCE" -gt 0 ] || exit 8
+      sh -c "[ \"\$REDLOCK_NAME\" = \"\$1\" ]" - "$1" || exit 7
+      exec "$REDLOCK" release "$REDLOCK_NAME"' - "$name"
+    [ "$status" -eq 0 ] || { echo "$status for $name: $stderr"; return 1; }
+    nothing_left_of "$name"
+  done
+}
+
+@test "the form for programs has name, token, fence, validity, the end and the votes" {
+  acquire --json --ttl 10s "$lock"
+  [ "$status" -eq 0 ]
+  /usr/bin/python3 - "$lock" "$output" > "$marks/token" <<'PYTHON'
+import datetime, json, sys
+grant = json.loads(sys.argv[2])
+assert set(grant) == {"name", "token", "fence", "validity_ms", "expires_at", "votes"}, grant
+assert grant["name"] == sys.argv[1] and 0 < grant["validity_ms"] < 10000 and grant["votes"] in (3, 4, 5), grant
+left = datetime.datetime.fromisoformat(grant["expires_at"].replace("Z", "+00:00")) - datetime.datetime.now(datetime.timezone.utc)
+assert abs(left.total_seconds() - grant["validity_ms"] / 1000) < 5, grant
+print(grant["token"])
+PYTHON
+  release "$lock" "$(< "$marks/token")"
+  [ "$status" -eq 0 ]
+}
+
+@test "a token that nobody takes is given back" {
+  for out in /dev/full closed; do
+    status=0
+    if [[ $out = closed ]]; then
+      "$REDLOCK" acquire "$lock" 2> "$marks/err" >&- || status=$?
+    else
+      "$REDLOCK" acquire "$lock" 2> "$marks/err" > "$out" || status=$?
+    fi
+    [ "$status" -eq 71 ]
+    [ "$(wc -l < "$marks/err")" -eq 1 ]
+    nothing_left_of "$lock"
+  done
+}
+
+@test "extend gives the whole TTL again, and release ends it" {
+  local token=$("$REDLOCK" acquire --ttl 2s "$lock") node
+  extend --ttl 60s "$lock" "$token"
+  [ "$status" -eq 0 ]
+  [ -z "$output$stderr" ]
+  local longer=0
+  for node in 1 2 3 4 5; do (($(redis_cli "$node" PTTL "$lock") < 30000)) || ((++longer)); done
+  ((longer >= 3))
+  release "$lock" "$token"
+  [ "$status" -eq 0 ]
+}
+
+@test "the token comes from the argument, the environment or standard input" {
+  local token=$("$REDLOCK" acquire "$lock")
+  REDLOCK_TOKEN=$token extend "$lock"
+  [ "$status" -eq 0 ]
+  extend "$lock" - <<< "$token"
+  [ "$status" -eq 0 ]
+  extend "$lock" - <<< ''
+  [ "$status" -eq 64 ]
+  REDLOCK_TOKEN=wrong extend "$lock" "$token"
+  [ "$status" -eq 0 ]
+  release "$lock" - < <(printf %s "$token")
+  [ "$status" -eq 0 ]
+  nothing_left_of "$lock"
+}
+
+@test "what is not ours is left alone, and said in one line: truncated, another's, never held, expired" {
+  local token=$("$REDLOCK" acquire "$lock") other=$("$REDLOCK" acquire "$lock other")
+  for wrong in "${token%?}" "${token:1}" "$other" x "$(printf '0%.0s' {1..40})"; do
+    for what in extend release; do
+      "$what" "$lock" "$wrong"
+      [ "$status" -eq 1 ]
+      one_line
+      [[ $stderr == *"is held by"* ]]
+      [[ $stderr != *"$token"* ]]
+    done
+  done
+  (($(nodes_with "$lock" "$token") >= 3))
+  for what in extend release; do
+    "$what" 'never held' "$token"
+    [ "$status" -eq 1 ]
+    one_line
+    [[ $stderr == *"nobody holds it"* ]]
+  done
+  release "$lock" "$token"
+  [ "$status" -eq 0 ]
+  release "$lock" "$token"
+  [ "$status" -eq 1 ]
+  extend "$lock" "$token"
+  [ "$status" -eq 1 ]
+  [[ $stderr == *"it has been released"* ]]
+  release "$lock other" "$other"
+  token=$("$REDLOCK" acquire --ttl 200ms "$lock")
+  wait_until 10 nothing_left_of "$lock"
+  extend "$lock" "$token"
+  [ "$status" -eq 1 ]
+  [[ $stderr == *"expired"* ]]
+  nothing_left_of "$lock"
+}
+
+@test "no token, an empty one and one that is far too long are usage errors" {
+  for what in extend release; do
+    for token in '' "$(printf 'x%.0s' {1..513})"; do
+      "$what" "$lock" "$token"
+      [ "$status" -eq 64 ]
+      one_line
+    done
+    unset REDLOCK_TOKEN
+    "$what" "$lock"
+    [ "$status" -eq 64 ]
+    [[ $stderr == *"no token"* ]]
+    "$what"
+    [ "$status" -eq 64 ]
+  done
+}
+
+@test "a name may begin with a dash behind --" {
+  local token=$("$REDLOCK" acquire -- -dash)
+  (($(nodes_with -dash "$token") >= 3))
+  acquire -dash
+  [ "$status" -eq 64 ]
+  release -- -dash "$token"
+  [ "$status" -eq 0 ]
+}
+
+@test "a minority of nodes that is down does not matter; with a majority down nobody can tell" {
+  start_nodes 5
+  local token=$("$REDLOCK" acquire "$lock")
+  kill_node 1 2
+  extend "$lock" "$token"
+  [ "$status" -eq 0 ]
+  freeze_node 3
+  for what in extend release; do
+    "$what" --node-timeout 100ms "$lock" "$token"
+    [ "$status" -eq 69 ]
+    [ "$(grep -c 'connection refused' <<< "$stderr")" -eq 2 ]
+    [ "$(grep -c 'timed out' <<< "$stderr")" -eq 1 ]
+  done
+  thaw_node 3
+  stop_nodes
+}
+
+@test "a lock by hand outlives the restart of each node in turn, and is not brought back when it is wholly lost" {
+  start_nodes 3
+  local token=$("$REDLOCK" acquire --ttl 60s "$lock") node
+  for node in 1 2 3; do
+    restart_node "$node"
+    extend --ttl 60s "$lock" "$token"
+    [ "$status" -eq 0 ]
+    wait_until 10 eval "[[ \$(redis_cli $node GET '$lock') == $token ]]"
+  done
+  on_all_nodes FLUSHALL
+  extend "$lock" "$token"
+  [ "$status" -eq 1 ]
+  [ "$(nodes_holding "$lock")" -eq 0 ]
+  stop_nodes
+}
+
+@test "a signal between the grant and the token leaves nothing behind" {
+  # Nobody reads the pipe, which is full: the token cannot go out.
+  /usr/bin/python3 - "$REDLOCK" "$lock" <<'PYTHON'
+import os, signal, subprocess, sys, time
+reader, writer = os.pipe()
+os.set_blocking(writer, False)
+try:
+    while True:
+        os.write(writer, b"x")
+except BlockingIOError:
+    pass
+os.set_blocking(writer, True)
+child = subprocess.Popen([sys.argv[1], "acquire", "-v", sys.argv[2]], stdout=writer, stderr=subprocess.PIPE, text=True)
+for line in child.stderr:
+    if "acquired" in line:
+        break
+child.send_signal(signal.SIGTERM)
+assert child.wait(20) == -signal.SIGTERM, child.returncode
+PYTHON
+  nothing_left_of "$lock"
+}

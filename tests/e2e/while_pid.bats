@@ -1,0 +1,146 @@
+#!/usr/bin/env bats
+# acquire --while-pid: a lock that a process in the background keeps for as long as another one lives.
+
+load lib/redlock.bash
+
+setup_file() { isolate; }
+setup() {
+  redlock_setup
+  start_nodes 3
+}
+teardown() {
+  stop_nodes
+  redlock_teardown
+}
+
+# A process to hold the lock for: writes the signals it gets to $marks/NAME.signals. Sets $subject.
+start_subject() {
+  bash -c 'trap "echo TERM >> $0" TERM; trap "echo USR1 >> $0" USR1; : > "$0"; while :; do sleep 1000 & wait $!; done' \
+    "$marks/subject.signals" 3>&- &
+  subject=$!
+  started+=("$subject")
+  wait_until 20 test -e "$marks/subject.signals"
+}
+end_subject() {
+  pkill -KILL -P "$subject" || :
+  kill -KILL "$subject"
+  wait "$subject" 2> /dev/null || :
+}
+# The process in the background, by what it watches.
+keeper_of() { pgrep -f -- "--while-pid $1 " || pgrep -f -- "--while-pid $1\$"; }
+no_keeper_of() { ! keeper_of "$1" > /dev/null; }
+
+@test "the token comes at once, and the lock is extended until the process ends, then released" {
+  start_subject
+  token=$("$REDLOCK" acquire --ttl 500ms --events "$marks/events" --while-pid "$subject" "$lock")
+  [[ $token =~ ^[0-9a-f]{40}$ ]]
+  wait_until 20 eval "(( \$(grep -c '\"extended\"' '$marks/events') >= 4 ))"
+  (($(nodes_with "$lock" "$token") >= 2))
+  end_subject
+  wait_until 20 nothing_left_of "$lock"
+  wait_until 20 has_text '"released"' "$marks/events"
+  wait_until 20 no_keeper_of "$subject"
+}
+
+@test "a release by hand ends it, and the process is not signalled" {
+  start_subject
+  token=$("$REDLOCK" acquire --ttl 500ms --while-pid "$subject" "$lock")
+  "$REDLOCK" release "$lock" "$token"
+  nothing_left_of "$lock"
+  wait_until 20 no_keeper_of "$subject"
+  [ ! -s "$marks/subject.signals" ]
+  # The next holder is left in peace.
+  second=$("$REDLOCK" acquire -n "$lock")
+  (($(nodes_with "$lock" "$second") >= 2))
+  "$REDLOCK" release "$lock" "$second"
+  end_subject
+}
+
+@test "a lock that is lost is told to the process by the signal that was asked for" {
+  start_subject
+  "$REDLOCK" acquire --ttl 500ms --lost-signal USR1 --while-pid "$subject" "$lock" > /dev/null
+  on_all_nodes DEL "$lock"
+  wait_until 20 has_text USR1 "$marks/subject.signals"
+  wait_until 20 no_keeper_of "$subject"
+  [ "$(< "$marks/subject.signals")" = USR1 ]
+  nothing_left_of "$lock"
+  end_subject
+}
+
+@test "without a quorum the process is told before the lease ends" {
+  start_subject
+  "$REDLOCK" acquire --ttl 1s --while-pid "$subject" "$lock" > /dev/null
+  kill_node 1 2
+  wait_until 20 has_text TERM "$marks/subject.signals"
+  wait_until 20 no_keeper_of "$subject"
+  end_subject
+}
+
+@test "a script holds a lock for the rest of itself" {
+  cat > "$marks/script" <<'SCRIPT'
+token=$("$REDLOCK" acquire --ttl 500ms --while-pid $$ "$1") || exit
+"$REDLOCK" status "$1" > /dev/null || exit 9
+SCRIPT
+  try sh "$marks/script" "$lock"
+  [ "$status" -eq 0 ]
+  wait_until 20 nothing_left_of "$lock"
+}
+
+@test "without a terminal, in a session of its own and with its standard input closed, as cron and ssh start things" {
+  start_subject
+  setsid sh -c '"$REDLOCK" acquire --ttl 500ms --while-pid "$1" "$2" <&- > "$3/token"' - "$subject" "$lock" "$marks"
+  (($(nodes_with "$lock" "$(< "$marks/token")") >= 2))
+  end_subject
+  wait_until 20 nothing_left_of "$lock"
+}
+
+@test "what it was started with is not held open" {
+  start_subject
+  # The end of the pipe comes although the lock is held on.
+  echo "$("$REDLOCK" acquire --ttl 500ms --while-pid "$subject" "$lock" 5>&1)" > "$marks/token"
+  (($(nodes_with "$lock" "$(< "$marks/token")") >= 2))
+  end_subject
+  wait_until 20 nothing_left_of "$lock"
+}
+
+@test "who else holds the lock is told as without it" {
+  start_subject
+  start_holder "$lock"
+  try "$REDLOCK" acquire -n --while-pid "$subject" "$lock"
+  [ "$status" -eq 75 ]
+  [ -z "$output" ]
+  [ "$(grep -c 'is held by' <<< "$stderr")" -eq 1 ]
+  end_holder
+  end_subject
+}
+
+@test "a process that is dead, that is none, and that makes no sense is refused, and nothing is asked" {
+  start_subject
+  end_subject
+  for wrong in "$subject" 1 0 -1 x 99999999999 ''; do
+    try "$REDLOCK" acquire --while-pid "$wrong" "$lock"
+    [ "$status" -eq 64 ] || { echo "status $status for $wrong"; return 1; }
+    [ "$(wc -l <<< "$stderr")" -eq 1 ]
+    [ -z "$output" ]
+  done
+  # Itself: the shell becomes redlock, and keeps its number.
+  try sh -c 'exec "$REDLOCK" acquire --while-pid $$ "$1"' - "$lock"
+  [ "$status" -eq 64 ]
+  try "$REDLOCK" acquire --lost-signal NOPE --while-pid $$ "$lock"
+  [ "$status" -eq 64 ]
+  try "$REDLOCK" acquire --lost-signal TERM "$lock"
+  [ "$status" -eq 64 ]
+  [ "$(redis_cli 1 DBSIZE)" -eq 0 ]
+}
+
+@test "the death of what starts it, before the token is out, leaves nothing behind" {
+  start_subject
+  start_holder "$lock"
+  start_redlock starter acquire --retry-delay 5ms --while-pid "$subject" "$lock"
+  wait_until 20 has_text 'is held by' "$marks/starter.err"
+  kill -KILL "$redlock"
+  wait_until 20 no_keeper_of "$subject"
+  end_holder
+  nothing_left_of "$lock"
+  end_subject
+}

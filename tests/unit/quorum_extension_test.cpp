@@ -1,0 +1,163 @@
+#include "quorum/extension.hpp"
+#include "quorum_fixture.hpp"
+
+using namespace redlock;
+using namespace redlock::quorum;
+using namespace redlock::quorum::test;
+
+namespace {
+
+constexpr Fence kFence = 700;
+
+// An extension by somebody who knows nothing but the token.
+class ByHand : public Client {
+ public:
+  explicit ByHand(std::size_t nodes = 5) : Client{nodes} {
+    for (NodeIndex node = 0; node < nodes; ++node)
+      electorate.on_identity(now, node, identity("run-" + std::to_string(node)));
+    take(extension.start(now));
+  }
+
+  Extension extension{{.ttl = kTtl, .node_timeout = kNodeTimeout}, Token{"ours"}, electorate, ids};
+  std::vector<RequestId> asked = std::vector<RequestId>(electorate.nodes());
+
+  void answer(NodeIndex node, const Reply& reply) { take(extension.on_reply(now, node, asked[node], reply)); }
+  void here(NodeIndex node, std::uint64_t planted = 0, Fence counter = kFence) {
+    answer(node, Extended{.planted = planted, .counter = counter});
+  }
+  void fail(NodeIndex node) { take(extension.on_failure(now, node, asked[node], failed())); }
+  template <class Kind>
+  const Kind* verdict() const {
+    return extension.verdict() ? std::get_if<Kind>(&*extension.verdict()) : nullptr;
+  }
+
+ private:
+  void take(std::vector<Send> sends) {
+    sent = std::move(sends);
+    for (const Send& send : sent) asked[send.node] = send.id;
+  }
+};
+
+NotOurs absent(bool given_back = false) {
+  return {.holder = {}, .given_back = given_back, .info = {}};
+}
+NotOurs elsewhere() {
+  return {.holder = {"theirs"}, .given_back = false, .info = {}};
+}
+
+}  // namespace
+
+TEST_CASE("an extension by hand asks every node, and plants nothing") {
+  ByHand one;
+  CHECK(one.count<Extend>() == 5);
+  CHECK_FALSE(one.only<Extend>().repair);
+}
+
+TEST_CASE(
+    "an extension by hand is a success with a quorum, and no earlier; validity counts from before it was "
+    "sent") {
+  ByHand one;
+  one.pass(30ms);
+  one.here(0);
+  one.here(1);
+  CHECK_FALSE(one.extension.verdict());
+  one.here(2);
+  const auto* extended = one.verdict<Extension::Extended>();
+  REQUIRE(extended != nullptr);
+  CHECK(extended->fence == kFence);
+  CHECK(extended->votes == 3);
+  CHECK(extended->valid_until == validity_end(one.now.boot - 30ms, kTtl));
+}
+
+TEST_CASE("what the repair of a running keeper planted is not counted: only that keeper can judge it") {
+  ByHand one{3};
+  one.here(0);
+  one.here(1, 7);
+  one.here(2, 12);
+  CHECK(one.verdict<NoQuorum>() != nullptr);
+}
+
+TEST_CASE("what an earlier extension by hand planted under a proven lease counts") {
+  ByHand one{3};
+  one.here(0);
+  one.here(1, kWallUs);
+  CHECK(one.verdict<Extension::Extended>() != nullptr);
+}
+
+TEST_CASE("a node that was somebody else's meanwhile does not count: its counter has grown") {
+  ByHand one{3};
+  one.here(0);
+  one.here(1, 0, kFence + 1);
+  one.fail(2);
+  CHECK(one.verdict<NoQuorum>() != nullptr);
+  CHECK(one.extension.doubtful() == 1);
+}
+
+TEST_CASE("a node that restarted lately does not count") {
+  ByHand one{3};
+  one.electorate.on_identity(one.now, 1, identity("run-1", 0s));
+  one.here(0);
+  one.here(1);
+  one.fail(2);
+  CHECK(one.verdict<NoQuorum>() != nullptr);
+}
+
+TEST_CASE("a token is planted again where it is absent, but only behind a quorum") {
+  ByHand one{3};
+  one.answer(0, absent());
+  CHECK(one.sent.empty());
+  one.here(1);
+  CHECK(one.sent.empty());
+  one.here(2);
+  REQUIRE(one.count<Extend>() == 1);
+  REQUIRE(one.request<Extend>(0) != nullptr);
+  CHECK(one.only<Extend>().repair);
+  CHECK(one.only<Extend>().fence == kFence);
+  CHECK(one.only<Extend>().attempt >= kLeastWallAttempt);
+  CHECK_FALSE(one.extension.done());
+  one.answer(0, Replanted{0});
+  CHECK(one.extension.done());
+}
+
+TEST_CASE("a lock that is wholly lost is not planted again") {
+  ByHand one{3};
+  for (const NodeIndex node : {0U, 1U, 2U}) {
+    one.answer(node, absent());
+    CHECK(one.sent.empty());
+  }
+  const auto* lapsed = one.verdict<Extension::Lapsed>();
+  REQUIRE(lapsed != nullptr);
+  CHECK_FALSE(lapsed->given_back);
+}
+
+TEST_CASE("a quorum that has not got it decides: it expired, or somebody else has it") {
+  ByHand expired;
+  expired.here(0);
+  for (const NodeIndex node : {1U, 2U, 3U}) expired.answer(node, absent());
+  CHECK(expired.verdict<Extension::Lapsed>() != nullptr);
+  ByHand taken;
+  taken.answer(0, absent());
+  taken.answer(1, elsewhere());
+  taken.answer(2, elsewhere());
+  CHECK(taken.verdict<Extension::Others>() != nullptr);
+}
+
+TEST_CASE("one node that knows of the release is enough, and then nothing is planted") {
+  ByHand one{3};
+  one.answer(0, absent(true));
+  const auto* lapsed = one.verdict<Extension::Lapsed>();
+  REQUIRE(lapsed != nullptr);
+  CHECK(lapsed->given_back);
+  one.here(1);
+  one.here(2);
+  CHECK(one.sent.empty());
+}
+
+TEST_CASE("when too few nodes answer, nobody can tell") {
+  ByHand one{3};
+  one.here(0);
+  one.fail(1);
+  CHECK_FALSE(one.extension.verdict());
+  one.fail(2);
+  CHECK(one.verdict<NoQuorum>() != nullptr);
+}
