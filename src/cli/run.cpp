@@ -38,12 +38,16 @@ process::Outcome run_command(const RunOptions& options, const config::Settings& 
       {.ttl = settings.ttl, .node_timeout = settings.node_timeout, .lead = settings.kill_after},
       won,
       {.extended = extended, .lost = lost}};
-  return process::run({.argv = options.command,
-                       .environment = {{"REDLOCK_NAME", name},
-                                       {"REDLOCK_TOKEN", won.token.value},
-                                       {"REDLOCK_FENCE", std::to_string(won.fence)}},
-                       .stop_when_lost = options.stop_when_lost},
-                      leash, signals, [&] { keeper.start(); });
+  process::Outcome outcome = process::run({.argv = options.command,
+                                           .environment = {{"REDLOCK_NAME", name},
+                                                           {"REDLOCK_TOKEN", won.token.value},
+                                                           {"REDLOCK_FENCE", std::to_string(won.fence)}},
+                                           .stop_when_lost = options.stop_when_lost},
+                                          leash, signals, [&] { keeper.start(); });
+  keeper.stop();
+  // The guard's clock may be the first to say so.
+  if (outcome.lease_lost && !keeper.loss()) events.lost(quorum::Expired{});
+  return outcome;
 }
 
 }  // namespace
