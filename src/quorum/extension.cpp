@@ -75,6 +75,8 @@ std::vector<Send> Extension::judge(Now now) {
   if (!verdict_) {
     if (const auto same = electorate_.duplicate()) {
       verdict_ = SameServer{same->first, same->second};
+    } else if (now.boot >= validity_end(began_, rules_.ttl)) {
+      verdict_ = NoQuorum{};  // whatever they said, it is over
     } else if (const auto fence = agreed()) {
       verdict_ = Extended{
           .valid_until = validity_end(began_, rules_.ttl), .fence = fence->first, .votes = fence->second};
@@ -94,8 +96,8 @@ std::vector<Send> Extension::judge(Now now) {
   }
   if (!verdict_) return {};
   std::vector<Send> sends = repair(now);
-  const bool awaited = count(Answer::Pending) > 0 && now.boot < linger_until_;
-  done_ = !std::holds_alternative<Extended>(*verdict_) || (!awaited && count(Answer::Planting) == 0);
+  if (count(Answer::Pending) == 0 || now.boot >= linger_until_) lingers_ = false;
+  done_ = !std::holds_alternative<Extended>(*verdict_) || (!lingers_ && count(Answer::Planting) == 0);
   return sends;
 }
 

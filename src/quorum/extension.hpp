@@ -61,7 +61,7 @@ class Extension {
   std::vector<Send> on_time(Now now);
 
   // When on_time wants to be called; TimePoint::max() when only an answer can bring news.
-  TimePoint deadline() const { return done() ? TimePoint::max() : linger_until_; }
+  TimePoint deadline() const { return done() || !lingers_ ? TimePoint::max() : linger_until_; }
 
   // Set as soon as it is certain; after a success there may still be something to plant.
   const std::optional<Verdict>& verdict() const { return verdict_; }
@@ -91,6 +91,7 @@ class Extension {
   std::vector<Vote> answers_;
   TimePoint began_{};
   TimePoint linger_until_ = TimePoint::max();
+  bool lingers_ = true;  // for answers that may yet come
   bool given_back_ = false;
   HolderInfo other_;
   std::optional<Verdict> verdict_;

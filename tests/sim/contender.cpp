@@ -1,5 +1,6 @@
 #include "contender.hpp"
 
+#include "base/overload.hpp"
 #include "describe.hpp"
 #include "quorum/validity.hpp"
 #include "server.hpp"
@@ -7,6 +8,17 @@
 #include <algorithm>
 
 namespace redlock::sim {
+
+namespace {
+
+// What `ask` says of the lease, whichever kind it is; `none` where there is none.
+template <class Held, class None, class Ask>
+auto of_lease(Held& held, None none, Ask ask) {
+  return std::visit(Overload{[&](std::monostate) { return none; }, [&](auto& lease) { return ask(lease); }},
+                    held);
+}
+
+}  // namespace
 
 using quorum::Acquisition;
 using quorum::Failure;
@@ -56,7 +68,9 @@ void Contender::send_all(const std::vector<Send>& sends) {
       }
       round_began_ = setting_.queue.now();
     }
-    if (std::holds_alternative<quorum::Extend>(sending.request)) extension_began_ = setting_.queue.now();
+    // By hand, what plants comes behind the success.
+    const auto* extend = std::get_if<quorum::Extend>(&sending.request);
+    if (extend != nullptr && !(habits_.by_hand && extend->repair)) extension_began_ = setting_.queue.now();
     if (const auto* release = std::get_if<quorum::Release>(&sending.request)) {
       releases_.emplace_back(sending.id, release->token);
       referee_.release_sent(release->token, sending.node);
@@ -75,7 +89,8 @@ void Contender::on_reply(NodeIndex address, RequestId id, const Reply& reply) {
   std::erase_if(releases_, [&](const auto& release) { return release.first == id; });
   if (acquisition_) send_all(acquisition_->on_reply(now(), address, id, reply));
   for (const auto& former : former_) send_all(former->on_reply(now(), address, id, reply));
-  if (lease_) send_all(lease_->on_reply(now(), address, id, reply));
+  send_all(of_lease(lease_, std::vector<Send>{},
+                    [&](auto& lease) { return lease.on_reply(now(), address, id, reply); }));
   for (const auto& releasing : releasings_) releasing->on_reply(address, id, reply);
   advance();
 }
@@ -92,7 +107,8 @@ void Contender::on_failure(NodeIndex address, RequestId id, const Failure& failu
   }
   if (acquisition_) send_all(acquisition_->on_failure(now(), address, id, failure));
   for (const auto& former : former_) send_all(former->on_failure(now(), address, id, failure));
-  if (lease_) send_all(lease_->on_failure(now(), address, id, failure));
+  send_all(of_lease(lease_, std::vector<Send>{},
+                    [&](auto& lease) { return lease.on_failure(now(), address, id, failure); }));
   for (const auto& releasing : releasings_) send_all(releasing->on_failure(address, id, failure));
   advance();
 }
@@ -100,7 +116,9 @@ void Contender::on_failure(NodeIndex address, RequestId id, const Failure& failu
 TimePoint Contender::deadline() const {
   switch (stage_) {
     case Stage::Acquiring: return acquisition_->deadline();
-    case Stage::Holding: return std::min(lease_->deadline(), wake_at_);
+    case Stage::Holding:
+      return std::min(wake_at_,
+                      of_lease(lease_, TimePoint::max(), [](const auto& lease) { return lease.deadline(); }));
     case Stage::Resting:
     case Stage::Stopping: return wake_at_;
     case Stage::Releasing:
@@ -114,8 +132,11 @@ void Contender::on_time() {
     case Stage::Resting: begin_attempt(); return;
     case Stage::Acquiring: send_all(acquisition_->on_time(now())); break;
     case Stage::Holding:
-      send_all(lease_->on_time(now()));
-      if (!lease_->lost() && now().boot >= wake_at_) return begin_releasing();
+      send_all(of_lease(lease_, std::vector<Send>{}, [&](auto& lease) { return lease.on_time(now()); }));
+      if (now().boot >= wake_at_ &&
+          of_lease(lease_, false, [](const auto& lease) { return !lease.lost(); })) {
+        return begin_releasing();
+      }
       break;
     case Stage::Stopping: begin_releasing(); return;
     case Stage::Releasing:
@@ -190,27 +211,43 @@ void Contender::hold(const quorum::Won& won) {
   stage_ = Stage::Holding;
   extensions_ = 0;
   wake_at_ = now().boot + setting_.dice.between(habits_.least_hold, habits_.hold);
-  lease_.emplace(
-      quorum::LeaseRules{.ttl = habits_.ttl, .node_timeout = habits_.node_timeout, .lead = habits_.lead},
-      electorate_.nodes(), won, ids_, dice_, now());
+  const quorum::LeaseRules rules{
+      .ttl = habits_.ttl, .node_timeout = habits_.node_timeout, .lead = habits_.lead};
+  if (habits_.by_hand) {
+    lease_.emplace<HandHeld>(rules, won, electorate_, ids_, dice_, now());
+  } else {
+    lease_.emplace<quorum::Lease>(rules, electorate_.nodes(), won, ids_, dice_, now());
+  }
 }
 
 void Contender::check_lease() {
-  if (lease_->last_success() != extensions_) {
-    extensions_ = lease_->last_success();
+  of_lease(lease_, 0, [&](const auto& lease) {
+    check_lease(lease);
+    return 0;
+  });
+}
+
+template <class Lease>
+void Contender::check_lease(const Lease& lease) {
+  if (lease.last_success() != extensions_) {
+    extensions_ = lease.last_success();
     if (setting_.traced()) setting_.say(name(), fmt::format("extended by attempt {}", extensions_));
-    referee_.extended(token_, extensions_, extension_began_, lease_->valid_until());
+    if (habits_.by_hand) {
+      referee_.extended_by_hand(token_, extension_began_, lease.valid_until());
+    } else {
+      referee_.extended(token_, extensions_, extension_began_, lease.valid_until());
+    }
   }
-  if (!lease_->lost()) {
-    if (lease_->deadline() > lease_->valid_until() - habits_.lead) {
+  if (!lease.lost()) {
+    if (lease.deadline() > lease.valid_until() - habits_.lead) {
       setting_.violated(fmt::format("{} would not look at its lease before its end", name()));
     }
     return;
   }
-  if (setting_.traced()) setting_.say(name(), fmt::format("lost its lease: {}", describe(*lease_->lost())));
-  const TimePoint end = lease_->valid_until();
+  if (setting_.traced()) setting_.say(name(), fmt::format("lost its lease: {}", describe(*lease.lost())));
+  const TimePoint end = lease.valid_until();
   // Only a client that was stopped itself may learn it later.
-  if (std::holds_alternative<quorum::Expired>(*lease_->lost()) && !interruptions() &&
+  if (std::holds_alternative<quorum::Expired>(*lease.lost()) && !interruptions() &&
       now().boot > end - habits_.lead + std::chrono::microseconds{1}) {
     setting_.violated(fmt::format("{} says too late that its lease is lost", name()));
   }
@@ -224,8 +261,9 @@ void Contender::begin_releasing() {
   referee_.ended(token_);
   referee_.abandoned(token_);
   std::erase_if(releasings_, [](const auto& former) { return former->settled(); });
-  releasings_.push_back(std::make_unique<quorum::Releasing>(electorate_.nodes(), token_, ids_));
-  lease_.reset();
+  releasings_.push_back(
+      std::make_unique<quorum::Releasing>(electorate_.nodes(), token_, ids_, habits_.by_hand));
+  lease_ = std::monostate{};
   token_ = {};
   send_all(releasings_.back()->start(now(), habits_.node_timeout));
   advance();

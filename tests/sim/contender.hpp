@@ -1,5 +1,6 @@
 #pragma once
 
+#include "hand_held.hpp"
 #include "process.hpp"
 #include "quorum/acquisition.hpp"
 #include "quorum/lease.hpp"
@@ -8,6 +9,7 @@
 
 #include <memory>
 #include <optional>
+#include <variant>
 #include <vector>
 
 namespace redlock::sim {
@@ -22,6 +24,7 @@ struct Habits {
   unsigned cycles;    // wins
   Duration hold;      // at most
   Duration least_hold{};
+  bool by_hand = false;  // extends each time as a new process would
 };
 
 // What one acquisition came to, for the figures.
@@ -31,7 +34,7 @@ struct Attempted {
   bool won;
 };
 
-// A client that runs the real algorithm: Acquisition, Lease and Releasing of src/quorum.
+// A client that runs the real algorithm: Acquisition, Lease or Extension, and Releasing of src/quorum.
 class Contender final : public Process {
  public:
   Contender(Setting& setting, Referee& referee, std::string name,
@@ -62,6 +65,8 @@ class Contender final : public Process {
   void judged();
   void hold(const quorum::Won& won);
   void check_lease();
+  template <class Lease>
+  void check_lease(const Lease& lease);
   void begin_releasing();
   void rest(Duration length);
   void forget_settled();
@@ -79,7 +84,7 @@ class Contender final : public Process {
 
   std::unique_ptr<quorum::Acquisition> acquisition_;
   std::vector<std::unique_ptr<quorum::Acquisition>> former_;  // whose releases are under way
-  std::optional<quorum::Lease> lease_;
+  std::variant<std::monostate, quorum::Lease, HandHeld> lease_;
   std::vector<std::unique_ptr<quorum::Releasing>> releasings_;  // the last is the present one
   std::uint64_t extensions_ = 0;
   quorum::Token token_;  // of the present round, or of the lease

@@ -62,6 +62,13 @@ sim_mutant(extension-counted-from-the-answer lease.cpp "validity_end(began_, rul
            "validity_end(now.boot, rules_.ttl)")
 sim_mutant(answer-after-the-end-counts lease.cpp "if (now.boot >= give_up_at()) {  // an answer" "if (false) {  // an answer")
 
+# ---- Extend by hand
+sim_mutant(by-hand-quorum-less-one extension.cpp "most->second < electorate_.quorum()"
+           "most->second + 1 < electorate_.quorum()")
+sim_mutant(by-hand-counted-from-the-answer extension.cpp ".valid_until = validity_end(began_, rules_.ttl)"
+           ".valid_until = validity_end(now.boot, rules_.ttl)")
+sim_mutant(by-hand-counter-not-compared extension.cpp "++said[vote.counter]" "++said[0]")
+
 # ---- The driver and the scripts
 sim_defect(monotonic-clock)
 sim_defect(release-without-compare)

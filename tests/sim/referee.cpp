@@ -79,6 +79,7 @@ void Referee::executed(const Server& server, const Command& command, const quoru
                         Place& place = tale.places[index];
                         if (std::holds_alternative<quorum::Extended>(reply)) {
                           place.here_in = extend.attempt;
+                          place.here_at = now;
                         } else if (const auto* replanted = std::get_if<quorum::Replanted>(&reply)) {
                           if (!anywhere_but(extend.token, server))
                             tale.wholly_lost = tale.wholly_lost.value_or(now);
@@ -210,6 +211,31 @@ void Referee::check_fence(const Grant& later, Instant round_began) {
 }
 
 void Referee::extended(const Token& token, std::uint64_t attempt, Instant asked, TimePoint valid_until) {
+  check_extension(token, asked, valid_until,
+                  [&](const Grant& grant, const Place& place, bool stood) -> std::optional<bool> {
+                    if (place.here_in != attempt) return std::nullopt;
+                    // A rival whose round began before the planting may have this node's vote from before a crash. The lease
+                    // as it stood must have outlasted that round.
+                    const bool ripe =
+                        place.planted_by == 0 ||
+                        grant.client->read(place.planted_at) + grant.patience <= grant.valid_until;
+                    return ripe && (stood || (place.planted_by < attempt && place.found <= grant.fence));
+                  });
+}
+
+// What a crash can have wiped out has expired by the time at which the node has a vote again.
+void Referee::extended_by_hand(const Token& token, Instant asked, TimePoint valid_until) {
+  check_extension(token, asked, valid_until,
+                  [&](const Grant& grant, const Place& place, bool stood) -> std::optional<bool> {
+                    if (place.here_at < asked) return std::nullopt;
+                    return stood || place.found <= grant.fence;
+                  });
+}
+
+// `counts`: whether a place counts, nothing when the attempt has not found the token there. What stood there when the
+// last successful attempt began is unbroken.
+template <class Counts>
+void Referee::check_extension(const Token& token, Instant asked, TimePoint valid_until, Counts counts) {
   Story& tale = story(token);
   Grant& grant = grants_[*tale.grant];
   const std::string& name = grant.client->name();
@@ -224,14 +250,10 @@ void Referee::extended(const Token& token, std::uint64_t attempt, Instant asked,
   std::size_t unbroken = 0;
   for (const Server* server : server_of_address_) {
     const Place& place = tale.places[server->index()];
-    if (place.here_in != attempt) continue;
-    // A rival whose round began before the planting may have this node's vote from before a crash. The lease
-    // as it stood must have outlasted that round.
-    const bool ripe =
-        place.planted_by == 0 || grant.client->read(place.planted_at) + grant.patience <= grant.valid_until;
     const bool stood = place.planted_at <= grant.last_asked;
-    const bool proven = place.planted_by < attempt && place.found <= grant.fence;
-    if (ripe && (stood || proven)) ++counted;
+    const std::optional<bool> worth = counts(grant, place, stood);
+    if (!worth) continue;
+    if (*worth) ++counted;
     if (stood) ++unbroken;
   }
   if (counted < quorum::quorum_of(server_of_address_.size()) || unbroken == 0) {

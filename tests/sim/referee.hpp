@@ -51,6 +51,7 @@ class Referee {
   void granted_to_foreigner(const Process& client, const quorum::Token& token, TimePoint valid_until);
   // `asked`: when the attempt began.
   void extended(const quorum::Token& token, std::uint64_t attempt, Instant asked, TimePoint valid_until);
+  void extended_by_hand(const quorum::Token& token, Instant asked, TimePoint valid_until);
   // The holder stops relying on it.
   void ended(const quorum::Token& token);
   // From here on the token is nobody's business: its owner gives it back everywhere.
@@ -72,7 +73,8 @@ class Referee {
     quorum::Fence found = 0;          // the counter, when it was planted
     quorum::Fence fence = 0;          // the greatest that this server has granted or confirmed to it
     unsigned losses = 0;              // of the server, when it did
-    std::uint64_t here_in = 0;        // the last attempt that found it there
+    std::uint64_t here_in = 0;        // the last attempt that found it there,
+    Instant here_at{};                // and when
     std::optional<Instant> outlived;  // its TTL ended then
     Instant released_at{};            // the last release that was executed
     unsigned broken_releases = 0;     // those that were on a connection when it broke
@@ -100,6 +102,8 @@ class Referee {
   };
 
   Story& story(const quorum::Token& token);
+  template <class Counts>
+  void check_extension(const quorum::Token& token, Instant asked, TimePoint valid_until, Counts counts);
   void check_exclusion(const Process& client);
   void check_voters(const Process& client, const quorum::Won& won);
   void check_fence(const Grant& later, Instant round_began);

@@ -76,7 +76,8 @@ class World {
                         .max_rounds = 24,
                         .attempts = drawn.attempts,
                         .cycles = drawn.cycles,
-                        .hold = drawn.hold};
+                        .hold = drawn.hold,
+                        .by_hand = dice.chance(0.3)};
     auto contender = std::make_unique<Contender>(setting_, referee_, fmt::format("client {}", index + 1),
                                                  server_of_address_, habits, mix(seed ^ (index + 1)));
     contenders_.push_back(contender.get());

@@ -161,3 +161,20 @@ TEST_CASE("when too few nodes answer, nobody can tell") {
   one.fail(2);
   CHECK(one.verdict<NoQuorum>() != nullptr);
 }
+
+TEST_CASE("answers that come when what they prolonged is over are worth nothing") {
+  ByHand one{3};
+  one.here(0);
+  one.pass(kTtl);
+  one.here(1);
+  CHECK(one.verdict<NoQuorum>() != nullptr);
+}
+
+TEST_CASE("who waits for the answer to a planting alone has nothing to do before it comes") {
+  ByHand one{3};
+  one.here(1);
+  one.answer(0, absent());
+  one.here(2);
+  CHECK_FALSE(one.extension.done());
+  CHECK(one.extension.deadline() == TimePoint::max());
+}
