@@ -73,11 +73,10 @@ std::vector<Send> Extension::on_time(Now now) {
 
 std::vector<Send> Extension::judge(Now now) {
   if (!verdict_) {
+    const bool over = now.boot >= validity_end(began_, rules_.ttl);  // whatever they say
     if (const auto same = electorate_.duplicate()) {
       verdict_ = SameServer{same->first, same->second};
-    } else if (now.boot >= validity_end(began_, rules_.ttl)) {
-      verdict_ = NoQuorum{};  // whatever they said, it is over
-    } else if (const auto fence = agreed()) {
+    } else if (const auto fence = agreed(); fence && !over) {
       verdict_ = Extended{
           .valid_until = validity_end(began_, rules_.ttl), .fence = fence->first, .votes = fence->second};
       // Those that have not answered get as long again, to be repaired.
@@ -90,7 +89,7 @@ std::vector<Send> Extension::judge(Now now) {
       } else {
         verdict_ = Lapsed{.given_back = false};
       }
-    } else if (count(Answer::Pending) == 0) {
+    } else if (over || count(Answer::Pending) == 0) {
       verdict_ = NoQuorum{};
     }
   }
