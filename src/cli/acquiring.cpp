@@ -7,10 +7,12 @@
 #include "cli/holder.hpp"
 #include "cli/messages.hpp"
 #include "lock/waiting.hpp"
+#include "process/core_dump.hpp"
 #include "process/waiting_signals.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -40,6 +42,9 @@ class WaitNotice {
 
 lock::Session open_session(const LockOptions& options, const config::Settings& settings,
                            const std::string& command) {
+  const auto has_password = [](const redis::Endpoint& node) { return !node.password.empty(); };
+  if (std::any_of(settings.nodes.begin(), settings.nodes.end(), has_password))
+    process::keep_out_of_core_dumps();
   return lock::Session{
       {.nodes = settings.nodes,
        .subject = {.key = settings.key_prefix + options.name, .holder = describe_ourselves(command)},
