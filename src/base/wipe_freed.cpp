@@ -2,9 +2,7 @@
 // their way there they pass through strings of the TOML and the command line parsers, which wipe nothing. A run frees
 // some kilobytes in all, so this costs microseconds.
 //
-// The sanitizers bring an operator delete of their own, and poison what is freed.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-
+// Not in a build with sanitizers, which bring an operator delete of their own and poison what is freed.
 #include <malloc.h>
 
 #include <cstddef>
@@ -22,5 +20,3 @@ void operator delete(void* memory) noexcept {
 void operator delete(void* memory, std::size_t) noexcept {
   ::operator delete(memory);
 }
-
-#endif
