@@ -304,7 +304,7 @@ bool Link::write_out(Connection& connection) {
         // The server may have said why before it went ("max number of clients reached").
         if (!read_in(connection)) return false;
         if (progress.state == State::Ended) progress.failure = {Failure::Kind::Disconnected, {}};
-        fail(progress.failure);
+        fail(ended(connection, std::move(progress.failure)));
         return false;
     }
     for (Pending& pending : pending_) {
@@ -328,10 +328,11 @@ bool Link::read_in(Connection& connection) {
       case State::WantRead:
       case State::WantWrite: connection.reads_on = progress.state; return true;
       case State::Ended:
-        fail({.kind = Failure::Kind::Disconnected, .detail = "the server closed it"});
+        fail(ended(connection, {.kind = Failure::Kind::Disconnected, .detail = "the server closed it"}));
         return false;
-      case State::Failed: fail(progress.failure); return false;
+      case State::Failed: fail(ended(connection, progress.failure)); return false;
     }
+    connection.heard = true;
     connection.reader.feed({bytes.data(), progress.bytes});
     for (bool more = true; more;) {
       auto next = connection.reader.next();
@@ -405,6 +406,16 @@ void Link::refuse(Connection& connection, Failure failure) {
 }
 
 // ---- Outcomes ------------------------------------------------------------------------------------
+
+// OpenSSL, and so Redis, drops without a word whoever does not begin with a handshake.
+Failure Link::ended(const Connection& connection, Failure failure) const {
+  if (!connection.heard && endpoint_.transport == Endpoint::Transport::Tcp &&
+      failure.kind == Failure::Kind::Disconnected) {
+    if (!failure.detail.empty()) failure.detail += ", ";
+    failure.detail += "and not a word before: if it speaks TLS, use rediss://";
+  }
+  return failure;
+}
 
 void Link::settle(Pending& pending, const Failure& failure) {
   if (pending.settled) return;

@@ -69,6 +69,7 @@ class Link {
     ReplyReader reader;
     GreetingReader greeting;
     std::optional<quorum::Failure> refused;  // why the greeting failed: no answer on this connection counts
+    bool heard = false;                      // anything at all
     bool keeps_alive = false;
     TimePoint since = BootClock::now();
   };
@@ -109,6 +110,7 @@ class Link {
   bool awaited() const noexcept;
   Duration allowance(TimePoint now) const noexcept;
   bool stale(TimePoint now) const noexcept;
+  quorum::Failure ended(const Connection& connection, quorum::Failure failure) const;
   void settle(Pending& pending, const quorum::Failure& failure);
   void fail(const quorum::Failure& failure);
   void stop_connecting_if_unwanted();

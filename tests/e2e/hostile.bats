@@ -36,7 +36,8 @@ connections() { grep -cx -- "$1" "$peers" || :; }
 words_of() {
   case $1 in
     silent | deaf | greets-then-hangs | half-a-reply | byte-by-byte) echo 'timed out (waiting for its answer)' ;;
-    closes | closes-at-once | greets-then-closes | resets) echo 'the connection ended before the answer' ;;
+    closes | closes-at-once | resets) echo 'and not a word before: if it speaks TLS, use rediss://' ;;
+    greets-then-closes) echo 'the connection ended before the answer: ' ;;
     garbage) echo 'it does not speak the Redis protocol' ;;
     terminal-codes) echo 'answers with an error: ERR \x1b[2J\x1b]0;owned\x07' ;;
     error-midway) echo 'answers with an error: ERR not today' ;;

@@ -117,6 +117,7 @@ TEST_SUITE("redis wire") {
 
   TEST_CASE("what is not the Redis protocol is named") {
     CHECK(contains(why(first_of("HTTP/1.1 400 Bad Request\r\n")), "HTTP"));
+    CHECK(contains(why(first_of("<!DOCTYPE HTML>\n<html>")), "HTTP"));
     CHECK(contains(why(first_of("\x15\x03\x01\x00\x02\x02\x46")), "rediss://"));
     CHECK(contains(why(first_of("SSH-2.0-OpenSSH_9.2\r\n")), "SSH"));
     CHECK(contains(why(first_of("\x1b[2Jhello")), "'\\x1b[2Jhello'"));
