@@ -1,9 +1,14 @@
 # bash completion for redlock(1)
 
-_redlock_common='-h --help -V --version -q --quiet -v --verbose'
-_redlock_run='-n --nonblock -w --wait -E --conflict-exit-code -k --kill-after --on-lost --ttl --retry-delay
+_redlock_common='-h --help -V --version -q --quiet -v --verbose --color'
+_redlock_commands='run sandbox status list break nodes help'
+_redlock_run='-n --nonblock -w --wait -E --conflict-exit-code -k --kill-after --on-lost --events --ttl --retry-delay
   --retry-count --node-timeout --restart-quarantine --key-prefix -c --config --node'
-_redlock_sandbox='-n --nodes --unix'
+_redlock_sandbox='-n --nodes --unix --tls --acl'
+_redlock_nodes='--json --node-timeout --restart-quarantine -c --config --node'
+_redlock_list="$_redlock_nodes --key-prefix"
+_redlock_status="$_redlock_list --watch"
+_redlock_break="$_redlock_list -y --yes"
 
 # The command behind "--", which is word $1, as if it stood alone.
 _redlock_inner_command() {
@@ -28,35 +33,43 @@ _redlock() {
         _redlock_inner_command $((i + 1))
         return
         ;;
-      run | sandbox) command=${command:-${COMP_WORDS[i]}} ;;
+      *)
+        [[ -n $command || " $_redlock_commands " != *" ${COMP_WORDS[i]} "* ]] || command=${COMP_WORDS[i]}
+        ;;
     esac
   done
 
   # What an option wants. "-n" of run wants nothing.
   case $command:${COMP_WORDS[COMP_CWORD - 1]} in
-    *:-c | *:--config) compopt -o default; return ;;
+    *:--color) _redlock_offer auto always never; return ;;
+    *:-c | *:--config | *:--events) compopt -o default; return ;;
     run:--on-lost) _redlock_offer stop warn; return ;;
     run:--ttl) _redlock_offer 15s 30s 1m 5m; return ;;
     run:-w | run:--wait) _redlock_offer 10s 1m 10m 1h; return ;;
     run:-k | run:--kill-after) _redlock_offer 1s 5s 10s; return ;;
     run:--retry-delay) _redlock_offer 100ms 200ms 1s; return ;;
-    run:--node-timeout) _redlock_offer 100ms 500ms 1s; return ;;
-    run:--restart-quarantine) _redlock_offer 0s 30s 5m; return ;;
-    run:--node)
+    *:--node-timeout) _redlock_offer 100ms 500ms 1s; return ;;
+    *:--restart-quarantine) _redlock_offer 0s 30s 5m; return ;;
+    *:--node)
       # readline takes ":" as the end of a word.
-      _redlock_offer redis:// unix:///
+      _redlock_offer redis:// rediss:// unix:///
       compopt -o nospace
       return
       ;;
     run:-E | run:--conflict-exit-code) _redlock_offer 0 75; return ;;
     sandbox:-n | sandbox:--nodes) _redlock_offer 3 5 7; return ;;
-    run:--retry-count | run:--key-prefix) return ;;
+    run:--retry-count | *:--key-prefix) return ;;
   esac
 
   case $command in
-    '') if [[ $word == -* ]]; then _redlock_offer "$_redlock_common"; else _redlock_offer run sandbox; fi ;;
+    '') if [[ $word == -* ]]; then _redlock_offer "$_redlock_common"; else _redlock_offer "$_redlock_commands"; fi ;;
+    help) if [[ $word == -* ]]; then _redlock_offer "$_redlock_common"; else _redlock_offer "$_redlock_commands"; fi ;;
     run) [[ $word != -* ]] || _redlock_offer "$_redlock_common $_redlock_run --" ;;
     sandbox) _redlock_offer "$_redlock_common $_redlock_sandbox --" ;;
+    status) [[ $word != -* ]] || _redlock_offer "$_redlock_common $_redlock_status" ;;
+    list) [[ $word != -* ]] || _redlock_offer "$_redlock_common $_redlock_list" ;;
+    break) [[ $word != -* ]] || _redlock_offer "$_redlock_common $_redlock_break" ;;
+    nodes) _redlock_offer "$_redlock_common $_redlock_nodes" ;;
   esac
 }
 

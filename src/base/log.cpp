@@ -13,6 +13,9 @@ namespace redlock::log {
 namespace {
 
 std::atomic<Level> threshold{Level::Notice};
+std::atomic<int> overlay{-1};
+
+constexpr std::string_view kWipeLine = "\r\x1b[K";  // ECMA-48: to the first column, erase to the right
 
 // write(2) to a pipe that nobody reads any more raises SIGPIPE, which would end redlock for a message. Keeps it from
 // being delivered, whatever its disposition is, and takes it back.
@@ -31,15 +34,19 @@ void write_without_sigpipe(int fd, const std::string& line) noexcept {
   pthread_sigmask(SIG_SETMASK, &found, nullptr);
 }
 
+// A pipe that nobody reads, or a terminal that is held (Ctrl-S), must not hold up an extension: what `fd` cannot take
+// now is left out.
+void write_if_it_can(int fd, const std::string& text) noexcept {
+  pollfd target{.fd = fd, .events = POLLOUT, .revents = 0};
+  if (poll(&target, 1, 0) == 1 && (target.revents & POLLOUT) != 0) write_without_sigpipe(fd, text);
+}
+
 void write_line(Level level, std::string_view prefix, std::string_view message) noexcept {
   if (!enabled(level)) return;
   try {
-    std::string line{"redlock: "};
-    line.append(prefix).append(message).push_back('\n');
-    // A pipe that nobody reads must not hold up an extension: skip the line when stderr cannot take it now.
-    pollfd target{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
-    if (poll(&target, 1, 0) != 1 || (target.revents & POLLOUT) == 0) return;
-    write_without_sigpipe(STDERR_FILENO, line);
+    std::string line{overlay.load() >= 0 ? kWipeLine : ""};
+    line.append("redlock: ").append(prefix).append(message).push_back('\n');
+    write_if_it_can(STDERR_FILENO, line);
   } catch (...) {  // out of memory: the message is lost, the lock is not
     return;
   }
@@ -49,6 +56,9 @@ void write_line(Level level, std::string_view prefix, std::string_view message) 
 
 void set_level(Level level) noexcept {
   threshold.store(level, std::memory_order_relaxed);
+}
+Level level() noexcept {
+  return threshold.load(std::memory_order_relaxed);
 }
 bool enabled(Level level) noexcept {
   return level <= threshold.load(std::memory_order_relaxed);
@@ -65,6 +75,21 @@ void notice(std::string_view message) noexcept {
 }
 void debug(std::string_view message) noexcept {
   write_line(Level::Debug, "", message);
+}
+
+void set_overlay(int fd) noexcept {
+  const int before = overlay.exchange(fd);
+  if (before >= 0) write_if_it_can(before, std::string{kWipeLine});
+}
+
+void draw_overlay(std::string_view line) noexcept {
+  const int fd = overlay.load();
+  if (fd < 0) return;
+  try {
+    write_if_it_can(fd, std::string{kWipeLine}.append(line));
+  } catch (...) {
+    return;
+  }
 }
 
 }  // namespace redlock::log

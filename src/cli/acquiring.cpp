@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "cli/holder.hpp"
 #include "cli/messages.hpp"
+#include "cli/wait_notice.hpp"
 #include "lock/waiting.hpp"
 #include "process/core_dump.hpp"
 #include "process/waiting_signals.hpp"
@@ -13,35 +14,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 #include <utility>
+#include <variant>
 
 namespace redlock::cli {
-namespace {
-
-// One line when the waiting begins, or its reason changes, not one for each attempt.
-class WaitNotice {
- public:
-  WaitNotice(const std::string& name, lock::Session& session) : name_{name}, session_{session} {}
-
-  void operator()(const quorum::Verdict& verdict) {
-    if (std::exchange(last_kind_, verdict.index()) == verdict.index()) return;
-    const auto lines = explain_refusal(name_, verdict, session_.reports(true), session_.size());
-    for (std::size_t i = 0; i < lines.size(); ++i) log::notice(i == 0 ? lines[i] + ": waiting" : lines[i]);
-  }
-
-  bool waited() const { return last_kind_ != std::variant_npos; }
-
- private:
-  const std::string& name_;
-  lock::Session& session_;
-  std::size_t last_kind_ = std::variant_npos;
-};
-
-}  // namespace
-
 lock::Session open_session(const LockOptions& options, const config::Settings& settings,
-                           const std::string& command) {
+                           const std::string& command, LockEvents& events) {
   const auto has_password = [](const redis::Endpoint& node) { return !node.password.empty(); };
   if (std::any_of(settings.nodes.begin(), settings.nodes.end(), has_password))
     process::keep_out_of_core_dumps();
@@ -49,11 +27,13 @@ lock::Session open_session(const LockOptions& options, const config::Settings& s
       {.nodes = settings.nodes,
        .subject = {.key = settings.key_prefix + options.name, .holder = describe_ourselves(command)},
        .node_timeout = settings.node_timeout,
-       .restart_quarantine = settings.restart_quarantine}};
+       .restart_quarantine = settings.restart_quarantine,
+       .observer = &events}};
 }
 
 quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings& settings,
-                             Duration least_validity, lock::Session& session, process::SignalGate& signals) {
+                             Duration least_validity, lock::Session& session, process::SignalGate& signals,
+                             LockEvents& events) {
   const quorum::AcquireRules rules{
       .ttl = settings.ttl, .node_timeout = settings.node_timeout, .least_validity = least_validity};
   const TimePoint began = BootClock::now();
@@ -63,14 +43,24 @@ quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings&
                                 .retry_count = settings.retry_count};
   const int wake_fds[] = {signals.fd()};
   WaitNotice notice{options.name, session};
+  std::size_t last_kind = std::variant_npos;
+  const auto on_waiting = [&](const quorum::Verdict& verdict) {
+    notice.waiting(verdict);
+    if (std::exchange(last_kind, verdict.index()) != verdict.index()) events.waiting(verdict);
+  };
   for (;;) {
-    quorum::Verdict verdict = lock::acquire(session, rules, policy, wake_fds, std::ref(notice));
+    quorum::Verdict verdict = lock::acquire(session, rules, policy, wake_fds, on_waiting);
     if (std::holds_alternative<quorum::Withdrawn>(verdict)) {
-      if (const auto deadly = process::take_deadly_signal(signals)) signals.die_of(*deadly);
+      notice.clear();
+      if (const auto deadly = process::take_deadly_signal(signals)) {
+        events.flush();
+        signals.die_of(*deadly);
+      }
       continue;
     }
     if (const auto* won = std::get_if<quorum::Won>(&verdict)) {
-      if (notice.waited()) log::notice(fmt::format("lock {} granted", quoted(options.name)));
+      notice.granted();
+      events.acquired(*won, session.size());
       log::debug(fmt::format("lock {} acquired with {} of {} votes in {}, fence {}, valid for {}",
                              quoted(options.name), won->voters.size(), session.size(),
                              human_duration(BootClock::now() - began), won->fence,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cli/invocation.hpp"
+#include "cli/lock_events.hpp"
 #include "config/settings.hpp"
 #include "lock/session.hpp"
 #include "process/signals.hpp"
@@ -11,14 +12,16 @@
 // What every command that takes a lock does: settings, nodes, waiting, and the words when it does not get it.
 namespace redlock::cli {
 
-// Connections for the lock; `command` is what the nodes write down of what the holder does.
+// Connections for the lock; `command` is what the nodes write down of what the holder does. `events` must outlive the
+// session.
 lock::Session open_session(const LockOptions& options, const config::Settings& settings,
-                           const std::string& command);
+                           const std::string& command, LockEvents& events);
 
 // Acquires, and says on stderr that it waits. A signal that would have ended redlock ends it here, with
 // nothing left on the nodes. `least_validity`: a grant with less than this left is none.
 quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings& settings,
-                             Duration least_validity, lock::Session& session, process::SignalGate& signals);
+                             Duration least_validity, lock::Session& session, process::SignalGate& signals,
+                             LockEvents& events);
 
 // Says why the lock was not granted, and returns the exit status for it. Throws ConfigError when two of the
 // nodes are one server.

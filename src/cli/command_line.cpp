@@ -10,7 +10,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
+#include <optional>
+#include <span>
 
 namespace redlock::cli {
 namespace {
@@ -36,8 +39,28 @@ constexpr SettingFlag kSettingFlags[] = {
     {"key_prefix", nullptr, "TEXT", "In front of the lock's name in Redis (default: none)"},
 };
 
-constexpr const char* kRunUsage = "redlock run NAME -- COMMAND [ARG...]";
-constexpr const char* kSandboxUsage = "redlock sandbox -- COMMAND [ARG...]";
+// How each command is written, and whether a "--" begins the command that it runs: elsewhere what follows a "--" is
+// an argument of redlock that may begin with '-'.
+struct Usage {
+  std::string_view command;
+  std::string_view arguments;
+  bool runs_command = false;
+};
+constexpr Usage kUsages[] = {
+    {.command = "run", .arguments = "NAME -- COMMAND [ARG...]", .runs_command = true},
+    {.command = "sandbox", .arguments = "-- COMMAND [ARG...]", .runs_command = true},
+    {.command = "status", .arguments = "NAME..."},
+    {.command = "list", .arguments = "[GLOB]"},
+    {.command = "break", .arguments = "NAME"},
+    {.command = "nodes", .arguments = ""},
+    {.command = "help", .arguments = "[COMMAND]"},
+};
+
+const Usage* find_usage(std::string_view command) {
+  const auto* const found = std::find_if(std::begin(kUsages), std::end(kUsages),
+                                         [&](const Usage& usage) { return usage.command == command; });
+  return found == std::end(kUsages) ? nullptr : found;
+}
 
 constexpr const char* kRunExitStatus =
     "\nExit status: the command's own; 128+N when signal N killed it; 64 usage, 69 no quorum, 70 internal,\n"
@@ -57,8 +80,15 @@ const config::Key& find_key(std::string_view name) {
                        [&](const config::Key& key) { return key.name == name; });
 }
 
-void add_setting_flags(CLI::App& command, config::Layer& layer) {
-  for (const SettingFlag& flag : kSettingFlags) {
+constexpr std::string_view kWaitingSettings[] = {"wait", "retry_delay", "retry_count"};
+constexpr std::string_view kLeaseSettings[] = {"ttl", "kill_after"};
+// What every command that asks nodes about a lock needs.
+constexpr std::string_view kNodeSettings[] = {"node_timeout", "restart_quarantine", "key_prefix"};
+
+void add_setting_flags(CLI::App& command, config::Layer& layer, std::span<const std::string_view> keys) {
+  for (const std::string_view wanted : keys) {
+    const SettingFlag& flag = *std::find_if(std::begin(kSettingFlags), std::end(kSettingFlags),
+                                            [&](const SettingFlag& each) { return each.key == wanted; });
     const config::Key& key = find_key(flag.key);
     std::string names = config::flag_name(key);
     if (flag.short_name != nullptr) names = fmt::format("{},{}", flag.short_name, names);
@@ -84,8 +114,9 @@ void add_node_flags(CLI::App& command, config::Flags& flags) {
       ->type_name("FILE")
       ->group("Nodes");
   command
-      .add_option("--node", flags.node_urls,
-                  "A Redis server: redis://[user:password@]host[:port][/db], unix:///path")
+      .add_option(
+          "--node", flags.node_urls,
+          "A Redis server: redis://[user:password@]host[:port][/db], rediss://... (TLS), unix:///path")
       ->type_name("URL")
       ->allow_extra_args(false)
       ->group("Nodes");
@@ -107,14 +138,32 @@ void add_verbosity_flags(CLI::App& command, Verbosity& verbosity) {
   command.add_flag("-v,--verbose", verbosity.verbose, "Tell votes, times and extensions")->excludes(quiet);
 }
 
+void add_color_flag(CLI::App& command, ColorWish& wish) {
+  command
+      .add_option_function<std::string>(
+          "--color",
+          [&wish](const std::string& when) {
+            wish = when == "always"  ? ColorWish::Always
+                   : when == "never" ? ColorWish::Never
+                                     : ColorWish::Auto;
+          },
+          "Colours: auto (default: on a terminal, unless NO_COLOR is set), always or never")
+      ->type_name("WHEN")
+      ->check([](const std::string& when) {
+        return when == "auto" || when == "always" || when == "never"
+                   ? std::string{}
+                   : std::string{"must be 'auto', 'always' or 'never'"};
+      });
+}
+
 // CLI11 would write "redlock run [OPTIONS] NAME"; the command behind "--" is not its business.
 class Formatter : public CLI::Formatter {
  public:
   Formatter() { column_width(34); }
   std::string make_usage(const CLI::App* app, std::string) const override {
-    if (app->get_name() == "run") return "Usage: redlock run [OPTIONS] NAME -- COMMAND [ARG...]\n";
-    if (app->get_name() == "sandbox") return "Usage: redlock sandbox [OPTIONS] -- COMMAND [ARG...]\n";
-    return "Usage: redlock COMMAND [OPTIONS] ...\n";
+    const Usage* const usage = find_usage(app->get_name());
+    if (usage == nullptr) return "Usage: redlock COMMAND [OPTIONS] ...\n";
+    return fmt::format("Usage: redlock {} [OPTIONS] {}\n", usage->command, usage->arguments);
   }
   // The type alone: what goes with what is said in the texts.
   std::string make_option_opts(const CLI::Option* option) const override {
@@ -139,8 +188,16 @@ void add_lock_options(CLI::App& command, LockOptions& lock) {
             std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
         return digits && std::stoi(text) <= 255 ? std::string{} : "must be a number from 0 to 255";
       });
-  add_setting_flags(command, lock.flags.layer);
+  command
+      .add_option_function<std::string>(
+          "--events", [&lock](const std::string& target) { lock.events = target; },
+          "Write what happens to the lock as JSON lines: to FILE, or to descriptor N with fd:N")
+      ->type_name("FILE|fd:N")
+      ->group("Lock");
+  add_setting_flags(command, lock.flags.layer, kWaitingSettings);
   command.get_option("--wait")->excludes(nonblock);
+  add_setting_flags(command, lock.flags.layer, kLeaseSettings);
+  add_setting_flags(command, lock.flags.layer, kNodeSettings);
   add_node_flags(command, lock.flags);
 }
 
@@ -166,17 +223,85 @@ CLI::App* add_sandbox(CLI::App& app, SandboxOptions& sandbox) {
       "sandbox", "Run a command with throw-away Redis servers ($REDLOCK_NODES), then clean up");
   command->add_option("-n,--nodes", sandbox.nodes, "How many servers (default: 5)")
       ->type_name("N")
-      ->check(CLI::Range(1, 99));
-  command->add_flag("--unix", sandbox.unix_sockets, "On unix sockets instead of loopback ports");
+      ->check(CLI::Range(1, 99).description(""));
+  auto* sockets =
+      command->add_flag("--unix", sandbox.unix_sockets, "On unix sockets instead of loopback ports");
+  command->add_flag("--tls", sandbox.tls, "With TLS, and a CA that is thrown away with them")
+      ->excludes(sockets);
+  command->add_flag("--acl", sandbox.acl,
+                    "For one user only, with a password and the least rights that a lock needs");
   command->footer(
       "\nThe servers keep nothing on disk. Exit status: the command's own; 71 when they cannot be started.");
   return command;
 }
 
-void check_command(const std::vector<std::string>& command, bool separator, std::string_view usage) {
-  if (!separator) throw UsageError{fmt::format("no command: put it behind '--': {}", usage)};
-  if (command.empty() || command.front().empty())
-    throw UsageError{fmt::format("the command is empty: {}", usage)};
+// What the commands share that only look.
+void add_looking_options(CLI::App& command, config::Flags& flags, bool& json, const char* json_help,
+                         std::span<const std::string_view> settings) {
+  command.add_flag("--json", json, json_help);
+  add_setting_flags(command, flags.layer, settings);
+  add_node_flags(command, flags);
+}
+
+CLI::App* add_status(CLI::App& app, StatusOptions& status) {
+  CLI::App* command =
+      app.add_subcommand("status", "Tell who holds a lock, since when, and what each node says");
+  command->add_option("NAME", status.names, "The locks")->required()->type_name("");
+  command->add_flag("--watch", status.watch,
+                    "Look every second: in place on a terminal, else a line on each change");
+  add_looking_options(*command, status.flags, status.json, "A JSON array with an object for each lock",
+                      kNodeSettings);
+  command->footer(
+      "\nExit status: 0 held, 1 not held (free, or its votes are split), 69 no quorum: cannot tell. Of "
+      "several\n"
+      "locks the worst: 69 before 1 before 0.");
+  return command;
+}
+
+CLI::App* add_list(CLI::App& app, ListOptions& list) {
+  CLI::App* command = app.add_subcommand("list", "List the locks that the nodes know, with their holders");
+  command->add_option("GLOB", list.glob, "Only names that match: '*', '?', '[a-z]' and '\\' as in Redis")
+      ->type_name("");
+  add_looking_options(*command, list.flags, list.json, "A JSON array with an object for each lock",
+                      kNodeSettings);
+  command->footer(
+      "\nLocks that other Redlock libraries hold are not listed: 'redlock status NAME' tells of those.\n"
+      "Exit status: 0, or 69 when no quorum of nodes could be searched.");
+  return command;
+}
+
+CLI::App* add_break(CLI::App& app, BreakOptions& options) {
+  CLI::App* command = app.add_subcommand("break", "Take a lock away from whoever holds it");
+  command->add_option("NAME", options.name, "The lock")->required()->type_name("");
+  command->add_flag("-y,--yes", options.yes, "Do not ask; needed where there is no terminal");
+  add_looking_options(*command, options.flags, options.json,
+                      "A JSON object: the lock as it was, and 'broken'", kNodeSettings);
+  command->footer(
+      "\nThe holder's command is stopped at its next extension.\n"
+      "Exit status: 0 broken, 1 not held (any more) or left as it is, 69 no quorum.");
+  return command;
+}
+
+CLI::App* add_nodes(CLI::App& app, NodesOptions& nodes) {
+  CLI::App* command = app.add_subcommand("nodes", "Check every node, and whether they are fit for locks");
+  constexpr std::string_view settings[] = {"node_timeout", "restart_quarantine"};
+  add_looking_options(*command, nodes.flags, nodes.json,
+                      "A JSON object with the verdict and an array of the nodes", settings);
+  command->footer("\nExit status: 0 safe, or works with warnings; 69 no quorum.");
+  return command;
+}
+
+// The command behind "--", for those that run one.
+std::vector<std::string> command_behind(const Usage& usage,
+                                        const std::optional<std::vector<std::string>>& rest) {
+  if (!rest) {
+    throw UsageError{
+        fmt::format("no command: put it behind '--': redlock {} {}", usage.command, usage.arguments)};
+  }
+  if (rest->empty() || rest->front().empty()) {
+    throw UsageError{fmt::format("the command is empty: redlock {} {}", usage.command, usage.arguments)};
+  }
+  return *rest;
 }
 
 // CLI11's messages, as one line of ours.
@@ -188,27 +313,79 @@ std::string one_line(std::string text) {
   return printable(text, 300);
 }
 
+std::string see_help(const Usage* usage) {
+  return usage == nullptr ? "see 'redlock --help'" : fmt::format("see 'redlock {} --help'", usage->command);
+}
+
 // What stands where nothing is expected. `separated`: there was a "--".
-std::string explain_extras(const std::vector<std::string>& extras, bool separated, const char* usage) {
+std::string explain_extras(const std::vector<std::string>& extras, bool separated, const Usage* usage) {
   for (const std::string& extra : extras) {
     if (extra.starts_with('-'))
-      return fmt::format("unknown option {}: see 'redlock --help'", quoted(extra, 64));
+      return fmt::format("unknown option {}: {}", quoted(extra, 64), see_help(usage));
   }
-  if (!separated) return fmt::format("no command: put it behind '--': {}", usage);
-  return fmt::format("unexpected argument {}: see 'redlock --help'",
-                     quoted(extras.empty() ? "" : extras.back(), 64));
+  if (!separated && usage != nullptr && usage->runs_command) {
+    return fmt::format("no command: put it behind '--': redlock {} {}", usage->command, usage->arguments);
+  }
+  return fmt::format("unexpected argument {}: {}", quoted(extras.empty() ? "" : extras.back(), 64),
+                     see_help(usage));
+}
+
+// The command of redlock among `args`: the first word that is one and no option's value.
+const Usage* command_among(std::span<const std::string> args) {
+  for (std::size_t i = 0; i < args.size(); ++i) {
+    if (args[i] == "--color") {
+      ++i;
+    } else if (const Usage* const usage = find_usage(args[i])) {
+      return usage;
+    }
+  }
+  return nullptr;
+}
+
+std::string explain_missing_command(std::span<const std::string> args) {
+  for (const std::string& arg : args) {
+    if (!arg.starts_with('-'))
+      return fmt::format("there is no command {}: see 'redlock --help'", quoted(arg, 64));
+  }
+  return "no command given: see 'redlock --help'";
+}
+
+CLI::App* add_help(CLI::App& app, std::string& command) {
+  CLI::App* help = app.add_subcommand("help", "Tell how a command is used");
+  help->add_option("COMMAND", command, "The command; without it: what commands there are")->type_name("");
+  help->footer("\nMore stands in redlock(1).");
+  return help;
+}
+
+std::string help_of(CLI::App& app, const std::string& command) {
+  if (command.empty()) return app.get_formatter()->make_help(&app, {}, CLI::AppFormatMode::Normal);
+  if (find_usage(command) == nullptr) {
+    throw UsageError{explain_missing_command({&command, 1})};
+  }
+  return app.get_subcommand(command)->help();
 }
 
 }  // namespace
 
 Invocation parse_command_line(const std::vector<std::string>& args) {
-  const auto separator = std::find(args.begin(), args.end(), "--");
-  std::vector<std::string> command;
-  if (separator != args.end()) command.assign(separator + 1, args.end());
+  auto end = std::find(args.begin(), args.end(), "--");
+  const Usage* const usage = command_among({args.begin(), end});
+  std::optional<std::vector<std::string>> command;  // what stands behind the first "--"
+  if (end != args.end() && (usage == nullptr || usage->runs_command)) {
+    command.emplace(end + 1, args.end());
+  } else {
+    end = args.end();
+  }
 
   RunOptions run;
   SandboxOptions sandbox;
+  StatusOptions status;
+  ListOptions list;
+  BreakOptions breaking;
+  NodesOptions nodes;
+  std::string help_wanted;
   Verbosity verbosity;
+  ColorWish color = ColorWish::Auto;
   CLI::App app{"Run a command on one machine at a time, under a lock that a quorum of Redis servers grants.",
                "redlock"};
   app.formatter(std::make_shared<Formatter>());
@@ -217,11 +394,17 @@ Invocation parse_command_line(const std::vector<std::string>& args) {
   app.require_subcommand(1);
   app.fallthrough();
   add_verbosity_flags(app, verbosity);
+  add_color_flag(app, color);
   CLI::App* run_command = add_run(app, run);
   CLI::App* sandbox_command = add_sandbox(app, sandbox);
+  CLI::App* status_command = add_status(app, status);
+  CLI::App* list_command = add_list(app, list);
+  CLI::App* break_command = add_break(app, breaking);
+  CLI::App* nodes_command = add_nodes(app, nodes);
+  CLI::App* help_command = add_help(app, help_wanted);
 
   // CLI11 wants the arguments last first.
-  std::vector<std::string> reversed{args.begin(), separator};
+  std::vector<std::string> reversed{args.begin(), end};
   std::reverse(reversed.begin(), reversed.end());
   try {
     app.parse(reversed);
@@ -231,24 +414,38 @@ Invocation parse_command_line(const std::vector<std::string>& args) {
   } catch (const CLI::CallForVersion& version) {
     return {.what = Information{std::string{version.what()} + "\n"}};
   } catch (const CLI::ExtrasError&) {
-    throw UsageError{explain_extras(app.remaining(true), separator != args.end(),
-                                    sandbox_command->parsed() ? kSandboxUsage : kRunUsage)};
+    throw UsageError{explain_extras(app.remaining(true), command.has_value(), usage)};
+  } catch (const CLI::RequiredError& error) {
+    if (usage == nullptr) throw UsageError{explain_missing_command({args.begin(), end})};
+    throw UsageError{fmt::format("{}: {}", one_line(error.what()), see_help(usage))};
   } catch (const CLI::ParseError& error) {
-    throw UsageError{one_line(error.what()) + ": see 'redlock --help'"};
+    throw UsageError{fmt::format("{}: {}", one_line(error.what()), see_help(usage))};
   }
 
+  Invocation invocation{.log_level = verbosity.level(), .color = color, .what = {}};
   if (run_command->parsed()) {
-    check_command(command, separator != args.end(), kRunUsage);
+    run.command = command_behind(*usage, command);
     config::check_lock_name(run.lock.name);
-    run.command = std::move(command);
-    return {.log_level = verbosity.level(), .what = std::move(run)};
+    invocation.what = std::move(run);
+  } else if (sandbox_command->parsed()) {
+    sandbox.command = command_behind(*usage, command);
+    invocation.what = std::move(sandbox);
+  } else if (status_command->parsed()) {
+    for (const std::string& name : status.names) config::check_lock_name(name);
+    invocation.what = std::move(status);
+  } else if (list_command->parsed()) {
+    invocation.what = std::move(list);
+  } else if (break_command->parsed()) {
+    config::check_lock_name(breaking.name);
+    invocation.what = std::move(breaking);
+  } else if (nodes_command->parsed()) {
+    invocation.what = std::move(nodes);
+  } else if (help_command->parsed()) {
+    invocation.what = Information{help_of(app, help_wanted)};
+  } else {
+    throw UsageError{"no command given: see 'redlock --help'"};
   }
-  if (sandbox_command->parsed()) {
-    check_command(command, separator != args.end(), kSandboxUsage);
-    sandbox.command = std::move(command);
-    return {.log_level = verbosity.level(), .what = std::move(sandbox)};
-  }
-  throw UsageError{"no command given: see 'redlock --help'"};
+  return invocation;
 }
 
 }  // namespace redlock::cli

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/log.hpp"
+#include "cli/terminal.hpp"
 #include "config/settings.hpp"
 
 #include <optional>
@@ -17,6 +18,7 @@ struct LockOptions {
   config::Flags flags;
   bool nonblock = false;
   int conflict_exit_code = 75;
+  std::optional<std::string> events;  // --events: FILE or fd:N
 };
 
 struct RunOptions {
@@ -28,7 +30,34 @@ struct RunOptions {
 struct SandboxOptions {
   unsigned nodes = 5;
   bool unix_sockets = false;
+  bool tls = false;
+  bool acl = false;
   std::vector<std::string> command;
+};
+
+struct StatusOptions {
+  std::vector<std::string> names;
+  config::Flags flags;
+  bool watch = false;
+  bool json = false;
+};
+
+struct ListOptions {
+  std::string glob = "*";  // of names, as Redis understands globs
+  config::Flags flags;
+  bool json = false;
+};
+
+struct BreakOptions {
+  std::string name;
+  config::Flags flags;
+  bool yes = false;  // do not ask
+  bool json = false;
+};
+
+struct NodesOptions {
+  config::Flags flags;
+  bool json = false;
 };
 
 // --help or --version: what to print on stdout.
@@ -38,7 +67,10 @@ struct Information {
 
 struct Invocation {
   log::Level log_level = log::Level::Notice;
-  std::variant<RunOptions, SandboxOptions, Information> what;
+  ColorWish color = ColorWish::Auto;
+  std::variant<RunOptions, SandboxOptions, StatusOptions, ListOptions, BreakOptions, NodesOptions,
+               Information>
+      what;
 };
 
 // Throws UsageError with a message that says what would be right.

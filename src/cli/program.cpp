@@ -2,9 +2,13 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "cli/break.hpp"
 #include "cli/invocation.hpp"
+#include "cli/list.hpp"
+#include "cli/nodes.hpp"
 #include "cli/run.hpp"
 #include "cli/sandbox.hpp"
+#include "cli/status.hpp"
 #include "config/url.hpp"
 #include "process/descriptors.hpp"
 
@@ -20,8 +24,14 @@ namespace redlock::cli {
 namespace {
 
 struct Carry {
+  ColorWish color;
+
   int operator()(const RunOptions& options) const { return run(options); }
   int operator()(const SandboxOptions& options) const { return sandbox(options); }
+  int operator()(const StatusOptions& options) const { return status(options, color); }
+  int operator()(const ListOptions& options) const { return list(options, color); }
+  int operator()(const BreakOptions& options) const { return break_lock(options, color); }
+  int operator()(const NodesOptions& options) const { return nodes(options, color); }
   int operator()(const Information& information) const {
     const bool written = std::fputs(information.text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
     return written ? exit_status::kYes : exit_status::kSystem;
@@ -46,7 +56,7 @@ int run_program(int argc, char** argv) {
     const Invocation invocation = parse_command_line({argv + (argc > 0 ? 1 : 0), argv + argc});
     mask_passwords(argc, argv);
     log::set_level(invocation.log_level);
-    return std::visit(Carry{}, invocation.what);
+    return std::visit(Carry{invocation.color}, invocation.what);
   } catch (const Error& error) {
     log::error(error.what());
     return error.status();

@@ -22,12 +22,13 @@ constexpr Duration kStartMargin = std::chrono::milliseconds{10};
 // Gives the lock back, however the scope is left.
 class Holding {
  public:
-  Holding(lock::Session& session, const quorum::Token& token) : session_{session}, token_{token} {}
+  Holding(lock::Session& session, const quorum::Token& token, LockEvents& events)
+      : session_{session}, token_{token}, events_{events} {}
   Holding(const Holding&) = delete;
   Holding& operator=(const Holding&) = delete;
   ~Holding() {
     try {
-      session_.release(token_);
+      events_.released(session_.release(token_));
     } catch (const std::exception& error) {
       log::error(fmt::format("cannot release the lock, which now has to expire: {}", error.what()));
     }
@@ -36,6 +37,7 @@ class Holding {
  private:
   lock::Session& session_;
   const quorum::Token& token_;
+  LockEvents& events_;
 };
 
 // Neither a password of the nodes nor an outer lock's variables reach the command.
@@ -50,7 +52,8 @@ process::Environment environment_of_command(const std::string& name, const confi
 }
 
 process::Outcome run_command(const RunOptions& options, const config::Settings& settings,
-                             const quorum::Won& won, lock::Session& session, process::SignalGate& signals) {
+                             const quorum::Won& won, lock::Session& session, process::SignalGate& signals,
+                             LockEvents& events) {
   const std::string& name = options.lock.name;
   process::Leash leash{won.valid_until, settings.kill_after, quorum::stop_margin(settings.ttl)};
   const auto extended = [&](TimePoint valid_until) {
@@ -59,8 +62,9 @@ process::Outcome run_command(const RunOptions& options, const config::Settings& 
                            human_duration(valid_until - BootClock::now())));
   };
   const auto lost = [&](const quorum::Loss& loss) {
-    log::error(explain_loss(name, loss));
     leash.lose();
+    log::error(explain_loss(name, loss));
+    events.lost(loss);
   };
   lock::Keeper keeper{
       session,
@@ -78,20 +82,27 @@ process::Outcome run_command(const RunOptions& options, const config::Settings& 
 int run(const RunOptions& options) {
   const config::Settings settings = config::load(options.lock.flags, options.lock.name);
   process::SignalGate signals;
-  lock::Session session = open_session(options.lock, settings, options.command.front());
+  LockEvents events{options.lock.events, options.lock.name};
+  lock::Session session = open_session(options.lock, settings, options.command.front(), events);
   const Duration least_validity = settings.kill_after + quorum::stop_margin(settings.ttl) + kStartMargin;
-  const quorum::Verdict verdict = acquire_lock(options.lock, settings, least_validity, session, signals);
+  const quorum::Verdict verdict =
+      acquire_lock(options.lock, settings, least_validity, session, signals, events);
   const auto* won = std::get_if<quorum::Won>(&verdict);
   if (won == nullptr) return refuse(options.lock, settings, session, verdict);
 
   process::Outcome outcome;
   std::optional<int> deadly;  // came after the grant and before the command
   {
-    const Holding holding{session, won->token};
+    const Holding holding{session, won->token, events};
     deadly = process::take_deadly_signal(signals);
-    if (!deadly) outcome = run_command(options, settings, *won, session, signals);
+    if (!deadly) outcome = run_command(options, settings, *won, session, signals, events);
+    if (const auto* stopped = std::get_if<process::Stopped>(&outcome.ending))
+      events.stopped(stopped->survivors);
   }
-  if (deadly) signals.die_of(*deadly);
+  if (deadly) {
+    events.flush();
+    signals.die_of(*deadly);
+  }
   // What came while the lock was given back is too late for the command, whose status says more than a signal would.
   while (signals.take()) continue;
   if (const std::string message = process::message_of(outcome.ending); !message.empty()) log::error(message);

@@ -25,7 +25,10 @@ std::optional<process::Outcome> run_with_servers(const SandboxOptions& options, 
     deadly = process::take_deadly_signal(signals);
     return deadly.has_value();
   };
-  const sandbox::Servers servers{options.nodes, options.unix_sockets, wake_fds, interrupted};
+  const sandbox::Servers servers{
+      {.count = options.nodes, .unix_sockets = options.unix_sockets, .tls = options.tls, .acl = options.acl},
+      wake_fds,
+      interrupted};
   if (!servers.ready()) return std::nullopt;
   log::debug(fmt::format("sandbox: {} redis-server{} at {}", options.nodes, options.nodes == 1 ? "" : "s",
                          servers.urls()));
@@ -34,7 +37,7 @@ std::optional<process::Outcome> run_with_servers(const SandboxOptions& options, 
   // user's own configuration is not for them.
   return process::run({.argv = options.command,
                        .environment = {{"REDLOCK_NODES", servers.urls()},
-                                       {"REDLOCK_CONFIG", "/dev/null"},
+                                       {"REDLOCK_CONFIG", servers.config_file()},
                                        {"REDLOCK_RESTART_QUARANTINE", "0"},
                                        {"REDLOCK_SANDBOX_PIDS", servers.pids()}}},
                       leash, signals, [] {});

@@ -36,7 +36,6 @@ using Names = std::vector<std::string_view>;
 constexpr std::array<std::string_view, 3> kTables{"defaults", "node", "lock"};
 constexpr std::array<std::string_view, 4> kCredentialKeys{"username", "password", "password_file",
                                                           "password_env"};
-constexpr std::array<std::string_view, 4> kTlsKeys{"ca_file", "cert_file", "key_file", "server_name"};
 constexpr std::string_view kUrlKey = "url";
 
 bool contains(std::span<const std::string_view> names, std::string_view name) {
@@ -52,6 +51,19 @@ Names setting_names() {
 Names joined(Names first, std::span<const std::string_view> second) {
   first.insert(first.end(), second.begin(), second.end());
   return first;
+}
+
+Names tls_names() {
+  Names names;
+  for (const TlsTextKey& key : kTlsTextKeys) names.push_back(key.name);
+  names.insert(names.end(), kTlsPasswordKeys.begin(), kTlsPasswordKeys.end());
+  names.push_back(kTlsSkipKey);
+  return names;
+}
+
+// Those that say how to talk to a node.
+Names node_names() {
+  return joined({kCredentialKeys.begin(), kCredentialKeys.end()}, tls_names());
 }
 
 // "a string", as a person calls it.
@@ -83,15 +95,17 @@ class Reader {
   [[noreturn]] void unknown_key(const toml::key& key, std::string_view table, const Names& known) const;
   const toml::table& as_table(const toml::key& key, const toml::node& node, std::string_view example) const;
   std::string as_string(const toml::key& key, const toml::node& node) const;
+  std::string as_path(const toml::key& key, const toml::node& node) const;
 
   toml::table parse(std::string_view text) const;
   bool read_setting(const toml::key& key, const toml::node& node, Source& source) const;
   bool read_credential(const toml::key& key, const toml::node& node, Credentials& credentials);
+  bool read_tls(const toml::key& key, const toml::node& node, TlsKeys& tls) const;
   void read_defaults(const toml::table& table, File& file);
   void read_locks(const toml::table& table, File& file) const;
   void read_nodes(const toml::key& key, const toml::node& node, File& file);
   NodeEntry read_node(const toml::table& table);
-  PasswordSource password_from(const toml::key& key, std::string value);
+  PasswordSource password_from(const toml::key& key, const toml::node& node) const;
 
   const std::string& path_;
   const std::string shown_;
@@ -129,6 +143,14 @@ std::string Reader::as_string(const toml::key& key, const toml::node& node) cons
     fail(place(node.source(), key.str()), "it holds a NUL byte; leave that out");
   }
   return value->get();
+}
+
+// A relative path means the same file wherever redlock is started.
+std::string Reader::as_path(const toml::key& key, const toml::node& node) const {
+  std::string value = as_string(key, node);
+  const std::size_t slash = path_.rfind('/');
+  const bool relative = value.front() != '/' && slash != std::string::npos;
+  return relative ? path_.substr(0, slash + 1) + value : value;
 }
 
 // toml++ quotes what it saw, which may be a password that lacks its quotes: that half of its message is
@@ -175,18 +197,15 @@ bool Reader::read_setting(const toml::key& key, const toml::node& node, Source& 
   return false;
 }
 
-PasswordSource Reader::password_from(const toml::key& key, std::string value) {
+// From a key "..._file" or "..._env", or else the password itself.
+PasswordSource Reader::password_from(const toml::key& key, const toml::node& node) const {
   PasswordSource source{.from = {}, .place = place(key.source(), key.str())};
-  if (key.str() == "password") {
-    holds_password_ = true;
-    source.from = Secret{std::move(value)};
-  } else if (key.str() == "password_env") {
-    source.from = PasswordVariable{std::move(value)};
+  if (key.str().ends_with("_file")) {
+    source.from = PasswordFile{as_path(key, node)};
+  } else if (key.str().ends_with("_env")) {
+    source.from = PasswordVariable{as_string(key, node)};
   } else {
-    // A relative path means the same file wherever redlock is started.
-    const std::size_t slash = path_.rfind('/');
-    const bool relative = value.front() != '/' && slash != std::string::npos;
-    source.from = PasswordFile{relative ? path_.substr(0, slash + 1) + value : std::move(value)};
+    source.from = Secret{as_string(key, node)};
   }
   return source;
 }
@@ -194,9 +213,8 @@ PasswordSource Reader::password_from(const toml::key& key, std::string value) {
 // Says whether `key` is one of kCredentialKeys.
 bool Reader::read_credential(const toml::key& key, const toml::node& node, Credentials& credentials) {
   if (!contains(kCredentialKeys, key.str())) return false;
-  std::string value = as_string(key, node);
   if (key.str() == "username") {
-    credentials.username = std::move(value);
+    credentials.username = as_string(key, node);
     return true;
   }
   if (credentials.password.given()) {
@@ -205,16 +223,52 @@ bool Reader::read_credential(const toml::key& key, const toml::node& node, Crede
                      "password_env",
                      credentials.password.place.text));
   }
-  credentials.password = password_from(key, std::move(value));
+  credentials.password = password_from(key, node);
+  holds_password_ = holds_password_ || key.str() == "password";
+  return true;
+}
+
+// Says whether `key` is one of tls_names().
+bool Reader::read_tls(const toml::key& key, const toml::node& node, TlsKeys& tls) const {
+  if (!contains(tls_names(), key.str())) return false;
+  if (tls.first.text.empty()) tls.first = place(key.source(), key.str());
+  if (key.str() == kTlsSkipKey) {
+    const auto* const value = node.as_boolean();
+    if (value == nullptr) {
+      fail(place(node.source(), key.str()),
+           fmt::format("it is {}; it must be true or false", type_name(node)));
+    }
+    tls.insecure_skip_verify = value->get();
+    return true;
+  }
+  if (contains(kTlsPasswordKeys, key.str())) {
+    if (tls.key_password.given()) {
+      fail(place(key.source(), key.str()),
+           fmt::format("there is another password for the key already ({}); keep one of the two",
+                       tls.key_password.place.text));
+    }
+    tls.key_password = password_from(key, node);
+    return true;
+  }
+  for (const TlsTextKey& each : kTlsTextKeys) {
+    if (each.name != key.str()) continue;
+    const bool is_name = each.member == &TlsKeys::server_name;
+    tls.*each.member =
+        PlacedText{is_name ? as_string(key, node) : as_path(key, node), place(node.source(), key.str())};
+  }
   return true;
 }
 
 void Reader::read_defaults(const toml::table& table, File& file) {
   for (const auto& [key, node] : table) {
-    if (read_setting(key, node, file.defaults) || read_credential(key, node, file.for_all)) continue;
-    unknown_key(key, "[defaults]", joined(setting_names(), kCredentialKeys));
+    if (read_setting(key, node, file.defaults) || read_credential(key, node, file.for_all.credentials) ||
+        read_tls(key, node, file.for_all.tls)) {
+      continue;
+    }
+    unknown_key(key, "[defaults]", joined(setting_names(), node_names()));
   }
   check_ranges(file.defaults);
+  check_tls(file.for_all.tls);
 }
 
 void Reader::read_locks(const toml::table& table, File& file) const {
@@ -229,7 +283,7 @@ void Reader::read_locks(const toml::table& table, File& file) const {
     Source source;
     for (const auto& [key, value] : settings) {
       if (read_setting(key, value, source)) continue;
-      if (contains(kCredentialKeys, key.str())) {
+      if (contains(node_names(), key.str())) {
         fail(place(key.source()), fmt::format("{} belongs to a node, not to a lock; move it to [[node]] or "
                                               "[defaults]",
                                               key.str()));
@@ -247,16 +301,13 @@ NodeEntry Reader::read_node(const toml::table& table) {
     fail(place(table.source()), "the node has no url; add one such as url = \"redis://10.0.0.1:6379\"");
   }
   Credentials credentials;
-  std::string tls_key;
+  TlsKeys tls;
   NodeEntry entry;
   for (const auto& [key, node] : table) {
     if (key.str() == kUrlKey) {
       entry = entry_from_url(as_string(key, node), place(node.source(), key.str()));
-    } else if (contains(kTlsKeys, key.str())) {
-      static_cast<void>(as_string(key, node));
-      tls_key = key.str();
-    } else if (!read_credential(key, node, credentials)) {
-      unknown_key(key, "[[node]]", joined(joined({kUrlKey}, kCredentialKeys), kTlsKeys));
+    } else if (!read_credential(key, node, credentials) && !read_tls(key, node, tls)) {
+      unknown_key(key, "[[node]]", joined({kUrlKey}, node_names()));
     }
   }
   if (!entry.endpoint.password.empty()) {
@@ -268,8 +319,13 @@ NodeEntry Reader::read_node(const toml::table& table) {
   if (!entry.endpoint.username.empty() && !credentials.username.empty()) {
     fail(entry.place, "the url has a user, and username is there too; keep one of the two");
   }
+  check_tls(tls);
+  if (!tls.first.text.empty() && entry.endpoint.transport != redis::Endpoint::Transport::Tls) {
+    fail(tls.first, fmt::format("it is for TLS, and {} is without; write rediss:// or leave the key out",
+                                entry.endpoint.display()));
+  }
   entry.credentials = std::move(credentials);
-  entry.tls_key = std::move(tls_key);
+  entry.tls = std::move(tls);
   return entry;
 }
 
@@ -308,7 +364,7 @@ File Reader::read() {
       read_locks(as_table(key, node, "[lock.\"NAME\"] and the settings of that lock below it"), file);
     } else if (key.str() == "node") {
       read_nodes(key, node, file);
-    } else if (contains(setting_names(), key.str()) || contains(kCredentialKeys, key.str())) {
+    } else if (contains(setting_names(), key.str()) || contains(node_names(), key.str())) {
       fail(place(key.source()), fmt::format("{} stands in no table; put it below [defaults]", key.str()));
     } else {
       fail(place(key.source()),

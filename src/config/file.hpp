@@ -13,7 +13,7 @@ namespace redlock::config {
 struct File {
   Source lock;      // [lock."NAME"]
   Source defaults;  // [defaults]
-  Credentials for_all;
+  NodeDefaults for_all;
   std::vector<NodeEntry> nodes;
 };
 

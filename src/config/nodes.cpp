@@ -14,7 +14,6 @@ namespace {
 
 constexpr const char* kNodesVariable = "REDLOCK_NODES";
 constexpr std::string_view kSeparators = ", \t\r\n";
-constexpr std::string_view kTlsAdvice = "TLS is not built into this version yet; use redis:// or unix://";
 
 // "--node", or "--node 2" where there are several: an URL that cannot be shown must still be found.
 std::string numbered(std::string_view what, std::size_t index, std::size_t count) {
@@ -48,15 +47,6 @@ void add_credentials(NodeEntry& entry, const Credentials& for_all, PasswordReade
          "the node has a user and no password; add password_file or password_env, or write ':' before a "
          "password "
          "that needs no user");
-  }
-}
-
-void refuse_tls(const NodeEntry& entry) {
-  if (entry.endpoint.transport == redis::Endpoint::Transport::Tls) {
-    fail(entry.place, fmt::format("{}: {}", entry.endpoint.display(), kTlsAdvice));
-  }
-  if (!entry.tls_key.empty()) {
-    fail(entry.place, fmt::format("the node has {}: {} and leave that key out", entry.tls_key, kTlsAdvice));
   }
 }
 
@@ -134,16 +124,18 @@ std::optional<Concealed> nodes_variable_concealed() {
   return concealed;
 }
 
-std::vector<redis::Endpoint> ready_nodes(std::vector<NodeEntry> entries, const Credentials& for_all) {
+std::vector<redis::Endpoint> ready_nodes(std::vector<NodeEntry> entries, const NodeDefaults& for_all) {
   refuse_duplicates(entries);
   std::vector<redis::Endpoint> endpoints;
   endpoints.reserve(entries.size());
   PasswordReader passwords;
+  TlsReader tls{passwords};
   for (NodeEntry& entry : entries) {
-    refuse_tls(entry);
-    add_credentials(entry, for_all, passwords);
+    add_credentials(entry, for_all.credentials, passwords);
+    tls.prepare(entry.endpoint, entry.tls, for_all.tls);
     endpoints.push_back(std::move(entry.endpoint));
   }
+  tls.warn();
   if (endpoints.size() == 2) {
     log::warning("2 nodes are no better than 1: both must answer; use 3 or 5");
   }

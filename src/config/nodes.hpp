@@ -3,6 +3,7 @@
 #include "config/password.hpp"
 #include "config/place.hpp"
 #include "config/settings.hpp"
+#include "config/tls.hpp"
 #include "redis/endpoint.hpp"
 
 #include <optional>
@@ -18,12 +19,18 @@ struct Credentials {
   PasswordSource password;
 };
 
+// What the file says for all nodes, those of --node and REDLOCK_NODES among them.
+struct NodeDefaults {
+  Credentials credentials;
+  TlsKeys tls;
+};
+
 // One node as a source names it.
 struct NodeEntry {
   redis::Endpoint endpoint;  // with the user and password of the URL
   Credentials credentials;   // besides those of the URL; at most one of the two has a password
-  std::string tls_key;       // the first key that only TLS needs, if any
-  Place place;               // of the URL
+  TlsKeys tls;
+  Place place;  // of the URL
 };
 
 // Throws through fail() when the URL is malformed.
@@ -40,9 +47,9 @@ std::optional<std::vector<NodeEntry>> nodes_from_environment();
 // is left out as a whole.
 std::optional<Concealed> nodes_variable_concealed();
 
-// Makes the endpoints ready for use: fetches passwords, gives `for_all` to the nodes that have none of their
-// own, refuses TLS (not built yet), a user without a password, and two URLs of one server; warns about two
-// nodes.
-std::vector<redis::Endpoint> ready_nodes(std::vector<NodeEntry> entries, const Credentials& for_all);
+// Makes the endpoints ready for use: fetches passwords, CAs, certificates and keys, gives what is `for_all` to the nodes
+// that have none of their own, refuses a user without a password, and two URLs of one server; warns about two nodes, and
+// about certificates that are not looked at.
+std::vector<redis::Endpoint> ready_nodes(std::vector<NodeEntry> entries, const NodeDefaults& for_all);
 
 }  // namespace redlock::config

@@ -37,10 +37,10 @@ Secret PasswordReader::from_file(const std::string& path, const Place& place) {
   return Secret{std::string{text}};
 }
 
-void warn_world_readable(const char* what, const std::string& path) {
+void warn_world_readable(const char* what, const std::string& path, const char* secret) {
   const std::string shown = printable(path);
-  log::warning(fmt::format("{} {} holds a password and everybody on this machine can read it: chmod 600 {}",
-                           what, shown, shown));
+  log::warning(fmt::format("{} {} holds {} and everybody on this machine can read it: chmod 600 {}", what,
+                           shown, secret, shown));
 }
 
 }  // namespace redlock::config

@@ -36,6 +36,6 @@ class PasswordReader {
 };
 
 // The warning itself; `what` is "password_file" or "configuration file".
-void warn_world_readable(const char* what, const std::string& path);
+void warn_world_readable(const char* what, const std::string& path, const char* secret = "a password");
 
 }  // namespace redlock::config

@@ -70,7 +70,7 @@ Duration quarantine(const Merged& merged, std::chrono::milliseconds ttl, std::si
 }
 
 std::vector<redis::Endpoint> nodes_of(const Flags& flags, std::optional<File>& file) {
-  const Credentials for_all = file ? std::move(file->for_all) : Credentials{};
+  const NodeDefaults for_all = file ? std::move(file->for_all) : NodeDefaults{};
   if (!flags.node_urls.empty()) return ready_nodes(nodes_from_flags(flags.node_urls), for_all);
   if (auto entries = nodes_from_environment()) return ready_nodes(std::move(*entries), for_all);
   if (file && !file->nodes.empty()) return ready_nodes(std::move(file->nodes), for_all);

@@ -7,17 +7,15 @@
 #include <fmt/format.h>
 
 namespace redlock::lock {
-namespace {
 
-std::string describe_standing(quorum::NodeIndex node, const quorum::Ballot& ballot,
-                              const quorum::Electorate& electorate) {
+std::string describe_standing(quorum::NodeIndex node, TimePoint sent, const quorum::Electorate& electorate) {
   using enum quorum::Standing;
-  switch (electorate.standing(node, ballot.sent)) {
+  switch (electorate.standing(node, sent)) {
     case Voter: return {};
     case Quarantined:
       return fmt::format(
           "restarted lately and may have forgotten a lock: no vote for another {} (restart_quarantine {})",
-          human_duration(electorate.quarantine_left(node, ballot.sent) + std::chrono::seconds{1}),
+          human_duration(electorate.quarantine_left(node, sent) + std::chrono::seconds{1}),
           human_duration(electorate.quarantine()));
     case Replica: return "is a replica, which has no vote: name its master instead";
     case ClusterMode: return "is in cluster mode, which has no vote: use independent servers";
@@ -26,10 +24,12 @@ std::string describe_standing(quorum::NodeIndex node, const quorum::Ballot& ball
   return {};
 }
 
+namespace {
+
 std::string describe_ballot(quorum::NodeIndex node, const quorum::Ballot& ballot,
                             const quorum::Electorate& electorate, const redis::Nodes& nodes) {
   if (const auto* failure = ballot.failure()) return redis::describe(*failure, nodes.endpoint(node));
-  if (ballot.answered()) return describe_standing(node, ballot, electorate);
+  if (ballot.answered()) return describe_standing(node, ballot.sent, electorate);
   return ballot.pending() ? "had not answered yet" : "was not asked";
 }
 

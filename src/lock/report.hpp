@@ -15,6 +15,9 @@ namespace redlock::lock {
 std::vector<std::string> report_ballots(const quorum::Ballots& ballots, const quorum::Electorate& electorate,
                                         const redis::Nodes& nodes, bool only_troubled);
 
+// Why a node that answers has no vote: "is a replica, which has no vote: name its master instead"; empty when it has one.
+std::string describe_standing(quorum::NodeIndex node, TimePoint sent, const quorum::Electorate& electorate);
+
 // "carol@web3 (pid 812, ./backup.sh), since 3m": escaped, without the token. "another program (it says
 // nothing about itself)" for a foreign Redlock library. `now_us` is the wall clock in microseconds.
 std::string describe_holder(const quorum::HolderInfo& info, std::uint64_t now_us);

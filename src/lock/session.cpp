@@ -24,11 +24,13 @@ bool any_readable(std::span<const int> fds) {
 }  // namespace
 
 Session::Session(SessionOptions options)
-    : node_timeout_{options.node_timeout},
+    : observer_{options.observer},
+      node_timeout_{options.node_timeout},
       nodes_{std::move(options.nodes), std::move(options.subject)},
       electorate_{nodes_.size(), options.restart_quarantine},
       releasing_(nodes_.size()),
       responsive_(nodes_.size()),
+      down_(nodes_.size()),
       warned_(nodes_.size()) {
 }
 
@@ -56,10 +58,21 @@ void Session::take_identity(const redis::Event& event) {
   }
 }
 
-void Session::tell(quorum::NodeIndex node, const quorum::Failure& failure) const {
-  if (failure.kind == quorum::Failure::Kind::Cancelled || !log::enabled(log::Level::Debug)) return;
+void Session::note_failure(quorum::NodeIndex node, const quorum::Failure& failure) {
+  if (failure.kind == quorum::Failure::Kind::Cancelled) return;
+  const bool news = !down_[node] && observer_ != nullptr;
+  down_[node] = true;
+  if (!news && !log::enabled(log::Level::Debug)) return;
   const redis::Endpoint& endpoint = nodes_.endpoint(node);
-  log::debug(fmt::format("{}: {}", endpoint.display(), redis::describe(failure, endpoint)));
+  const std::string why = redis::describe(failure, endpoint);
+  log::debug(fmt::format("{}: {}", endpoint.display(), why));
+  if (news) observer_->node_down(endpoint.display(), why);
+}
+
+void Session::note_answer(quorum::NodeIndex node) {
+  if (!down_[node]) return;
+  down_[node] = false;
+  if (observer_ != nullptr) observer_->node_up(nodes_.endpoint(node).display());
 }
 
 // Waits once and hands what happened to the core; sends what the core wants sent.
@@ -76,10 +89,11 @@ void Session::turn(Core& core, TimePoint until, std::span<const int> wake_fds) {
     if (releasing_[event.node] == event.id) releasing_[event.node] = 0;
     if (const auto* reply = std::get_if<quorum::Reply>(&event.what)) {
       responsive_[event.node] = true;
+      note_answer(event.node);
       dispatch(core.on_reply(now, event.node, event.id, *reply));
     } else {
       const auto& failure = std::get<quorum::Failure>(event.what);
-      tell(event.node, failure);
+      note_failure(event.node, failure);
       dispatch(core.on_failure(now, event.node, event.id, failure));
     }
   }
@@ -173,13 +187,19 @@ std::optional<quorum::Loss> Session::keep(const quorum::LeaseRules& rules, const
                                           const std::function<void(TimePoint)>& on_extended) {
   quorum::Lease lease{rules, nodes_.size(), won, ids_, entropy_, read_clocks()};
   TimePoint valid_until = lease.valid_until();
+  unsigned failures = 0;
   while (!lease.lost()) {
     turn(lease, lease.deadline(), wake_fds);
     warn_of_same_server();
     if (lease.valid_until() != valid_until) {
       valid_until = lease.valid_until();
       on_extended(valid_until);
+      if (observer_ != nullptr) observer_->extended(valid_until);
     }
+    if (lease.failures_in_a_row() > failures && observer_ != nullptr) {
+      observer_->extend_failed(lease.failures_in_a_row(), valid_until);
+    }
+    failures = lease.failures_in_a_row();
     if (any_readable(wake_fds)) return std::nullopt;
   }
   return lease.lost();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/random.hpp"
+#include "lock/observer.hpp"
 #include "quorum/acquisition.hpp"
 #include "quorum/electorate.hpp"
 #include "quorum/ids.hpp"
@@ -19,8 +20,9 @@ namespace redlock::lock {
 struct SessionOptions {
   std::vector<redis::Endpoint> nodes;
   redis::LockSubject subject;
-  Duration node_timeout;        // per node and flight
-  Duration restart_quarantine;  // see quorum::Electorate
+  Duration node_timeout;         // per node and flight
+  Duration restart_quarantine;   // see quorum::Electorate
+  Observer* observer = nullptr;  // must outlive the session
 };
 
 // One lock on one set of connections: turns the algorithm of quorum/ with the sockets of redis/. Not thread
@@ -46,7 +48,8 @@ class Session {
   quorum::Releasing::Result release(const quorum::Token& token);
 
   // Extends the lease until it is lost (then it returns the loss) or a descriptor of `wake_fds` is readable
-  // (then it returns nothing). `on_extended` is called after each success with the new end of validity.
+  // (then it returns nothing). `on_extended` is called after each success with the new end of validity, before the
+  // observer is.
   std::optional<quorum::Loss> keep(const quorum::LeaseRules& rules, const quorum::Won& won,
                                    std::span<const int> wake_fds,
                                    const std::function<void(TimePoint)>& on_extended);
@@ -61,12 +64,14 @@ class Session {
  private:
   void dispatch(const std::vector<quorum::Send>& sends);
   void take_identity(const redis::Event& event);
-  void tell(quorum::NodeIndex node, const quorum::Failure& failure) const;
+  void note_failure(quorum::NodeIndex node, const quorum::Failure& failure);
+  void note_answer(quorum::NodeIndex node);
   template <class Core>
   void turn(Core& core, TimePoint until, std::span<const int> wake_fds);
   bool releases_are_safe() const;
   void warn_of_same_server();
 
+  Observer* observer_;
   Duration node_timeout_;
   redis::Nodes nodes_;
   quorum::Electorate electorate_;
@@ -75,6 +80,7 @@ class Session {
   std::optional<quorum::Acquisition> attempt_;  // the last one
   std::vector<quorum::RequestId> releasing_;  // the last release sent to each node and not answered; 0: none
   std::vector<bool> responsive_;              // has answered something since the last attempt began
+  std::vector<bool> down_;                    // its last outcome was a failure
   std::vector<bool> warned_;                  // that it does not say who it is
   bool warned_of_same_server_ = false;
   std::vector<redis::Event> events_;

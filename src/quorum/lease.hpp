@@ -56,7 +56,8 @@ class Lease {
   TimePoint valid_until() const { return valid_until_; }
   const std::optional<Loss>& lost() const { return lost_; }
 
-  // For messages and the simulator.
+  // For messages and the simulator. Failures: attempts since the last success.
+  unsigned failures_in_a_row() const { return failures_in_a_row_; }
   std::uint64_t attempt() const { return attempt_; }
   std::uint64_t last_success() const { return last_success_; }
 

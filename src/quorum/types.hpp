@@ -6,6 +6,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -117,6 +118,15 @@ struct NotOurs {
 struct Released {
   bool was_ours;
   bool held_by_other;  // !was_ours: another token is there (otherwise the key was absent: it had expired)
+};
+
+// What a node shows of a lock to somebody who only looks.
+struct Sighting {
+  std::optional<Token> holder;          // none: the key is absent
+  std::chrono::milliseconds remaining;  // of the key; negative: it has no TTL
+  HolderInfo info;                      // of this holder: empty when what is written down is another's
+  Fence counter{};                      // 0: none, or none that redlock wrote
+  std::uint64_t waiting{};              // how many stand in the queue
 };
 
 using Reply = std::variant<Granted, Refused, Confirmed, Extended, Replanted, NotOurs, Released>;

@@ -3,9 +3,12 @@
 #include "base/secret.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace redlock::redis {
+
+class TlsContext;
 
 // Where a node is and how to talk to it. Filled by config/; everything in it has been validated there.
 struct Endpoint {
@@ -16,8 +19,10 @@ struct Endpoint {
   std::uint16_t port = 6379;       // Tcp, Tls
   std::string path;                // Unix: the socket
   unsigned db = 0;
-  std::string username;  // empty: AUTH with the password alone
-  Secret password;       // empty: no AUTH
+  std::string username;                   // empty: AUTH with the password alone
+  Secret password;                        // empty: no AUTH
+  std::shared_ptr<const TlsContext> tls;  // Tls: shared by the nodes that have the same settings
+  std::string server_name;                // Tls: whom its certificate must be for; empty: host
 
   // The URL without user and password, as messages show it: "redis://10.0.0.1:6379/0".
   std::string display() const;

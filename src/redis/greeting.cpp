@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "redis/classify.hpp"
+#include "redis/info.hpp"
 
 #include <array>
 #include <charconv>
@@ -37,18 +38,6 @@ Failure select_failure(std::string_view error) {
   Failure failure = classify(error);
   if (failure.kind == Failure::Kind::OtherError) failure.kind = Failure::Kind::NoSuchDatabase;
   return failure;
-}
-
-// The value of "name:value\r\n" in INFO.
-std::optional<std::string_view> field(std::string_view info, std::string_view name) {
-  for (std::size_t at = info.find(name); at != std::string_view::npos; at = info.find(name, at + 1)) {
-    const bool begins_line = at == 0 || info[at - 1] == '\n';
-    std::string_view rest = info.substr(at + name.size());
-    if (!begins_line || !rest.starts_with(':')) continue;
-    rest.remove_prefix(1);
-    return rest.substr(0, rest.find_first_of("\r\n"));
-  }
-  return std::nullopt;
 }
 
 constexpr std::uint64_t kGreatestUptime = 100ULL * 365 * 24 * 3600;  // seconds: fits any chrono arithmetic
@@ -109,8 +98,8 @@ std::optional<Failure> GreetingReader::take_info(const Value& answer) {
     return std::nullopt;
   }
   if (answer.type != Value::Type::String) return garbled("not an answer to INFO");
-  const auto run_id = field(answer.text, "run_id");
-  const auto uptime = field(answer.text, "uptime_in_seconds");
+  const auto run_id = info_field(answer.text, "run_id");
+  const auto uptime = info_field(answer.text, "uptime_in_seconds");
   if (!run_id || !uptime) return garbled("an INFO without run_id or uptime");
   std::uint64_t seconds = 0;
   const auto [end, error] = std::from_chars(uptime->data(), uptime->data() + uptime->size(), seconds);
@@ -121,10 +110,10 @@ std::optional<Failure> GreetingReader::take_info(const Value& answer) {
   identity_.known = true;
   identity_.run_id = *run_id;
   identity_.uptime = std::chrono::seconds{seconds};
-  identity_.cluster = field(answer.text, "redis_mode") == "cluster";
+  identity_.cluster = info_field(answer.text, "redis_mode") == "cluster";
   // Valkey says 7.2.4 in redis_version, for old clients, and its own version beside it.
-  const auto version = field(answer.text, "valkey_version");
-  identity_.version = version.value_or(field(answer.text, "redis_version").value_or("")).substr(0, 64);
+  const auto version = info_field(answer.text, "valkey_version");
+  identity_.version = version.value_or(info_field(answer.text, "redis_version").value_or("")).substr(0, 64);
   return std::nullopt;
 }
 

@@ -8,11 +8,15 @@ namespace redlock::redis {
 // share.
 struct LockKeys {
   explicit LockKeys(const std::string& key)
-      : lock{key}, info{"redlock.info:" + key}, fence{"redlock.fence:" + key} {}
+      : lock{key}, info{kInfoPrefix + key}, fence{"redlock.fence:" + key}, queue{"redlock.queue:" + key} {}
+
+  // What the key of the info begins with: by it the locks of redlock are found among all keys.
+  static constexpr const char* kInfoPrefix = "redlock.info:";
 
   std::string lock;   // string: the token; ends with the lease
   std::string info;   // hash: who holds it, for people, and the attempt that planted the token here
   std::string fence;  // string: the greatest fence granted or confirmed here; outlives the lease
+  std::string queue;  // those who wait; hints only
 };
 
 }  // namespace redlock::redis

@@ -59,21 +59,35 @@ Link::~Link() {
 // ---- Requests ------------------------------------------------------------------------------------
 
 void Link::send(const quorum::Send& send, TimePoint now) {
-  if (send.deadline <= now) {
-    const Failure overdue{.kind = Failure::Kind::TimedOut, .detail = "before it could be sent"};
-    events_.push_back({.node = node_, .id = send.id, .what = overdue});
+  enqueue({.what = kind_of(send.request),
+           .id = send.id,
+           .bytes = scripts_.encode(send.request),
+           .asked = now,
+           .deadline = send.deadline,
+           .settled = false});
+}
+
+void Link::ask(const Query& query, TimePoint now) {
+  const std::vector<std::string_view> words{query.words.begin(), query.words.end()};
+  enqueue({.what = Reading{},
+           .id = query.id,
+           .bytes = format_command(words),
+           .asked = now,
+           .deadline = query.deadline,
+           .settled = false});
+}
+
+void Link::enqueue(Pending pending) {
+  const TimePoint now = pending.asked;
+  if (pending.deadline <= now) {
+    settle(pending, {.kind = Failure::Kind::TimedOut, .detail = "before it could be sent"});
     return;
   }
   // A release must follow its request on the same connection, whatever the state of that: a late SET could
   // land behind a DEL that went another way.
-  const RequestKind kind = kind_of(send.request);
-  if (kind != RequestKind::Release) drop_useless_connection(send, now);
-  pending_.push_back({.what = kind,
-                      .id = send.id,
-                      .bytes = scripts_.encode(send.request),
-                      .asked = now,
-                      .deadline = send.deadline,
-                      .settled = false});
+  const auto* kind = std::get_if<RequestKind>(&pending.what);
+  if (kind == nullptr || *kind != RequestKind::Release) drop_useless_connection(pending.deadline, now);
+  pending_.push_back(std::move(pending));
   if (std::holds_alternative<Idle>(phase_)) {
     start(now);
   } else if (auto* connection = std::get_if<Connection>(&phase_);
@@ -84,7 +98,7 @@ void Link::send(const quorum::Send& send, TimePoint now) {
 
 // A connection that was refused, or has been silent for long, is given up for a new one. Releases that it
 // still owes go ahead on the new one: their requests may have arrived where they have not.
-void Link::drop_useless_connection(const quorum::Send& next, TimePoint now) {
+void Link::drop_useless_connection(TimePoint deadline, TimePoint now) {
   if (stale(now)) advance(now);  // it may have answered while nobody looked
   const auto* connection = std::get_if<Connection>(&phase_);
   if (connection == nullptr) return;
@@ -103,7 +117,7 @@ void Link::drop_useless_connection(const quorum::Send& next, TimePoint now) {
   for (Pending& release : owed) {
     release.written = 0;
     release.asked = now;
-    release.deadline = next.deadline;
+    release.deadline = deadline;
   }
   pending_ = std::move(owed);
 }
@@ -122,6 +136,8 @@ void Link::cancel_unsent() {
 }
 
 bool Link::written() const noexcept {
+  const auto* connection = std::get_if<Connection>(&phase_);
+  if (connection != nullptr && connection->stream->holds_back()) return false;
   return std::none_of(pending_.begin(), pending_.end(),
                       [](const Pending& pending) { return pending.is_request() && pending.unsent(); });
 }
@@ -160,7 +176,12 @@ std::string_view Link::phase_of(const Pending& pending) const noexcept {
   if (std::holds_alternative<Lookup>(phase_)) return "resolving its name";
   if (std::holds_alternative<Connector>(phase_)) return "connecting";
   const auto* connection = std::get_if<Connection>(&phase_);
-  if (connection != nullptr && !connection->handshaken) return "in the TLS handshake";
+  if (connection != nullptr && !connection->handshaken) {
+    // To a Redis without TLS the first message of TLS is the beginning of a command.
+    return connection->stream->heard()
+               ? "in the TLS handshake"
+               : "in the TLS handshake, without a word: if it does not speak TLS, use redis://";
+  }
   return pending.unsent() ? "sending the request" : "waiting for its answer";
 }
 
@@ -200,9 +221,6 @@ bool Link::stale(TimePoint now) const noexcept {
 
 void Link::start(TimePoint now) {
   using enum Endpoint::Transport;
-  if (endpoint_.transport == Tls) {
-    return fail({.kind = Failure::Kind::TlsFailed, .detail = "this redlock is built without TLS"});
-  }
   std::optional<Address> address;
   if (endpoint_.transport == Unix) {
     address = unix_address(endpoint_.path);
@@ -236,7 +254,7 @@ void Link::go_on_connecting(TimePoint now) {
 }
 
 void Link::open(UniqueFd socket) {
-  auto& connection = phase_.emplace<Connection>(make_plain_stream(std::move(socket)));
+  auto& connection = phase_.emplace<Connection>(make_stream(endpoint_, std::move(socket)));
   const Pending& first = pending_.front();  // nothing is opened without a request
   const TimePoint asked = first.asked;
   const TimePoint deadline = first.deadline;
@@ -292,7 +310,7 @@ bool Link::write_out(Connection& connection) {
       parts[count++] = {.iov_base = const_cast<char*>(rest.data()), .iov_len = rest.size()};
       if (count == parts.size()) break;
     }
-    if (count == 0) return true;
+    if (count == 0 && !connection.stream->holds_back()) return true;
 
     Progress progress = connection.stream->write({parts.data(), count});
     switch (progress.state) {
@@ -303,8 +321,9 @@ bool Link::write_out(Connection& connection) {
       case State::Failed:
         // The server may have said why before it went ("max number of clients reached").
         if (!read_in(connection)) return false;
-        if (progress.state == State::Ended) progress.failure = {Failure::Kind::Disconnected, {}};
-        fail(ended(connection, std::move(progress.failure)));
+        if (progress.state == State::Ended)
+          progress.failure = {Failure::Kind::Disconnected, "the server closed it"};
+        fail(end_of(connection, std::move(progress.failure)));
         return false;
     }
     for (Pending& pending : pending_) {
@@ -318,6 +337,14 @@ bool Link::write_out(Connection& connection) {
   }
 }
 
+// A Redis that speaks TLS hangs up on who does not.
+Failure Link::end_of(const Connection& connection, Failure failure) const {
+  if (endpoint_.transport == Endpoint::Transport::Tcp && !connection.stream->heard()) {
+    failure.detail += ", without a word: if it speaks TLS, use rediss://";
+  }
+  return failure;
+}
+
 // Takes in all that is there. False when the connection has ended.
 bool Link::read_in(Connection& connection) {
   std::array<char, kReadSize> bytes;
@@ -328,11 +355,10 @@ bool Link::read_in(Connection& connection) {
       case State::WantRead:
       case State::WantWrite: connection.reads_on = progress.state; return true;
       case State::Ended:
-        fail(ended(connection, {.kind = Failure::Kind::Disconnected, .detail = "the server closed it"}));
+        fail(end_of(connection, {.kind = Failure::Kind::Disconnected, .detail = "the server closed it"}));
         return false;
-      case State::Failed: fail(ended(connection, progress.failure)); return false;
+      case State::Failed: fail(end_of(connection, progress.failure)); return false;
     }
-    connection.heard = true;
     connection.reader.feed({bytes.data(), progress.bytes});
     for (bool more = true; more;) {
       auto next = connection.reader.next();
@@ -374,6 +400,10 @@ bool Link::take_answer(Connection& connection, Value value) {
     return true;
   }
 
+  if (std::holds_alternative<Reading>(pending.what)) {
+    take_reading(connection, pending, std::move(value));
+    return true;
+  }
   const auto kind = std::get<RequestKind>(pending.what);
   auto outcome = decode(kind, std::move(value));
   auto* failure = std::get_if<Failure>(&outcome);
@@ -394,6 +424,16 @@ bool Link::take_answer(Connection& connection, Value value) {
   return !garbled;
 }
 
+void Link::take_reading(const Connection& connection, Pending& pending, Value value) {
+  if (connection.refused) {
+    settle(pending, *connection.refused);
+  } else if (value.type == Value::Type::Error) {
+    settle(pending, classify(value.text));
+  } else if (!pending.settled) {
+    events_.push_back({.node = node_, .id = pending.id, .what = std::move(value)});
+  }
+}
+
 // The greeting failed. What was asked behind it fails for that reason, not for what follows from it. The
 // connection stays for the releases: a server without a password takes the lock in spite of a refused AUTH.
 void Link::refuse(Connection& connection, Failure failure) {
@@ -406,16 +446,6 @@ void Link::refuse(Connection& connection, Failure failure) {
 }
 
 // ---- Outcomes ------------------------------------------------------------------------------------
-
-// OpenSSL, and so Redis, drops without a word whoever does not begin with a handshake.
-Failure Link::ended(const Connection& connection, Failure failure) const {
-  if (!connection.heard && endpoint_.transport == Endpoint::Transport::Tcp &&
-      failure.kind == Failure::Kind::Disconnected) {
-    if (!failure.detail.empty()) failure.detail += ", ";
-    failure.detail += "and not a word before: if it speaks TLS, use rediss://";
-  }
-  return failure;
-}
 
 void Link::settle(Pending& pending, const Failure& failure) {
   if (pending.settled) return;
@@ -447,7 +477,9 @@ void Link::watch(Poller& poller) const {
     const bool unsent =
         std::any_of(pending_.begin(), pending_.end(), [](const auto& each) { return each.unsent(); });
     int events = poll_events(connection->reads_on);
-    if (connection->handshaken && unsent) events |= poll_events(connection->writes_on);
+    if (connection->handshaken && (unsent || connection->stream->holds_back())) {
+      events |= poll_events(connection->writes_on);
+    }
     poller.add(connection->stream->fd(), static_cast<short>(events));
   }
 }

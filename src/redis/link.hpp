@@ -41,6 +41,7 @@ class Link {
   const Endpoint& endpoint() const noexcept { return endpoint_; }
 
   void send(const quorum::Send& request, TimePoint now);
+  void ask(const Query& query, TimePoint now);
   void cancel_unsent();
   bool may_hold_key() const noexcept { return may_hold_key_; }
   bool written() const noexcept;
@@ -69,14 +70,14 @@ class Link {
     ReplyReader reader;
     GreetingReader greeting;
     std::optional<quorum::Failure> refused;  // why the greeting failed: no answer on this connection counts
-    bool heard = false;                      // anything at all
     bool keeps_alive = false;
     TimePoint since = BootClock::now();
   };
 
   // Something to be written, and then to be answered.
+  struct Reading {};  // a Query
   struct Pending {
-    std::variant<GreetingStep, RequestKind> what;
+    std::variant<GreetingStep, RequestKind, Reading> what;
     quorum::RequestId id;
     Secret bytes;
     TimePoint asked;
@@ -84,7 +85,7 @@ class Link {
     bool settled;  // its outcome has been reported, or none is owed
     std::size_t written = 0;
 
-    bool is_request() const noexcept { return std::holds_alternative<RequestKind>(what); }
+    bool is_request() const noexcept { return !std::holds_alternative<GreetingStep>(what); }
     // Whether the request may set the key.
     bool plants() const noexcept {
       const auto* kind = std::get_if<RequestKind>(&what);
@@ -93,7 +94,8 @@ class Link {
     bool unsent() const noexcept { return written < bytes.reveal().size(); }
   };
 
-  void drop_useless_connection(const quorum::Send& next, TimePoint now);
+  void enqueue(Pending pending);
+  void drop_useless_connection(TimePoint deadline, TimePoint now);
 
   void start(TimePoint now);
   void go_on_connecting(TimePoint now);
@@ -101,7 +103,9 @@ class Link {
   bool go_on_shaking_hands(Connection& connection);
   bool write_out(Connection& connection);
   bool read_in(Connection& connection);
+  quorum::Failure end_of(const Connection& connection, quorum::Failure failure) const;
   bool take_answer(Connection& connection, Value value);
+  void take_reading(const Connection& connection, Pending& pending, Value value);
   void refuse(Connection& connection, quorum::Failure failure);
 
   enum class Overdue { Unsent, All };
@@ -110,7 +114,6 @@ class Link {
   bool awaited() const noexcept;
   Duration allowance(TimePoint now) const noexcept;
   bool stale(TimePoint now) const noexcept;
-  quorum::Failure ended(const Connection& connection, quorum::Failure failure) const;
   void settle(Pending& pending, const quorum::Failure& failure);
   void fail(const quorum::Failure& failure);
   void stop_connecting_if_unwanted();

@@ -98,6 +98,10 @@ void Nodes::send(const quorum::Send& request) {
   impl_->links()[request.node].send(request, BootClock::now());
 }
 
+void Nodes::ask(const Query& query) {
+  impl_->links()[query.node].ask(query, BootClock::now());
+}
+
 void Nodes::cancel_unsent(quorum::NodeIndex node) {
   impl_->links()[node].cancel_unsent();
 }

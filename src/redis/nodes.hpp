@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "quorum/types.hpp"
 #include "redis/endpoint.hpp"
+#include "redis/wire.hpp"
 
 #include <cstddef>
 #include <memory>
@@ -19,11 +20,20 @@ struct LockSubject {
   quorum::HolderInfo holder;
 };
 
+// A question beside the algorithm, which must change nothing on the node: a command that only reads, or a script of
+// such.
+struct Query {
+  quorum::NodeIndex node;
+  quorum::RequestId id;
+  std::vector<std::string> words;
+  TimePoint deadline;
+};
+
 // Something that happened on a connection.
 struct Event {
   quorum::NodeIndex node;
   quorum::RequestId id;  // 0 for an Identity, which answers no request of the algorithm
-  std::variant<quorum::Identity, quorum::Reply, quorum::Failure> what;
+  std::variant<quorum::Identity, quorum::Reply, Value, quorum::Failure> what;  // Value: to a Query
 };
 
 // All nodes of one lock: one connection (link) each, turned by one poll(2) loop. Not thread safe; may be
@@ -45,6 +55,9 @@ class Nodes {
   // the request's deadline at the latest; after a TimedOut the connection stays, and the late reply is
   // dropped when it comes.
   void send(const quorum::Send& request);
+
+  // The same for a question; its answer comes as it is, unless it is an error.
+  void ask(const Query& query);
 
   // Forgets requests to `node` of which no byte has been written yet: each yields Failure::Cancelled.
   void cancel_unsent(quorum::NodeIndex node);

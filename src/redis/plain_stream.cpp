@@ -22,7 +22,10 @@ class PlainStream final : public Stream {
     do {
       count = ::recv(socket_.get(), into.data(), into.size(), MSG_DONTWAIT);
     } while (count < 0 && errno == EINTR);
-    if (count > 0) return {.state = Progress::State::Done, .bytes = static_cast<std::size_t>(count)};
+    if (count > 0) {
+      heard_ = true;
+      return {.state = Progress::State::Done, .bytes = static_cast<std::size_t>(count)};
+    }
     if (count == 0) return {.state = Progress::State::Ended};
     return blocked_or_failed(Progress::State::WantRead);
   }
@@ -38,6 +41,10 @@ class PlainStream final : public Stream {
     if (count >= 0) return {.state = Progress::State::Done, .bytes = static_cast<std::size_t>(count)};
     return blocked_or_failed(Progress::State::WantWrite);
   }
+
+  bool holds_back() const noexcept override { return false; }
+
+  bool heard() const noexcept override { return heard_; }
 
   bool buffered() const noexcept override { return false; }
 
@@ -55,6 +62,7 @@ class PlainStream final : public Stream {
   }
 
   UniqueFd socket_;
+  bool heard_ = false;
 };
 
 }  // namespace

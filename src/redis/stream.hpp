@@ -2,6 +2,7 @@
 
 #include "base/fd.hpp"
 #include "quorum/types.hpp"
+#include "redis/endpoint.hpp"
 
 #include <sys/uio.h>
 
@@ -45,8 +46,14 @@ class Stream {
   virtual Progress read(std::span<char> into) = 0;
 
   // May take less than all. What it has not reported as taken may be withdrawn: it must not keep any part of
-  // it.
+  // it. With nothing to take it goes on with what it holds back.
   virtual Progress write(std::span<const iovec> from) = 0;
+
+  // Whether some of what it has taken is not yet in the hands of the kernel. Only write() changes that.
+  virtual bool holds_back() const noexcept = 0;
+
+  // Whether the peer has said anything at all.
+  virtual bool heard() const noexcept = 0;
 
   // Whether bytes are in hand that poll(2) knows nothing of.
   virtual bool buffered() const noexcept = 0;
@@ -55,7 +62,13 @@ class Stream {
   virtual void abandon() noexcept = 0;
 };
 
+// What the endpoint wants over a socket that is connected to it.
+std::unique_ptr<Stream> make_stream(const Endpoint& endpoint, UniqueFd socket);
+
 // TCP and unix sockets.
 std::unique_ptr<Stream> make_plain_stream(UniqueFd socket);
+
+// Transport::Tls.
+std::unique_ptr<Stream> make_tls_stream(const Endpoint& endpoint, UniqueFd socket);
 
 }  // namespace redlock::redis

@@ -23,14 +23,18 @@
 namespace redlock::sandbox {
 namespace {
 
-std::vector<std::string> server_arguments(const std::string& executable, const redis::Endpoint& endpoint) {
+std::vector<std::string> server_arguments(const std::string& executable, const std::vector<std::string>& more,
+                                          const redis::Endpoint& endpoint) {
+  using enum redis::Endpoint::Transport;
   std::vector<std::string> arguments{executable, "--save",      "",   "--appendonly", "no", "--daemonize",
                                      "no",       "--databases", "16", "--port"};
-  if (endpoint.transport == redis::Endpoint::Transport::Unix) {
+  if (endpoint.transport == Unix) {
     arguments.insert(arguments.end(), {"0", "--unixsocket", endpoint.path, "--unixsocketperm", "700"});
   } else {
+    if (endpoint.transport == Tls) arguments.insert(arguments.end(), {"0", "--tls-port"});
     arguments.insert(arguments.end(), {std::to_string(endpoint.port), "--bind", endpoint.host});
   }
+  arguments.insert(arguments.end(), more.begin(), more.end());
   return arguments;
 }
 
@@ -86,11 +90,12 @@ redis::Endpoint Server::unix_socket(const std::string& path) {
   return endpoint;
 }
 
-Server::Server(const std::string& executable, redis::Endpoint endpoint, const std::string& log)
+Server::Server(const std::string& executable, const std::vector<std::string>& more, redis::Endpoint endpoint,
+               const std::string& log)
     : endpoint_{std::move(endpoint)}, log_{log} {
   const UniqueFd log_fd{open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
   if (!log_fd) throw SystemError{"cannot create " + log, errno};
-  std::vector<std::string> arguments = server_arguments(executable, endpoint_);
+  std::vector<std::string> arguments = server_arguments(executable, more, endpoint_);
   std::vector<char*> argv;
   argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());

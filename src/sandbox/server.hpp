@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <vector>
 
 namespace redlock::sandbox {
 
@@ -19,8 +20,10 @@ class Server {
   static redis::Endpoint free_port();
   static redis::Endpoint unix_socket(const std::string& path);
 
-  // Starts it; it may not answer yet. `log` is the file for what it has to say. Throws SystemError.
-  Server(const std::string& executable, redis::Endpoint endpoint, const std::string& log);
+  // Starts it, with these arguments beside its own; it may not answer yet. `log` is the file for what it has to say.
+  // Throws SystemError.
+  Server(const std::string& executable, const std::vector<std::string>& more, redis::Endpoint endpoint,
+         const std::string& log);
   Server(Server&& other) noexcept;
   Server& operator=(Server&& other) noexcept;
   Server(const Server&) = delete;

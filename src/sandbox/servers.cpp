@@ -2,8 +2,13 @@
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "base/random.hpp"
 #include "base/text.hpp"
 #include "redis/nodes.hpp"
+#include "redis/rights.hpp"
+#include "redis/tls_context.hpp"
+#include "sandbox/authority.hpp"
+#include "sandbox/private_file.hpp"
 
 #include <fmt/format.h>
 
@@ -20,6 +25,7 @@ using namespace std::chrono_literals;
 
 constexpr Duration kPatience = 20s;  // a loaded machine; a server is up within 10 ms otherwise
 constexpr Duration kRetry = 2ms;
+constexpr const char* kUser = "redlock";
 constexpr int kPortTries = 5;  // somebody else may take a port between our look and the server's
 
 std::string last_line(const std::string& file) {
@@ -66,16 +72,61 @@ bool woken(std::span<const int> wake_fds, Duration within) {
 
 }  // namespace
 
-Servers::Servers(unsigned count, bool unix_sockets, std::span<const int> wake_fds,
+Servers::Servers(const Options& options, std::span<const int> wake_fds,
                  const std::function<bool()>& interrupted) {
   const std::string executable = find_redis_server();
-  servers_.reserve(count);
-  for (unsigned i = 0; i < count; ++i) {
-    const std::string stem = fmt::format("{}/{}", directory_.path(), i + 1);
+  if (options.tls) set_up_tls();
+  if (options.acl) set_up_acl();
+  write_config();
+  servers_.reserve(options.count);
+  for (unsigned i = 1; i <= options.count; ++i) {
+    const std::string stem = fmt::format("{}/{}", directory_.path(), i);
     servers_.emplace_back(
-        executable, unix_sockets ? Server::unix_socket(stem + ".sock") : Server::free_port(), stem + ".log");
+        executable, arguments_,
+        secured(options.unix_sockets ? Server::unix_socket(stem + ".sock") : Server::free_port()),
+        stem + ".log");
   }
   ready_ = wait_until_all_answer(executable, wake_fds, interrupted);
+}
+
+void Servers::set_up_tls() {
+  const Authority authority = make_authority(directory_.path());
+  arguments_.insert(arguments_.end(),
+                    {"--tls-cert-file", authority.cert_file, "--tls-key-file", authority.key_file,
+                     "--tls-ca-cert-file", authority.ca_file, "--tls-auth-clients", "no"});
+  auto made = redis::TlsContext::make({.ca_file = authority.ca_file});
+  if (const auto* problem = std::get_if<redis::TlsProblem>(&made))
+    throw Error{exit_status::kSystem, problem->text};
+  tls_ = std::get<std::shared_ptr<const redis::TlsContext>>(std::move(made));
+}
+
+// The password goes to the servers and to the command by files only: anybody can see arguments, and a command's
+// environment is inherited by all that it starts.
+void Servers::set_up_acl() {
+  SystemEntropy entropy;
+  const std::string password = random_hex_token(entropy);
+  const std::string users = directory_.path() + "/users.acl";
+  write_private_file(
+      users, fmt::format("user default off\nuser {} on >{} ~* {}\n", kUser, password, redis::kRights));
+  write_private_file(directory_.path() + "/password", password + "\n");
+  arguments_.insert(arguments_.end(), {"--aclfile", users});
+  password_ = Secret{password};
+}
+
+// Paths in it are relative to it.
+void Servers::write_config() {
+  std::string text = "[defaults]\n";
+  if (tls_) text += "ca_file = \"ca.pem\"\n";
+  if (!password_.empty()) text += fmt::format("username = \"{}\"\npassword_file = \"password\"\n", kUser);
+  write_private_file(config_file(), text);
+}
+
+redis::Endpoint Servers::secured(redis::Endpoint endpoint) const {
+  if (tls_) endpoint.transport = redis::Endpoint::Transport::Tls;
+  endpoint.tls = tls_;
+  if (!password_.empty()) endpoint.username = kUser;
+  endpoint.password = password_;
+  return endpoint;
 }
 
 bool Servers::wait_until_all_answer(const std::string& executable, std::span<const int> wake_fds,
@@ -87,12 +138,12 @@ bool Servers::wait_until_all_answer(const std::string& executable, std::span<con
     while (!probe->answers(wake_fds)) {
       if (woken(wake_fds, kRetry) && interrupted()) return false;
       if (!server.alive()) {
-        const bool tcp = server.endpoint().transport == redis::Endpoint::Transport::Tcp;
-        if (!tcp || ++tries >= kPortTries) {
+        const bool has_port = server.endpoint().transport != redis::Endpoint::Transport::Unix;
+        if (!has_port || ++tries >= kPortTries) {
           throw Error{exit_status::kSystem,
                       fmt::format("redis-server does not start: {}", last_line(server.log()))};
         }
-        server = Server{executable, Server::free_port(), std::string{server.log()}};
+        server = Server{executable, arguments_, secured(Server::free_port()), std::string{server.log()}};
         probe = std::make_unique<Probe>(server.endpoint());
       }
       if (BootClock::now() > until) {
@@ -111,7 +162,7 @@ std::string Servers::urls() const {
     const redis::Endpoint& endpoint = server.endpoint();
     text += endpoint.transport == redis::Endpoint::Transport::Unix
                 ? "unix://" + endpoint.path
-                : fmt::format("redis://{}:{}", endpoint.host, endpoint.port);
+                : fmt::format("{}://{}:{}", tls_ ? "rediss" : "redis", endpoint.host, endpoint.port);
   }
   return text;
 }

@@ -180,7 +180,7 @@ refuses() {
 @test "no error repeats a password, however wrong the URL or the file is" {
   local secret=hunter2hunter2
   for url in "redis://u:$secret@h:70000" "redis://u:$secret@h/x" "redis://u:$secret@h#f" "redis://$secret@h" \
-    "rediss://u:$secret@h" "redis:/u:$secret@h" "u:$secret@h" "redis://h:$secret" "redis://u:$secret" "unix://u:$secret@x" \
+    "rediss://u:$secret@h:70000" "redis:/u:$secret@h" "u:$secret@h" "redis://h:$secret" "redis://u:$secret" "unix://u:$secret@x" \
     "redis://u:$secret%zz@h" "redis://u:$secret @h" "redis://u:/$secret@h"; do
     for how in flag environment file; do
       case $how in

@@ -82,7 +82,7 @@ refuses() {
 @test "a node that is no URL of one is a usage error" {
   for url in '' h h:6379 http://h redis: redis:// redis://h:70000 redis://h:0 redis://h:x redis://h/x redis://h/-1 \
     redis://h#fragment 'redis://h?db=1' redis://::1 redis://[::1 redis://[::g] 'redis://h h' redis://h/0/1 unix:// \
-    unix://x 'unix:///x?y=1' "unix:///$(printf 'x%.0s' {1..200})" $'redis://h\n' redis://u@h 'redis://%zz:x@h' rediss://h; do
+    unix://x 'unix:///x?y=1' "unix:///$(printf 'x%.0s' {1..200})" $'redis://h\n' redis://u@h 'redis://%zz:x@h' rediss://h:70000; do
     refuses 64 '--node' run --node "$url" x -- touch "$marks/ran"
   done
 }

@@ -171,3 +171,41 @@ servers_are_gone() {
     redis-cli -u $REDLOCK_NODES CONFIG GET bind'
   [ "$output" = $'save\n\nappendonly\nno\nbind\n127.0.0.1' ]
 }
+
+@test "--tls and --acl, together or not, give nodes that a run can use, and cost nobody a warning" {
+  for options in --tls --acl '--tls --acl' '--unix --acl'; do
+    try_sandbox $options -n 3 -- bash -c "$note_pids"'
+      stat -c %a "$REDLOCK_CONFIG"; echo ${REDLOCK_NODES%%:*}; exec "$REDLOCK" run x -- echo "under the lock"' "$marks"
+    [ "$status" -eq 0 ]
+    [ -z "$stderr" ]
+    case $options in --tls*) scheme=rediss ;; --unix*) scheme=unix ;; *) scheme=redis ;; esac
+    [ "$output" = $'600\n'"$scheme"$'\nunder the lock' ]
+    servers_are_gone
+  done
+}
+
+@test "--tls and --acl keep others out: without the CA, without the password, without TLS" {
+  try_sandbox --tls --acl -n 1 -- bash -c '
+    folder=${REDLOCK_CONFIG%/*} status=0
+    "$REDLOCK" run -n -c /dev/null x -- touch "$0/ran" || echo "$?"
+    echo "[defaults]" > "$0/config"; echo "ca_file = \"$folder/ca.pem\"" >> "$0/config"
+    "$REDLOCK" run -n -c "$0/config" x -- touch "$0/ran" || echo "$?"
+    REDLOCK_NODES=${REDLOCK_NODES/rediss:/redis:} "$REDLOCK" run -n x -- touch "$0/ran" || echo "$?"' "$marks"
+  [ "$status" -eq 0 ]
+  [ "$output" = $'69\n69\n69' ]
+  [[ $stderr == *"unknown CA, 'redlock sandbox CA'"*NOAUTH*"use rediss://"* ]]
+  [ ! -e "$marks/ran" ]
+}
+
+@test "the password of --acl is in no arguments and in no environment" {
+  try_sandbox --acl -n 2 -- bash -c '
+    password=$(< "${REDLOCK_CONFIG%/*}/password"); [[ $password =~ ^[0-9a-f]{40}$ ]] || exit 9
+    for pid in $PPID $$ $REDLOCK_SANDBOX_PIDS; do cat /proc/$pid/cmdline /proc/$pid/environ; done | grep -cF "$password"'
+  [ "$output" = 0 ]
+}
+
+@test "TLS and unix sockets exclude each other" {
+  try_sandbox --unix --tls -- touch "$marks/ran"
+  [ "$status" -eq 64 ]
+  [ ! -e "$marks/ran" ]
+}

@@ -116,9 +116,9 @@ compare_with_help() {
 
 # --- the manual page -------------------------------------------------------------------------------------------------
 
-@test "the manual page is clean" {
+@test "the manual pages are clean" {
   need mandoc
-  run mandoc -T lint -W warning "$root/man/redlock.1"
+  run mandoc -T lint -W warning "$root/man/redlock.1" "$root/man/redlock.toml.5"
   echo "$output"
   [ "$status" -eq 0 ]
   [ -z "$output" ]
@@ -130,6 +130,13 @@ compare_with_help() {
   for setting in $settings; do
     grep -qw "REDLOCK_${setting^^}" "$root/man/redlock.1" || { echo "REDLOCK_${setting^^} is missing"; return 1; }
   done
+}
+
+@test "the manual page of the configuration has every key of the example, and no other" {
+  keys=$(sed -nE 's/^#?([a-z_]+) = .*/\1/p' "$root/config.example.toml" | sort -u)
+  [ -n "$keys" ]
+  same example manual "$keys" \
+    "$(sed -n 's/^\.It Ic //p' "$root/man/redlock.toml.5" | tr -s ' ,' '\n' | sort -u)"
 }
 
 statuses_in_manual() {
@@ -175,6 +182,15 @@ SCRIPT
     run "$REDLOCK" sandbox -n 3 -- sh "$BATS_TEST_TMPDIR/with-rights" "${rights/$right/}"
     [[ $status -ne 0 || $output == *warning* || $output == *ACL* ]] || { echo "without $right nothing is missing"; return 1; }
   done
+}
+
+@test "the rights that the manual page asks for are those of the sandbox's user, and its example has them all" {
+  mine=$(sed -n '/kRights =/,/;/p' "$root/src/redis/rights.hpp" | grep -oE '[+&][a-z_|:]+' | sort)
+  listed=$(sed -n 's/^\.Ql \(+.*\)$/\1/p' "$root/man/redlock.1" | grep -oE '[+&][a-z_|:]+' | sort -u)
+  [ -n "$mine" ]
+  same program manual "$mine" "$listed"
+  example=$(sed -n '/^ACL SETUSER/,/^\.Ed/p' "$root/man/redlock.1" | grep -oE '[+&][a-z_|:]+' | sort)
+  same program example "$mine" "$example"
 }
 
 # --- README ----------------------------------------------------------------------------------------------------------

@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 """terminal STEP...: plays a person at a terminal, where an interactive shell runs.
 
-STEP: "type TEXT" (with \\x03 for Ctrl-C, \\r for Enter), "see TEXT" (fails when TEXT does not show up in time) or "hang up".
+STEP: "type TEXT" (with \\x03 for Ctrl-C, \\r for Enter), "see TEXT" (fails when TEXT does not show up in time), "run COMMAND"
+(outside of the terminal) or "hang up".
 Prints what the terminal showed. In the end the shell is killed.
 """
 import os
 import pty
 import select
 import signal
+import subprocess
 import sys
 import time
 
@@ -45,6 +47,8 @@ def main():
                 os.write(terminal, text.encode())
             elif verb == "see":
                 read_until(text)
+            elif verb == "run":
+                subprocess.run(["timeout", str(LIMIT), "sh", "-c", text], check=True)
             elif verb == "hang":
                 os.close(terminal)
                 terminal = -1

@@ -49,8 +49,9 @@ TEST_CASE_FIXTURE(Fixture, "every key is in the example") {
     CAPTURE(key.name);
     CHECK(contains(example(), "\n#" + std::string{key.name} + " = "));
   }
-  for (const std::string key : {"username", "password", "password_file", "password_env", "url", "ca_file",
-                                "cert_file", "key_file", "server_name"}) {
+  for (const std::string key :
+       {"username", "password", "password_file", "password_env", "url", "ca_file", "ca_dir", "cert_file",
+        "key_file", "key_password_file", "key_password_env", "server_name", "insecure_skip_verify"}) {
     CAPTURE(key);
     const bool found = contains(example(), "\n#" + key + " = ") || contains(example(), "\n" + key + " = ");
     CHECK(found);

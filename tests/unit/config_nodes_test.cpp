@@ -62,13 +62,3 @@ TEST_CASE_FIXTURE(Fixture, "two nodes are worth a warning, other numbers are not
   CHECK(messages(with_nodes({"redis://a", "redis://b", "redis://c"})).empty());
   CHECK(messages(with_nodes({"redis://a", "redis://b", "redis://c", "redis://d"})).empty());
 }
-
-TEST_CASE_FIXTURE(Fixture, "TLS is refused aloud rather than ignored, where it would be used") {
-  CHECK(contains(problem<UsageError>(with_nodes({"rediss://a"})),
-                 "--node: rediss://a:6379/0: TLS is not built"));
-  for (const char* const key : {"ca_file", "cert_file", "key_file", "server_name"}) {
-    config("[[node]]\nurl = 'redis://a'\n" + std::string{key} + " = 'x'\n");
-    CHECK(contains(problem(), "CONFIG:2:7: url: the node has " + std::string{key} + ": TLS is not built"));
-    CHECK(shown(load(with_nodes({"redis://b"}))) == "redis://b:6379/0");
-  }
-}

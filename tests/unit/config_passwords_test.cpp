@@ -159,7 +159,11 @@ TEST_CASE_FIXTURE(Fixture, "no message holds a password, however it was given an
            "password = 'hunter2'\n",
            "[lock.job]\npassword = 'hunter2'\n",
            "[defaults]\nttl = 1\nkill_after = 9\npassword = 'hunter2'\n",
-           "[defaults]\npassword_env = 'TEST_REDLOCK_PASSWORD'\n[[node]]\nurl = 'rediss://a'\n",
+           "[defaults]\npassword_env = 'TEST_REDLOCK_PASSWORD'\n[[node]]\nurl = 'rediss://a'\n"
+           "insecure_skip_verify = true\n",
+           "[defaults]\ncert_file = 'secret'\nkey_password_env = 'TEST_REDLOCK_PASSWORD'\n[[node]]\nurl = "
+           "'rediss://a'\n",
+           "[defaults]\ncert_file = 'secret'\nkey_password_file = 'secret'\n[[node]]\nurl = 'rediss://a'\n",
            "[defaults]\npassword_file = 'secret'\n[[node]]\nurl = 'redis://a'\n[[node]]\nurl = 'redis://b'\n",
        }) {
     CAPTURE(text);
@@ -174,7 +178,7 @@ TEST_CASE_FIXTURE(Fixture, "no message holds a password, however it was given an
   config("");
   for (const char* const nodes :
        {"redis://u:hunter2@a:0", "redis://:x hunter2 y@a", "redis://:x,hunter2,y@a",
-        "redis://u:hunter2@a redis://a", "hunter2", "rediss://:hunter2@a", "redis://hunter2@a"}) {
+        "redis://u:hunter2@a redis://a", "hunter2", "rediss://:hunter2@a:0", "redis://hunter2@a"}) {
     CAPTURE(nodes);
     environment.set("REDLOCK_NODES", nodes);
     CHECK_FALSE(messages().empty());

@@ -652,13 +652,4 @@ TEST_SUITE("redis link") {
     node.nodes().wait(TimePoint{}, {}, events);
     CHECK(events.empty());
   }
-
-  TEST_CASE("TLS is refused in words until it is built in") {
-    redis::Endpoint endpoint;
-    endpoint.transport = redis::Endpoint::Transport::Tls;
-    Conversation node{endpoint};
-    const auto event = node.ask(acquire("t"));
-    REQUIRE(failure_of(event) != nullptr);
-    CHECK(failure_of(event)->kind == Kind::TlsFailed);
-  }
 }

@@ -18,7 +18,8 @@ PYTHON
 }
 
 # start_nodes COUNT [REDIS OPTION...]: starts them in a fresh folder, points REDLOCK_NODES at them, waits until all
-# answer. $address, if set, is where they listen.
+# answer. $address, if set, is where they listen; $scheme, if rediss, lets them speak TLS, with what the options say, and
+# then ${cli_options[@]} is what redis-cli needs for it.
 start_nodes() {
   local count=$1 node ports host
   shift
@@ -29,7 +30,7 @@ start_nodes() {
   [[ $host != *:* ]] || host="[$host]"
   mapfile -t ports < <(free_ports "$nodes_address" "$count")
   for ((node = 1; node <= count; ++node)); do
-    echo "redis://$host:${ports[node - 1]}" > "$nodes_dir/$node.url"
+    echo "${scheme:-redis}://$host:${ports[node - 1]}" > "$nodes_dir/$node.url"
     boot_node "$node"
   done
   export nodes_dir nodes_address
@@ -55,15 +56,20 @@ all_nodes() {
   done
 }
 
+cli_options=()
+
 url_of() { cat "$nodes_dir/$1.url"; }
 pid_of() { cat "$nodes_dir/$1.pid"; }
 
 # It dies with the shell that started it, should that be killed before it comes to stop_nodes.
 boot_node() {
-  local url
+  local url port
   url=$(url_of "$1")
-  setpriv --pdeathsig KILL redis-server --bind "$nodes_address" --port "${url##*:}" --save '' --appendonly no \
-    --protected-mode no --dir "$nodes_dir" --logfile "$nodes_dir/$1.log" "${node_options[@]}" > /dev/null 2>&1 3>&- &
+  port=(--port "${url##*:}")
+  [[ $url != rediss:* ]] || port=(--port 0 --tls-port "${url##*:}")
+  setpriv --pdeathsig KILL redis-server --bind "$nodes_address" "${port[@]}" --save '' --appendonly no \
+    --protected-mode no --dir "$nodes_dir" --appendfilename "$1.aof" --logfile "$nodes_dir/$1.log" \
+    "${node_options[@]}" > /dev/null 2>&1 3>&- &
   echo $! > "$nodes_dir/$1.pid"
   disown
 }
@@ -106,7 +112,7 @@ stop_nodes() {
 redis_cli() {
   local url
   url=$(url_of "$1")
-  redis-cli -h "$nodes_address" -p "${url##*:}" "${@:2}"
+  redis-cli -h "$nodes_address" -p "${url##*:}" "${cli_options[@]}" "${@:2}"
 }
 on_all_nodes() {
   local node

@@ -1,0 +1,116 @@
+#include "cli/break.hpp"
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "cli/looking.hpp"
+#include "cli/output.hpp"
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <string>
+
+namespace redlock::cli {
+namespace {
+
+using quorum::LockState;
+using Result = quorum::Releasing::Result;
+
+// What follows for whoever has the lock now.
+std::string consequence(const quorum::Survey& survey) {
+  if (survey.state == LockState::Split) return "contenders that are still alive begin anew";
+  if (quorum::is_anonymous(survey.claims.front().info)) {
+    return "its holder is another program, and goes on as if nothing had happened, unless it looks after its "
+           "lock";
+  }
+  return "its holder's command is stopped at its next extension";
+}
+
+bool confirmed(const std::string& name, const quorum::Survey& survey) {
+  const std::string question =
+      fmt::format("redlock: {}. Break lock {}? [y/N] ", consequence(survey), quoted(name));
+  if (::write(STDERR_FILENO, question.data(), question.size()) < 0) return false;
+  std::string answer;
+  for (char c = 0; ::read(STDIN_FILENO, &c, 1) == 1 && c != '\n';) answer += c;
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+struct Outcome {
+  int status;
+  std::string message;
+};
+
+// Takes away the very tokens that were shown, and no other: of a holder that came later nothing is touched.
+Outcome take_away(lock::Onlooker& onlooker, const std::string& name, const quorum::Survey& survey) {
+  bool removed = false;
+  Result result{};
+  for (const quorum::Claim& claim : survey.claims) {
+    if (survey.state == LockState::Held && &claim != survey.holder()) break;
+    const auto breaking = onlooker.release(claim.token);
+    removed = removed || breaking.removed > 0;
+    result = breaking.result;
+  }
+  const std::string lock = quoted(name);
+  if (result == Result::NoQuorum) {
+    return {
+        exit_status::kNoQuorum,
+        fmt::format("no quorum to break lock {}: too few nodes answered, and on the others it is still held",
+                    lock)};
+  }
+  if (removed) return {exit_status::kYes, fmt::format("lock {} is broken: {}", lock, consequence(survey))};
+  return {exit_status::kNo,
+          result == Result::Others
+              ? fmt::format("lock {} was given back meanwhile, and has a new holder: nothing is broken", lock)
+              : fmt::format("lock {} was given back meanwhile: nothing is broken", lock)};
+}
+
+void show(const LockSight& sight, const std::string& summary, const lock::Onlooker& onlooker,
+          ColorWish color) {
+  const std::size_t width = output_width();
+  std::string text = clip(summary, width) + "\n";
+  const Palette& colors = palette(use_color(color, STDOUT_FILENO));
+  for (const std::string& line : show_details(sight, onlooker, colors, width)) text += line + "\n";
+  print(text);
+}
+
+Outcome decide(const BreakOptions& options, lock::Onlooker& onlooker, const LockSight& sight,
+               const std::string& summary) {
+  switch (sight.survey.state) {
+    case LockState::Unknown: return {exit_status::kNoQuorum, summary + ": nothing is broken"};
+    case LockState::Free: return {exit_status::kNo, summary + ": nothing is broken"};
+    case LockState::Held:
+    case LockState::Split: break;
+  }
+  if (!options.yes && !confirmed(sight.name, sight.survey)) {
+    return {exit_status::kNo, fmt::format("lock {} is left as it is", quoted(sight.name))};
+  }
+  return take_away(onlooker, sight.name, sight.survey);
+}
+
+}  // namespace
+
+int break_lock(const BreakOptions& options, ColorWish color) {
+  if (!options.yes && !is_terminal(STDIN_FILENO)) {
+    throw UsageError{
+        "break: there is no terminal to ask at: give --yes to break the lock without a question"};
+  }
+  const LockNames locks = load_names(options.flags, {options.name});
+  lock::Onlooker onlooker = open_onlooker(locks.settings, locks.keys.front());
+  const LockSight sight = std::move(look_at(onlooker, locks)->front());
+  const std::uint64_t now_us = read_clocks().wall_us;
+  const std::string summary = summarize(sight.name, sight.survey, onlooker.electorate(), now_us);
+
+  if (!options.json && !sight.survey.claims.empty()) show(sight, summary, onlooker, color);
+  const Outcome outcome = decide(options, onlooker, sight, summary);
+  if (options.json) {
+    Json json = sight_to_json(sight, onlooker, now_us);
+    json.add("broken", outcome.status == exit_status::kYes);
+    print(json.dump() + "\n");
+  }
+  outcome.status == exit_status::kNoQuorum ? log::error(outcome.message) : log::notice(outcome.message);
+  return outcome.status;
+}
+
+}  // namespace redlock::cli

@@ -1,0 +1,165 @@
+#include "cli/event_log.hpp"
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/fd.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "base/timestamp.hpp"
+
+#include <fmt/format.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace redlock::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kMostQueued = 1024;  // lines
+constexpr auto kLastWords = 1s;
+constexpr std::string_view kDescriptor = "fd:";
+
+UniqueFd duplicate(const std::string& target) {
+  const std::string_view digits = std::string_view{target}.substr(kDescriptor.size());
+  int fd = -1;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), fd);
+  if (error != std::errc{} || end != digits.data() + digits.size() || fd < 0) {
+    throw UsageError{fmt::format("--events: {} is no descriptor; write one like fd:3", quoted(target, 64))};
+  }
+  const int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
+    throw UsageError{
+        fmt::format("--events: descriptor {} is not open for writing; redirect it: {}>FILE", fd, fd)};
+  }
+  UniqueFd copy{fcntl(fd, F_DUPFD_CLOEXEC, 3)};
+  if (!copy) throw SystemError{fmt::format("cannot write events to descriptor {}", fd), errno};
+  return copy;
+}
+
+UniqueFd open_target(const std::string& target) {
+  if (target.starts_with(kDescriptor)) return duplicate(target);
+  UniqueFd file{
+      open(target.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600)};
+  if (!file) throw SystemError{fmt::format("cannot open the file of --events {}", quoted(target)), errno};
+  return file;
+}
+
+}  // namespace
+
+// What the thread and the EventLog own together. The thread goes when the program does.
+struct EventLog::Shared {
+  std::string target;  // for messages
+  UniqueFd fd;
+  std::mutex mutex;
+  std::condition_variable changed;
+  // Guarded by `mutex`:
+  std::deque<std::string> queue;
+  std::uint64_t dropped = 0;
+  bool started = false;
+  bool writing = false;
+
+  // The thread's own:
+  bool broken_line = false;
+  bool warned = false;
+
+  void run();
+  bool put(std::string_view line);
+};
+
+void EventLog::Shared::run() {
+  std::unique_lock lock{mutex};
+  for (;;) {
+    changed.wait(lock, [&] { return !queue.empty(); });
+    const std::string line = std::move(queue.front());
+    queue.pop_front();
+    writing = true;
+    lock.unlock();
+    const bool written = put(line);
+    lock.lock();
+    writing = false;
+    if (!written) ++dropped;
+    changed.notify_all();
+  }
+}
+
+// Writes all of the line, or says once why not. A line that broke off is ended, so that the next one stands alone.
+bool EventLog::Shared::put(std::string_view line) {
+  static constexpr std::string_view newline = "\n";
+  const auto write_all = [this](std::string_view text) {
+    while (!text.empty()) {
+      const ssize_t count = ::write(fd.get(), text.data(), text.size());
+      if (count >= 0) {
+        text.remove_prefix(static_cast<std::size_t>(count));
+      } else if (errno == EAGAIN) {
+        pollfd target_fd{.fd = fd.get(), .events = POLLOUT, .revents = 0};
+        poll(&target_fd, 1, -1);
+      } else if (errno != EINTR) {
+        return false;
+      }
+    }
+    return true;
+  };
+  if (broken_line && write_all(newline)) broken_line = false;
+  if (!broken_line && write_all(line)) {
+    warned = false;
+    return true;
+  }
+  const int error = errno;
+  broken_line = true;
+  if (!std::exchange(warned, true)) {
+    log::warning(
+        fmt::format("cannot write events to {}: {}: events are lost", quoted(target), errno_text(error)));
+  }
+  return false;
+}
+
+EventLog::EventLog(const std::optional<std::string>& target) {
+  if (!target) return;
+  shared_ = std::make_shared<Shared>();
+  shared_->target = *target;
+  shared_->fd = open_target(*target);
+}
+
+void EventLog::flush() noexcept {
+  if (!shared_) return;
+  std::unique_lock lock{shared_->mutex};
+  shared_->changed.wait_for(lock, kLastWords, [&] { return shared_->queue.empty() && !shared_->writing; });
+}
+
+void EventLog::write(std::string_view event, const std::string& name, std::optional<quorum::Fence> fence,
+                     std::vector<Json::Member> members) noexcept {
+  if (!shared_) return;
+  try {
+    Json line =
+        Json::object({{"time", format_timestamp(read_clocks().wall_us)}, {"event", event}, {"name", name}});
+    if (fence) line.add("fence", *fence);
+    for (Json::Member& member : members) line.add(std::move(member.first), std::move(member.second));
+    const std::lock_guard lock{shared_->mutex};
+    if (shared_->queue.size() >= kMostQueued) {
+      ++shared_->dropped;
+      return;
+    }
+    if (shared_->dropped > 0) line.add("dropped", std::exchange(shared_->dropped, 0));
+    shared_->queue.push_back(line.dump() + "\n");
+    if (!std::exchange(shared_->started, true)) {
+      std::thread{[shared = shared_] { shared->run(); }}.detach();
+    }
+    shared_->changed.notify_all();
+  } catch (const std::exception&) {  // no memory, no thread: the event is lost, the lock is not
+    return;
+  }
+}
+
+}  // namespace redlock::cli

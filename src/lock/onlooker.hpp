@@ -1,0 +1,73 @@
+#pragma once
+
+#include "quorum/electorate.hpp"
+#include "quorum/ids.hpp"
+#include "quorum/releasing.hpp"
+#include "quorum/survey.hpp"
+#include "redis/nodes.hpp"
+
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace redlock::lock {
+
+struct OnlookerOptions {
+  std::vector<redis::Endpoint> nodes;
+  Duration node_timeout;        // per node and flight
+  Duration restart_quarantine;  // see quorum::Electorate
+  std::string key;              // of the lock that may be broken; empty where none is
+};
+
+struct Question {
+  quorum::NodeIndex node;
+  std::vector<std::string> words;  // of a command that changes nothing (redis::Query)
+};
+
+struct Heard {
+  TimePoint sent;
+  Duration took;  // with what it took to connect, where that was needed
+  std::variant<redis::Value, quorum::Failure> what;
+};
+
+// Looks at locks and nodes on one set of connections.
+class Onlooker {
+ public:
+  explicit Onlooker(OnlookerOptions options);
+
+  std::size_t size() const { return nodes_.size(); }
+  const redis::Endpoint& endpoint(quorum::NodeIndex node) const { return nodes_.endpoint(node); }
+  const quorum::Electorate& electorate() const { return electorate_; }
+
+  // Asks everything at once and returns what came of each question, in their order; node_timeout at the most. Nothing
+  // when a descriptor of `wake_fds` was readable before.
+  std::optional<std::vector<Heard>> ask(const std::vector<Question>& questions,
+                                        std::span<const int> wake_fds = {});
+
+  // Looks at several locks, given by their keys, in one flight: what came of it, lock by lock. Nodes that hung when they
+  // were last asked are left out with `skip_hung`: who looks many times need not wait for them each time.
+  std::optional<std::vector<quorum::Observations>> look(const std::vector<std::string>& keys,
+                                                        std::span<const int> wake_fds = {},
+                                                        bool skip_hung = false);
+
+  // Releases the lock of OnlookerOptions::key on every node that still has this very token, whoever planted it.
+  struct Breaking {
+    quorum::Releasing::Result result;
+    std::size_t removed;  // on so many nodes
+  };
+  Breaking release(const quorum::Token& token);
+
+ private:
+  void hear(const redis::Event& event);
+
+  Duration node_timeout_;
+  redis::Nodes nodes_;
+  quorum::Electorate electorate_;
+  quorum::RequestIds ids_;
+  std::vector<bool> hung_;  // the last question to the node timed out
+  std::vector<redis::Event> events_;
+};
+
+}  // namespace redlock::lock

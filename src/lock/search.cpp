@@ -1,0 +1,81 @@
+#include "lock/search.hpp"
+
+#include "redis/look.hpp"
+
+#include <algorithm>
+#include <set>
+#include <span>
+#include <utility>
+
+namespace redlock::lock {
+namespace {
+
+using quorum::Failure;
+using quorum::NodeIndex;
+
+// Locks that are looked at in one flight: enough that flights do not count, few enough for the sockets.
+constexpr std::size_t kLooksPerFlight = 100;
+
+// The search on one node.
+struct Progress {
+  std::string cursor = "0";
+  bool ended = false;
+  std::optional<Failure> trouble;
+};
+
+void take(Progress& progress, Heard heard, std::set<std::string>& keys) {
+  if (auto* value = std::get_if<redis::Value>(&heard.what)) {
+    auto decoded = redis::decode_scan(std::move(*value));
+    if (auto* step = std::get_if<redis::ScanStep>(&decoded)) {
+      keys.insert(std::make_move_iterator(step->keys.begin()), std::make_move_iterator(step->keys.end()));
+      progress.cursor = std::move(step->cursor);
+      progress.ended = progress.cursor == "0";
+      return;
+    }
+    progress.trouble = std::get<Failure>(std::move(decoded));
+  } else {
+    progress.trouble = std::get<Failure>(std::move(heard.what));
+  }
+  progress.ended = true;
+}
+
+// Step by step, all nodes that are not through at once.
+std::set<std::string> find_keys(Onlooker& onlooker, const std::string& prefix, const std::string& glob,
+                                std::vector<Progress>& nodes) {
+  std::set<std::string> keys;
+  for (;;) {
+    std::vector<Question> questions;
+    for (NodeIndex node = 0; node < nodes.size(); ++node) {
+      if (nodes[node].ended) continue;
+      questions.push_back({.node = node, .words = redis::scan_words(nodes[node].cursor, prefix, glob)});
+    }
+    if (questions.empty()) return keys;
+    auto heard = *onlooker.ask(questions);
+    for (std::size_t i = 0; i < heard.size(); ++i) take(nodes[questions[i].node], std::move(heard[i]), keys);
+  }
+}
+
+}  // namespace
+
+Findings find_locks(Onlooker& onlooker, const std::string& prefix, const std::string& glob) {
+  std::vector<Progress> nodes(onlooker.size());
+  const std::set<std::string> found = find_keys(onlooker, prefix, glob, nodes);
+  const std::vector<std::string> keys{found.begin(), found.end()};
+
+  Findings findings;
+  for (Progress& node : nodes) findings.troubles.push_back(std::move(node.trouble));
+  for (std::size_t begin = 0; begin < keys.size(); begin += kLooksPerFlight) {
+    const std::size_t end = std::min(begin + kLooksPerFlight, keys.size());
+    const std::vector<std::string> batch{keys.begin() + static_cast<std::ptrdiff_t>(begin),
+                                         keys.begin() + static_cast<std::ptrdiff_t>(end)};
+    const auto observations = *onlooker.look(batch, {}, true);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      quorum::Survey survey = quorum::survey(observations[i], onlooker.electorate());
+      if (survey.state == quorum::LockState::Free) continue;
+      findings.locks.push_back({.name = batch[i].substr(prefix.size()), .survey = std::move(survey)});
+    }
+  }
+  return findings;
+}
+
+}  // namespace redlock::lock

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "lock/onlooker.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace redlock::lock {
+
+// A lock that some node knows of.
+struct Found {
+  std::string name;  // without the prefix; any bytes
+  quorum::Survey survey;
+};
+
+struct Findings {
+  std::vector<Found> locks;  // in the order of their names; none that turned out to be free
+  std::vector<std::optional<quorum::Failure>>
+      troubles;  // why a node could not be searched to its end; one a node
+};
+
+// All locks of redlock on the nodes whose names match `glob`, as Redis understands globs, and whose keys begin with
+// `prefix`. Found by what is written down about their holders, with SCAN and in small steps: a server with many other
+// keys goes on serving between them. Locks that only other libraries hold are plain keys of any name, and not found.
+Findings find_locks(Onlooker& onlooker, const std::string& prefix, const std::string& glob);
+
+}  // namespace redlock::lock

@@ -1,0 +1,59 @@
+#pragma once
+
+#include "quorum/electorate.hpp"
+#include "quorum/types.hpp"
+
+#include <optional>
+#include <variant>
+#include <vector>
+
+// What the nodes show of a lock to somebody who only looks, and what that adds up to. Pure, like Acquisition.
+namespace redlock::quorum {
+
+// What came of the question to one node.
+struct Observation {
+  TimePoint sent;
+  Duration took;
+  std::variant<Sighting, Failure> answer;
+
+  const Sighting* sighting() const { return std::get_if<Sighting>(&answer); }
+  const Failure* failure() const { return std::get_if<Failure>(&answer); }
+};
+using Observations = std::vector<Observation>;  // one a node, in the order of the nodes
+
+enum class LockState {
+  Held,     // one token has a quorum
+  Split,    // there are tokens, and none can have a quorum
+  Free,     // no token anywhere that counts, nor can one have a quorum elsewhere
+  Unknown,  // too few nodes answered, or those that did not decide who holds it
+};
+
+// One token that was seen on nodes whose word counts.
+struct Claim {
+  Token token;
+  std::size_t votes = 0;
+  HolderInfo info;  // of the first node that has any
+  Fence fence = 0;  // 0: no quorum of the nodes that have the token agree about one
+  std::optional<Duration>
+      free_in{};  // when, by the TTLs, a quorum falls free of it; none: some key has no TTL
+};
+
+struct Survey {
+  LockState state = LockState::Unknown;
+  std::vector<Claim>
+      claims;  // most votes first, ties to the lesser token; of a held lock the first is the holder's
+  std::size_t answered = 0;   // nodes whose word counts
+  std::uint64_t waiting = 0;  // the most that any of them knows of
+
+  const Claim* holder() const { return state == LockState::Held ? &claims.front() : nullptr; }
+};
+
+// A node counts as it does when a lock is acquired (tally() in ballot.hpp): a voter's word counts, and that of a node
+// in quarantine if it shows a token, since it may have forgotten one, but has not made one up. All other nodes may,
+// for all we know, hold any token.
+Survey survey(const Observations& observations, const Electorate& electorate);
+
+// Whether the holder says who it is. A Redlock library does not.
+bool is_anonymous(const HolderInfo& info);
+
+}  // namespace redlock::quorum

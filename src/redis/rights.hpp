@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string_view>
+
+namespace redlock::redis {
+
+// What an ACL must permit the user of redlock, as ACL SETUSER of Redis 6.2 and later takes it; beside these the keys
+// KEY and redlock.*:KEY of each lock (keys.hpp). The second part is for those who wait: without it they are not woken and
+// have to look again and again, but all else works.
+inline constexpr std::string_view kRights =
+    "+eval +get +set +del +pttl +pexpire +hset +hmget +info +role +select "
+    "+client|id +client|tracking +subscribe &__redis__:invalidate +time +zadd +zrange +zrem "
+    "+zremrangebyscore";
+
+}  // namespace redlock::redis

@@ -1,0 +1,66 @@
+#!/usr/bin/env bats
+# What a person at a terminal sees of redlock.
+
+load lib/redlock.bash
+
+setup_file() { isolate; }
+setup() {
+  redlock_setup
+  start_nodes 1
+  terminal=$BATS_TEST_DIRNAME/../helpers/terminal.py
+}
+teardown() {
+  stop_nodes
+  redlock_teardown
+}
+
+see() {
+  run "$terminal" "$@"
+  echo "$output"
+  [ "$status" -eq 0 ]
+}
+
+@test "one who waits at a terminal sees one line, kept up to date, and it goes with the grant" {
+  start_holder x
+  see "type stty cols 200; PATH=${REDLOCK%/*}:\$PATH\r" 'see PROMPT> ' 'type redlock run x -- echo ran\r' \
+    "see \\r\\x1b[Kredlock: waiting for 'x' 0s: held by " "see pid $holder" 'see expires in' \
+    "see \\r\\x1b[Kredlock: waiting for 'x' 2s: held by" \
+    "type \x03" 'see PROMPT> '
+  # Written over, not below each other.
+  [ "$(grep -c $'\r\e\\[Kredlock: waiting' <<< "$output")" -eq 1 ]
+  [[ $output != *"waiting for 'x'"*$'\n'*"waiting for 'x'"* ]]
+  end_holder
+  nothing_left_of x
+}
+
+@test "the line of one who waits fits a terminal of 20 columns" {
+  start_holder x
+  see "type stty cols 20; PATH=${REDLOCK%/*}:\$PATH\r" 'see PROMPT> ' 'type redlock run x -- true\r' \
+    'see redlock: waiting...' 'type \x03' 'see PROMPT> '
+  end_holder
+}
+
+@test "a grant after a wait is told, in place of the line" {
+  start_holder x
+  (wait_until 20 has_text waiting "$marks/events"; kill -TERM "$holder") 3>&- &
+  see "type PATH=${REDLOCK%/*}:\$PATH\r" 'see PROMPT> ' \
+    "type redlock run --retry-delay 20ms --events $marks/events x -- echo r\"a\"n\r" \
+    "see waiting for 'x'" "see \\r\\x1b[Kredlock: lock 'x' granted after" 'see ran'
+  finish "$holder"
+  [ "$status" -eq 143 ]
+}
+
+@test "a job in the background writes no line over what the person types" {
+  start_holder x
+  see "type PATH=${REDLOCK%/*}:\$PATH\r" 'see PROMPT> ' 'type redlock run x -- true &\r' \
+    "see is held by" 'see : waiting' 'type sleep 1.5; echo typ"e"d\r' 'see typed' 'type kill %1; wait; echo e"n"d\r' 'see end'
+  [[ $output != *"waiting for"* ]]
+  end_holder
+}
+
+@test "quiet is quiet at a terminal too" {
+  start_holder x
+  see "type PATH=${REDLOCK%/*}:\$PATH\r" 'see PROMPT> ' 'type redlock run -q -w 1s x -- true; echo code=$?\r' 'see code=75'
+  [[ $output != *redlock:* ]]
+  end_holder
+}
