@@ -5,7 +5,21 @@
 
 namespace redlock {
 
-// A short string is copied by a move, so the source is wiped as well.
+namespace {
+
+// All that it has room for: a string that was moved from says that it is empty, and a short one keeps its bytes.
+void wipe_string(std::string& text) noexcept {
+  text.resize(text.capacity());
+  explicit_bzero(text.data(), text.size());
+  text.clear();
+}
+
+}  // namespace
+
+Secret::Secret(std::string&& value) noexcept : value_{std::move(value)} {
+  wipe_string(value);
+}
+
 Secret::Secret(Secret&& other) noexcept : value_{std::move(other.value_)} {
   other.wipe();
 }
@@ -28,8 +42,7 @@ Secret& Secret::operator=(Secret&& other) noexcept {
 }
 
 void Secret::wipe() noexcept {
-  explicit_bzero(value_.data(), value_.size());
-  value_.clear();
+  wipe_string(value_);
 }
 
 }  // namespace redlock

@@ -10,7 +10,8 @@ namespace redlock {
 class Secret {
  public:
   Secret() = default;
-  explicit Secret(std::string value) noexcept : value_{std::move(value)} {}
+  // Takes the text over and wipes what is left of it where it was.
+  explicit Secret(std::string&& value) noexcept;
   Secret(const Secret&) = default;
   Secret(Secret&& other) noexcept;
   Secret& operator=(const Secret& other);

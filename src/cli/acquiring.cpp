@@ -7,11 +7,13 @@
 #include "cli/messages.hpp"
 #include "cli/wait_notice.hpp"
 #include "lock/waiting.hpp"
+#include "process/core_dump.hpp"
 #include "process/waiting_signals.hpp"
 #include "quorum/validity.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -25,6 +27,9 @@ constexpr Duration kStartMargin = std::chrono::milliseconds{10};
 
 lock::Session open_session(const std::string& name, const config::Settings& settings,
                            const quorum::HolderInfo& holder, LockEvents* events) {
+  const auto has_password = [](const redis::Endpoint& node) { return !node.password.empty(); };
+  if (std::any_of(settings.nodes.begin(), settings.nodes.end(), has_password))
+    process::keep_out_of_core_dumps();
   return lock::Session{{.nodes = settings.nodes,
                         .subject = {.key = settings.key_prefix + name, .holder = holder},
                         .node_timeout = settings.node_timeout,

@@ -11,12 +11,15 @@
 #include "cli/run.hpp"
 #include "cli/sandbox.hpp"
 #include "cli/status.hpp"
+#include "config/url.hpp"
 #include "process/descriptors.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace redlock::cli {
@@ -40,13 +43,23 @@ struct Carry {
   }
 };
 
+// Takes users and passwords of nodes out of what ps(1) shows of us, and of the guard, which is forked from us.
+// What stands behind "--" is the command's.
+void mask_passwords(int argc, char** argv) {
+  for (int i = 1; i < argc && std::string_view{argv[i]} != "--"; ++i) {
+    const std::string_view userinfo = config::userinfo_of(argv[i]);
+    if (userinfo.empty()) continue;
+    std::fill_n(argv[i] + (userinfo.data() - argv[i]), userinfo.size() - 1, '*');
+  }
+}
+
 }  // namespace
 
 int run_program(int argc, char** argv) {
   try {
     process::reserve_standard_descriptors();
-    const std::vector<std::string> args{argv + (argc > 0 ? 1 : 0), argv + argc};
-    const Invocation invocation = parse_command_line(args);
+    const Invocation invocation = parse_command_line({argv + (argc > 0 ? 1 : 0), argv + argc});
+    mask_passwords(argc, argv);
     log::set_level(invocation.log_level);
     return std::visit(Carry{invocation.color}, invocation.what);
   } catch (const Error& error) {

@@ -18,6 +18,17 @@
 namespace redlock::cli {
 namespace {
 
+// Neither a password of the nodes nor an outer lock's variables reach the command.
+process::Environment environment_of_command(const std::string& name, const config::Settings& settings,
+                                            const quorum::Won& won) {
+  process::Environment environment{{"REDLOCK_NAME", name},
+                                   {"REDLOCK_TOKEN", won.token.value},
+                                   {"REDLOCK_FENCE", std::to_string(won.fence)}};
+  for (const config::Concealed& each : settings.concealed)
+    environment.emplace_back(each.variable, each.shown);
+  return environment;
+}
+
 process::Outcome run_command(const RunOptions& options, const config::Settings& settings,
                              const quorum::Won& won, lock::Session& session, process::SignalGate& signals,
                              LockEvents& events) {
@@ -39,9 +50,7 @@ process::Outcome run_command(const RunOptions& options, const config::Settings& 
       won,
       {.extended = extended, .lost = lost}};
   process::Outcome outcome = process::run({.argv = options.command,
-                                           .environment = {{"REDLOCK_NAME", name},
-                                                           {"REDLOCK_TOKEN", won.token.value},
-                                                           {"REDLOCK_FENCE", std::to_string(won.fence)}},
+                                           .environment = environment_of_command(name, settings, won),
                                            .stop_when_lost = options.stop_when_lost},
                                           leash, signals, [&] { keeper.start(); });
   keeper.stop();

@@ -20,6 +20,16 @@ std::string numbered(std::string_view what, std::size_t index, std::size_t count
   return count == 1 ? std::string{what} : fmt::format("{} {}", what, index + 1);
 }
 
+std::vector<std::string_view> split(std::string_view list) {
+  std::vector<std::string_view> urls;
+  while (!list.empty()) {
+    const std::size_t length = std::min(list.find_first_of(kSeparators), list.size());
+    if (length != 0) urls.push_back(list.substr(0, length));
+    list.remove_prefix(std::min(length + 1, list.size()));
+  }
+  return urls;
+}
+
 // The node's own before those for all. A password in the URL stands alone: it goes with the URL's user or
 // with none.
 void add_credentials(NodeEntry& entry, const Credentials& for_all, PasswordReader& passwords) {
@@ -71,9 +81,9 @@ std::vector<NodeEntry> nodes_from_flags(const std::vector<std::string>& urls) {
   }
   if (shows_password) {
     log::warning(
-        "everybody on this machine can see the password of --node in the list of processes: use "
-        "password_file or "
-        "password_env in the configuration file");
+        "the password of --node is in the list of processes, for everybody to see, until redlock has read "
+        "it: use "
+        "password_file or password_env in the configuration file");
   }
   return entries;
 }
@@ -81,12 +91,7 @@ std::vector<NodeEntry> nodes_from_flags(const std::vector<std::string>& urls) {
 std::optional<std::vector<NodeEntry>> nodes_from_environment() {
   const char* const value = environment_value(kNodesVariable);
   if (value == nullptr) return std::nullopt;
-  std::vector<std::string_view> urls;
-  for (std::string_view rest{value}; !rest.empty();) {
-    const std::size_t length = std::min(rest.find_first_of(kSeparators), rest.size());
-    if (length != 0) urls.push_back(rest.substr(0, length));
-    rest.remove_prefix(std::min(length + 1, rest.size()));
-  }
+  const std::vector<std::string_view> urls = split(value);
   if (urls.empty()) {
     fail({Place::Source::Environment, kNodesVariable},
          "it names no node; list URLs such as redis://10.0.0.1:6379, or unset it");
@@ -97,6 +102,26 @@ std::optional<std::vector<NodeEntry>> nodes_from_environment() {
     entries.push_back(entry_from_url(urls[i], {Place::Source::Environment, what}));
   }
   return entries;
+}
+
+std::optional<Concealed> nodes_variable_concealed() {
+  const char* const value = environment_value(kNodesVariable);
+  if (value == nullptr || std::string_view{value}.find('@') == std::string_view::npos) return std::nullopt;
+  Concealed concealed{.variable = kNodesVariable, .shown = std::string{}};
+  for (const std::string_view url : split(value)) {
+    if (std::holds_alternative<UrlProblem>(parse_url(url))) {
+      concealed.shown.reset();
+      break;
+    }
+    const std::string_view userinfo = userinfo_of(url);
+    std::string bare{url};
+    if (!userinfo.empty()) {
+      bare.erase(static_cast<std::size_t>(userinfo.data() - url.data()), userinfo.size());
+    }
+    if (!concealed.shown->empty()) *concealed.shown += ' ';
+    *concealed.shown += bare;
+  }
+  return concealed;
 }
 
 std::vector<redis::Endpoint> ready_nodes(std::vector<NodeEntry> entries, const NodeDefaults& for_all) {

@@ -2,6 +2,7 @@
 
 #include "config/password.hpp"
 #include "config/place.hpp"
+#include "config/settings.hpp"
 #include "config/tls.hpp"
 #include "redis/endpoint.hpp"
 
@@ -41,6 +42,10 @@ std::vector<NodeEntry> nodes_from_flags(const std::vector<std::string>& urls);
 // $REDLOCK_NODES, blank- or comma-separated; nothing where it is unset or empty. Throws ConfigError when it
 // holds separators only: that is a mistake, not a wish for the default.
 std::optional<std::vector<NodeEntry>> nodes_from_environment();
+
+// $REDLOCK_NODES, if there is a password in it: the same without users and passwords. What cannot be told apart
+// is left out as a whole.
+std::optional<Concealed> nodes_variable_concealed();
 
 // Makes the endpoints ready for use: fetches passwords, CAs, certificates and keys, gives what is `for_all` to the nodes
 // that have none of their own, refuses a user without a password, and two URLs of one server; warns about two nodes, and

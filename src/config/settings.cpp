@@ -79,6 +79,22 @@ std::vector<redis::Endpoint> nodes_of(const Flags& flags, std::optional<File>& f
   return ready_nodes(std::move(entries), for_all);
 }
 
+// The variables that a file names, whether or not its nodes are those that are used.
+void conceal(const Credentials& credentials, std::vector<Concealed>& concealed) {
+  if (const auto* variable = std::get_if<PasswordVariable>(&credentials.password.from)) {
+    concealed.push_back({.variable = variable->name, .shown = std::nullopt});
+  }
+}
+
+std::vector<Concealed> passwords_in_environment(const std::optional<File>& file) {
+  std::vector<Concealed> concealed;
+  if (auto nodes = nodes_variable_concealed()) concealed.push_back(std::move(*nodes));
+  if (!file) return concealed;
+  conceal(file->for_all, concealed);
+  for (const NodeEntry& node : file->nodes) conceal(node.credentials, concealed);
+  return concealed;
+}
+
 }  // namespace
 
 Settings load(const Flags& flags, const std::string& name) {
@@ -100,6 +116,7 @@ Settings load(const Flags& flags, const std::string& name) {
   settings.kill_after = kill_after_within(merged, settings.ttl);
   settings.node_timeout = node_timeout_within(merged, settings.ttl);
   settings.key_prefix = merged.layer.key_prefix.value_or("");
+  settings.concealed = passwords_in_environment(file);
   settings.nodes = nodes_of(flags, file);
   settings.restart_quarantine = quarantine(merged, settings.ttl, settings.nodes.size());
   return settings;

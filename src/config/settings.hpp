@@ -32,6 +32,13 @@ struct Flags {
   std::optional<std::string> config_file;  // --config
 };
 
+// A variable of our environment that holds a password, and what the command is given instead; nothing: it is
+// left out.
+struct Concealed {
+  std::string variable;
+  std::optional<std::string> shown;
+};
+
 // Settings for one lock: complete, checked, in range.
 struct Settings {
   std::chrono::milliseconds ttl{};           // 200 ms or more
@@ -43,6 +50,7 @@ struct Settings {
   Duration restart_quarantine{};             // a node younger than this has no vote
   std::string key_prefix;
   std::vector<redis::Endpoint> nodes;  // at least one, no two alike
+  std::vector<Concealed> concealed;    // no password of the nodes is the command's business
 };
 
 // Reads the file (the first of --config, $REDLOCK_CONFIG, $XDG_CONFIG_HOME/redlock/config.toml,

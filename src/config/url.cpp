@@ -252,6 +252,16 @@ std::variant<Endpoint, UrlProblem> parse_url(std::string_view url) {
   return endpoint;
 }
 
+std::string_view userinfo_of(std::string_view url) {
+  constexpr std::string_view kSchemeEnd = "://";
+  const std::size_t scheme_end = url.find(kSchemeEnd);
+  if (scheme_end == std::string_view::npos) return {};
+  const std::string_view rest = url.substr(scheme_end + kSchemeEnd.size());
+  const std::string_view authority = rest.substr(0, rest.find('/'));
+  const std::size_t at = authority.rfind('@');
+  return at == std::string_view::npos ? std::string_view{} : authority.substr(0, at + 1);
+}
+
 bool same_server(const Endpoint& a, const Endpoint& b) {
   const bool a_is_socket = a.transport == Transport::Unix;
   if (a_is_socket != (b.transport == Transport::Unix)) return false;

@@ -15,7 +15,7 @@ namespace redlock::process {
 
 struct CommandSpec {
   std::vector<std::string> argv;  // argv[0] is looked up in PATH like execvp(3), but no shell runs on ENOEXEC
-  Environment environment;        // set on top of ours, replacing what is there
+  Environment environment;        // on top of ours, replacing what is there
   bool stop_when_lost = true;  // false (--on-lost=warn): the command runs on, and a message says so at once
 };
 

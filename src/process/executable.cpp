@@ -91,8 +91,9 @@ ExecPlan::ExecPlan(const std::vector<std::string>& argv, const Environment& extr
     if (!replaced) environment_.push_back(*entry);
   }
   for (const auto& [name, value] : extra) {
+    if (!value) continue;
     std::string& entry = added_.emplace_back(name);
-    entry.append("=").append(value);
+    entry.append("=").append(*value);
     environment_.push_back(entry.data());
   }
   environment_.push_back(nullptr);

@@ -3,6 +3,7 @@
 #include "process/ending.hpp"
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,7 +12,8 @@
 
 namespace redlock::process {
 
-using Environment = std::vector<std::pair<std::string, std::string>>;
+// Variables to set, and those to leave out (no value).
+using Environment = std::vector<std::pair<std::string, std::optional<std::string>>>;
 
 // The files that execvp(3) would try for `name`: itself when it has a slash, else one per entry of `path`,
 // where an empty entry is the current directory. An empty name has none.

@@ -38,6 +38,7 @@ bool has_shape(const Value& value, std::initializer_list<Value::Type> types) {
                     [](const Value& element, Value::Type type) { return element.type == type; });
 }
 
+constexpr std::uint64_t kMostLines = 10'000;  // of a script
 constexpr auto kAnyNumber = std::numeric_limits<std::uint64_t>::max();
 constexpr auto kInteger = Value::Type::Integer;
 constexpr auto kString = Value::Type::String;
@@ -114,10 +115,29 @@ Outcome decode_release(Value value) {
                           .info = others ? holder_info(value.elements, 2) : quorum::HolderInfo{}};
 }
 
+// Redis 6 and 7.0 do not name a command that an ACL forbids a script, but the line: "... @user_script:12."
+Failure name_forbidden_command(RequestKind kind, std::string_view error, Failure failure) {
+  constexpr std::string_view kLine = "@user_script:";
+  const std::size_t at = error.rfind(kLine);
+  if (failure.kind != Failure::Kind::NotPermitted || at == std::string_view::npos ||
+      error.find("this command") == std::string_view::npos) {
+    return failure;
+  }
+  std::string_view digits = error.substr(at + kLine.size());
+  digits.remove_prefix(std::min(digits.find_first_not_of(' '), digits.size()));
+  digits = digits.substr(0, digits.find_first_not_of("0123456789"));
+  const auto line = parse_digits(digits, kMostLines);
+  const std::string_view command = line ? command_in_script(kind, *line) : std::string_view{};
+  if (!command.empty()) failure.detail = "NOPERM for " + std::string{command};
+  return failure;
+}
+
 }  // namespace
 
 std::variant<quorum::Reply, quorum::Failure> decode(RequestKind kind, Value value) {
-  if (value.type == Value::Type::Error) return classify(value.text);
+  if (value.type == Value::Type::Error) {
+    return name_forbidden_command(kind, value.text, classify(value.text));
+  }
   switch (kind) {
     case RequestKind::Acquire: return decode_acquire(std::move(value));
     case RequestKind::Confirm: return decode_confirm(value);

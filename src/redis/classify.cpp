@@ -22,6 +22,8 @@ constexpr std::array kRules{
     Rule{"ERR Client sent AUTH, but no password is set", Kind::AuthFailed},
     Rule{"ERR AUTH ", Kind::AuthFailed},
     Rule{"NOPERM ", Kind::NotPermitted},
+    Rule{"ERR The user executing the script can't ",
+         Kind::NotPermitted},  // Redis 7.0, of a command in a script
     Rule{"READONLY ", Kind::ReadOnly},
     Rule{"MASTERDOWN ", Kind::ReadOnly},
     Rule{"LOADING ", Kind::Loading},

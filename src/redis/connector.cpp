@@ -18,6 +18,9 @@ using quorum::Failure;
 // How soon a full backlog of a unix socket is worth another look.
 constexpr std::chrono::milliseconds kBacklogRetry{10};
 
+// Many addresses in a short time must not become a volley of connections.
+constexpr Duration kLeastPatience = std::chrono::milliseconds{10};
+
 // No byte of any request has been sent, so this must be one of the kinds that say so.
 Failure connect_failure(int error_number) {
   if (error_number == ECONNREFUSED) return {.kind = Failure::Kind::Refused, .detail = {}};
@@ -35,6 +38,12 @@ UniqueFd open_socket(int family) {
 }
 
 }  // namespace
+
+Connector::Connector(std::vector<Address> addresses, Duration allowance)
+    : addresses_{std::move(addresses)},
+      patience_{std::clamp<Duration>(allowance / static_cast<Duration::rep>(addresses_.size() + 1),
+                                     kLeastPatience, kPatience)} {
+}
 
 Connector::Result Connector::step(TimePoint now) {
   for (std::size_t i = 0; i < attempts_.size() || start_next(now);) {
@@ -63,7 +72,7 @@ bool Connector::start_next(TimePoint now) {
       failure_ = connect_failure(errno);
       continue;
     }
-    start_next_at_ = now + kPatience;
+    start_next_at_ = now + patience_;
     attempts_.push_back({.socket = std::move(socket), .address = &address});
     return true;
   }

@@ -12,15 +12,17 @@
 namespace redlock::redis {
 
 // Connects to the first of several addresses that answers: the next one is tried beside the others when one
-// has failed, or after kPatience (after RFC 8305). Unlimited in time: whoever waits for it has the deadline.
+// has failed, or after a delay (after RFC 8305). Unlimited in time: whoever waits for it has the deadline.
 class Connector {
  public:
+  // The delay, where there is time enough for each address to get its turn.
   static constexpr std::chrono::milliseconds kPatience{250};
 
   struct Connecting {};
   using Result = std::variant<Connecting, UniqueFd, quorum::Failure>;
 
-  explicit Connector(std::vector<Address> addresses) : addresses_{std::move(addresses)} {}
+  // `allowance`: what there is time for. The delay is short enough for the last address to have a part of it.
+  Connector(std::vector<Address> addresses, Duration allowance);
 
   // Does what can be done now. Once it returns a socket (non-blocking, connected) or a failure, it is
   // finished.
@@ -44,6 +46,7 @@ class Connector {
   Step advance(Attempt& attempt);
 
   std::vector<Address> addresses_;
+  Duration patience_;
   std::size_t started_ = 0;  // of addresses_
   std::vector<Attempt> attempts_;
   TimePoint start_next_at_{};

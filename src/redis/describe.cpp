@@ -15,7 +15,7 @@ using Kind = quorum::Failure::Kind;
 struct Words {
   Kind kind;
   std::string_view bare;      // when there is no detail
-  std::string_view detailed;  // {detail}; {host} and {db} are the endpoint's, {user} names its user
+  std::string_view detailed;  // {detail}; {host} and {db} are the endpoint's, {user} and {whom} name its user
 };
 
 constexpr std::array kWords{
@@ -34,12 +34,12 @@ constexpr std::array kWords{
           "asks for a password (NOAUTH): set it in the URL, password_file or password_env"},
     Words{Kind::AuthFailed, "does not accept the password{user}",
           "does not accept the password{user}: {detail}"},
-    Words{Kind::NotPermitted, "its ACL forbids{user} what a lock needs (EVAL and the keys of the lock)",
-          "its ACL forbids{user} what a lock needs: {detail}"},
+    Words{Kind::NotPermitted, "its ACL forbids {whom} what a lock needs: see redlock(1), NOTES",
+          "its ACL forbids {whom} what a lock needs ({detail}): see redlock(1), NOTES"},
     Words{Kind::ReadOnly, "is a replica, and read-only: name its master instead",
           "is a replica, and read-only: name its master instead"},
-    Words{Kind::Loading, "is still loading its data after a start",
-          "is still loading its data after a start"},
+    Words{Kind::Loading, "is still loading its data after a start: it can vote when that is done",
+          "is still loading its data after a start: it can vote when that is done"},
     Words{Kind::OutOfMemory, "has no memory left (OOM): see its maxmemory",
           "has no memory left (OOM): see its maxmemory"},
     Words{Kind::PersistenceBroken, "cannot save to its disk (MISCONF) and so refuses writes: see its log",
@@ -67,11 +67,13 @@ constexpr std::array kWords{
 std::string describe(const quorum::Failure& failure, const Endpoint& endpoint) {
   const std::string user =
       endpoint.username.empty() ? "" : fmt::format(" of user {}", quoted(endpoint.username));
+  const std::string whom =
+      endpoint.username.empty() ? "this user" : fmt::format("user {}", quoted(endpoint.username));
   for (const Words& words : kWords) {
     if (words.kind != failure.kind) continue;
     return fmt::format(fmt::runtime(failure.detail.empty() ? words.bare : words.detailed),
                        fmt::arg("detail", failure.detail), fmt::arg("host", quoted(endpoint.host)),
-                       fmt::arg("db", endpoint.db), fmt::arg("user", user));
+                       fmt::arg("db", endpoint.db), fmt::arg("user", user), fmt::arg("whom", whom));
   }
   return failure.detail;
 }

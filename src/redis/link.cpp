@@ -190,6 +190,15 @@ bool Link::awaited() const noexcept {
                      [](const Pending& pending) { return !pending.settled; });
 }
 
+// How long somebody still waits for an answer.
+Duration Link::allowance(TimePoint now) const noexcept {
+  Duration longest = Duration::zero();
+  for (const Pending& pending : pending_) {
+    if (!pending.settled) longest = std::max(longest, pending.deadline - now);
+  }
+  return longest;
+}
+
 // A lookup goes on, for the next request: a new thread for each would pile up behind a dead name server.
 void Link::stop_connecting_if_unwanted() {
   const auto* connection = std::get_if<Connection>(&phase_);
@@ -222,7 +231,7 @@ void Link::start(TimePoint now) {
     address = numeric_address(endpoint_.host, endpoint_.port);
   }
   if (address) {
-    phase_.emplace<Connector>(std::vector<Address>{*address});
+    phase_.emplace<Connector>(std::vector<Address>{*address}, Duration::zero());
   } else {
     phase_.emplace<Lookup>(endpoint_.host, endpoint_.port);
   }
@@ -234,7 +243,7 @@ void Link::go_on_connecting(TimePoint now) {
     auto answer = lookup->take();
     if (!answer) return;
     if (const auto* failure = std::get_if<Failure>(&*answer)) return fail(Failure{*failure});
-    phase_.emplace<Connector>(std::get<std::vector<Address>>(std::move(*answer)));
+    phase_.emplace<Connector>(std::get<std::vector<Address>>(std::move(*answer)), allowance(now));
     stop_connecting_if_unwanted();
   }
   if (auto* connector = std::get_if<Connector>(&phase_)) {

@@ -112,6 +112,7 @@ class Link {
   void expire(TimePoint now, Overdue which);
   std::string_view phase_of(const Pending& pending) const noexcept;
   bool awaited() const noexcept;
+  Duration allowance(TimePoint now) const noexcept;
   bool stale(TimePoint now) const noexcept;
   void settle(Pending& pending, const quorum::Failure& failure);
   void fail(const quorum::Failure& failure);

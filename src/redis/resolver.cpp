@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <mutex>
@@ -28,15 +29,34 @@ Lookup::Answer failed(std::string why) {
   return quorum::Failure{.kind = quorum::Failure::Kind::Unresolved, .detail = std::move(why)};
 }
 
-Lookup::Answer resolve(const std::string& host, std::uint16_t port) {
+int ask(const std::string& host, std::uint16_t port, int flags, addrinfo** found) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV;
+  hints.ai_flags = flags;
+  return getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, found);
+}
+
+std::string why(int error) {
+  switch (error) {
+    case EAI_SYSTEM: return errno_text(errno);
+    case EAI_NONAME:
+    case EAI_NODATA:
+    case EAI_ADDRFAMILY: return "no such name, or it has no address";
+    case EAI_AGAIN: return "no name server has answered";
+    default: return gai_strerror(error);
+  }
+}
+
+// AI_ADDRCONFIG spares those without IPv6 a question to their name server. But it does not count loopback
+// addresses, so that it hides a name that leads to ::1 alone.
+Lookup::Answer resolve(const std::string& host, std::uint16_t port) {
   addrinfo* found = nullptr;
-  const int error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
-  if (error == EAI_SYSTEM) return failed(errno_text(errno));
-  if (error != 0) return failed(gai_strerror(error));
+  int error = ask(host, port, AI_ADDRCONFIG | AI_NUMERICSERV, &found);
+  if (error == EAI_ADDRFAMILY || error == EAI_NODATA || error == EAI_NONAME) {
+    error = ask(host, port, AI_NUMERICSERV, &found);
+  }
+  if (error != 0) return failed(why(error));
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned{found, &freeaddrinfo};
   std::vector<Address> addresses;
   for (const addrinfo* next = found; next != nullptr; next = next->ai_next) {
@@ -47,6 +67,8 @@ Lookup::Answer resolve(const std::string& host, std::uint16_t port) {
     addresses.push_back(address);
   }
   if (addresses.empty()) return failed("no address");
+  addresses = families_in_turn(std::move(addresses));
+  if (addresses.size() > Lookup::kMostAddresses) addresses.resize(Lookup::kMostAddresses);
   return addresses;
 }
 
@@ -68,6 +90,20 @@ class AllSignalsBlocked {
 };
 
 }  // namespace
+
+std::vector<Address> families_in_turn(std::vector<Address> addresses) {
+  if (addresses.empty()) return addresses;
+  const int first = addresses.front().family();
+  const auto others = std::stable_partition(addresses.begin(), addresses.end(),
+                                            [&](const Address& a) { return a.family() == first; });
+  std::vector<Address> in_turn;
+  in_turn.reserve(addresses.size());
+  for (auto one = addresses.begin(), other = others; one != others || other != addresses.end();) {
+    if (one != others) in_turn.push_back(*one++);
+    if (other != addresses.end()) in_turn.push_back(*other++);
+  }
+  return in_turn;
+}
 
 Lookup::Lookup(const std::string& host, std::uint16_t port) : shared_{std::make_shared<Shared>()} {
   shared_->ready.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));

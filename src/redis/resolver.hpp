@@ -3,6 +3,7 @@
 #include "quorum/types.hpp"
 #include "redis/address.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,18 +18,23 @@ namespace redlock::redis {
 class Lookup {
  public:
   using Answer = std::variant<std::vector<Address>, quorum::Failure>;
+  static constexpr std::size_t kMostAddresses = 16;
 
   Lookup(const std::string& host, std::uint16_t port);
 
   // Readable once there is an answer; -1 when it is there already.
   int fd() const noexcept;
 
-  // The answer, once. Addresses come in the order of preference (RFC 6724), at least one.
+  // The answer, once. At least one address, and no more than kMostAddresses: in the order of preference (RFC 6724),
+  // but the two families take turns, so that one that leads nowhere does not keep the other waiting (RFC 8305).
   std::optional<Answer> take();
 
  private:
   struct Shared;
   std::shared_ptr<Shared> shared_;
 };
+
+// The addresses with the families in turn, beginning with that of the first; within a family the order stays.
+std::vector<Address> families_in_turn(std::vector<Address> addresses);
 
 }  // namespace redlock::redis

@@ -144,6 +144,16 @@ const std::string& release_script() {
   return script;
 }
 
+std::string_view script_of(RequestKind kind) {
+  switch (kind) {
+    case RequestKind::Acquire: return acquire_script();
+    case RequestKind::Confirm: return confirm_script();
+    case RequestKind::Extend: return extend_script();
+    case RequestKind::Release: return kReleaseLua;
+  }
+  return {};
+}
+
 // The words of an EVAL. Numbers become text that lives as long as the object.
 class Eval {
  public:
@@ -186,6 +196,21 @@ RequestKind kind_of(const quorum::Request& request) {
                              [](const quorum::Extend&) { return RequestKind::Extend; },
                              [](const quorum::Release&) { return RequestKind::Release; }},
                     request);
+}
+
+std::string_view command_in_script(RequestKind kind, std::size_t line) {
+  constexpr std::string_view kCall = "redis.call('";
+  std::string_view rest = script_of(kind);
+  for (std::size_t number = 1; number < line; ++number) {
+    const std::size_t end = rest.find('\n');
+    if (end == std::string_view::npos) return {};
+    rest.remove_prefix(end + 1);
+  }
+  rest = rest.substr(0, rest.find('\n'));
+  const std::size_t call = rest.find(kCall);
+  if (line == 0 || call == std::string_view::npos) return {};
+  rest.remove_prefix(call + kCall.size());
+  return rest.substr(0, rest.find('\''));
 }
 
 Scripts::Scripts(const std::string& key, quorum::HolderInfo holder) : keys_{key}, holder_{std::move(holder)} {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 // The requests of the algorithm as Lua scripts, one EVAL each; answers.hpp reads what comes back. Each
 // script is atomic on its node and names its keys through KEYS only. They keep to what Redis 6.0, Redis 7 and
@@ -34,5 +35,9 @@ class Scripts {
   LockKeys keys_;
   quorum::HolderInfo holder_;
 };
+
+// What the line of a request's script calls, for servers that refuse a command in a script without naming it:
+// "HSET"; empty when it calls nothing. Lines count from 1.
+std::string_view command_in_script(RequestKind kind, std::size_t line);
 
 }  // namespace redlock::redis

@@ -104,6 +104,8 @@ constexpr std::array kBanners{
     Banner{"\x15\x03", "it speaks TLS: use rediss://"},
     Banner{"\x16\x03", "it speaks TLS: use rediss://"},
     Banner{"HTTP/", "it speaks HTTP: is this the port of a web server?"},
+    Banner{"<!DOCTYPE ", "it speaks HTTP: is this the port of a web server?"},
+    Banner{"<html", "it speaks HTTP: is this the port of a web server?"},
     Banner{"SSH-", "it speaks SSH: is this the port of sshd?"},
     Banner{"ERROR\r\n", "it speaks memcached, not Redis"},
 };
@@ -115,7 +117,8 @@ ReplyReader::Next judge_opening(std::string_view opening) {
     if (opening.starts_with(banner.begins)) return ReplyReader::Malformed{std::string{banner.means}};
     if (banner.begins.starts_with(opening)) return ReplyReader::NeedMore{};
   }
-  return ReplyReader::Malformed{fmt::format("it does not speak the Redis protocol: {}", quoted(opening, 32))};
+  return ReplyReader::Malformed{
+      fmt::format("it does not speak the Redis protocol, check host and port: {}", quoted(opening, 32))};
 }
 
 }  // namespace

@@ -26,10 +26,11 @@ struct Value {
   std::vector<Value> elements{};  // Array
 };
 
-// What one reply may need. INFO and ROLE are the longest that redlock asks for.
-inline constexpr std::size_t kMaxReplyBytes = std::size_t{1} << 20U;
+// What one reply may need. INFO and ROLE are the longest that redlock asks for. A node may cost a megabyte at
+// most: the bytes twice over in hiredis's buffer, which grows by doubling, once more in the values, and the values.
+inline constexpr std::size_t kMaxReplyBytes = std::size_t{1} << 18U;
 inline constexpr std::size_t kMaxReplyLine = std::size_t{1} << 16U;
-inline constexpr std::size_t kMaxReplyValues = 4096;
+inline constexpr std::size_t kMaxReplyValues = 2048;
 
 // Cuts the bytes of one connection into replies. A reply that announces more than the limits above is refused
 // when it announces it, before any memory is set aside for it.

@@ -28,6 +28,32 @@ TEST_SUITE("redis classify") {
         {"ERR AUTH <password> called without any password configured for the default user.",
          Kind::AuthFailed},
         {"NOPERM this user has no permissions to run the 'eval' command", Kind::NotPermitted},
+        // Redis 6.0 to 7.0, and 7.2 and Valkey
+        {"NOPERM this user has no permissions to access one of the keys used as arguments",
+         Kind::NotPermitted},
+        {"ERR The user executing the script can't run this command or subcommand script: 85, on "
+         "@user_script:1.",
+         Kind::NotPermitted},
+        {"NOPERM ACL failure in script: User a has no permissions to run the 'set' command script: 85, on "
+         "@user_script:1.",
+         Kind::NotPermitted},
+        {"ERR invalid password", Kind::AuthFailed},                          // Redis 5
+        {"ERR Client sent AUTH, but no password is set", Kind::AuthFailed},  // Redis 5
+        {"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", Kind::ReadOnly},
+        {"READONLY You can't write against a read only replica. script: 85, on @user_script:1.",
+         Kind::ReadOnly},
+        {"OOM command not allowed when used memory > 'maxmemory'. script: 85, on @user_script:1.",
+         Kind::OutOfMemory},
+        {"MISCONF Valkey is configured to save RDB snapshots, but it's currently unable to persist",
+         Kind::PersistenceBroken},
+        {"LOADING Valkey is loading the dataset in memory", Kind::Loading},
+        {"BUSY Valkey is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+         Kind::Busy},
+        {"DENIED Valkey is running in protected mode because protected mode is enabled", Kind::ProtectedMode},
+        {"ASK 3999 127.0.0.1:6381", Kind::ClusterMode},
+        {"TRYAGAIN Multiple keys request during rehashing of slot", Kind::ClusterMode},
+        {"ERR SELECT is not allowed in cluster mode", Kind::ClusterMode},
+        {"ERR invalid DB index", Kind::NoSuchDatabase},
         {"READONLY You can't write against a read only replica.", Kind::ReadOnly},
         {"LOADING Redis is loading the dataset in memory", Kind::Loading},
         {"OOM command not allowed when used memory > 'maxmemory'.", Kind::OutOfMemory},
@@ -59,6 +85,15 @@ TEST_SUITE("redis classify") {
           Kind::OutOfMemory);
     CHECK(classify("ERR Error running script (call to f_1): @user_script:1: attempt to").kind ==
           Kind::OtherError);
+    CHECK(classify("ERR Error running script (call to f_1): @user_script:3: -NOPERM The user executing the "
+                   "script can't run this command or subcommand")
+              .kind == Kind::NotPermitted);
+    CHECK(classify("ERR Error running script (call to f_1): @user_script:3: -MISCONF Redis is configured to "
+                   "save RDB snapshots")
+              .kind == Kind::PersistenceBroken);
+    CHECK(classify(
+              "ERR Error running script (call to f_1): @user_script:3: -NOREPLICAS Not enough good replicas")
+              .kind == Kind::NoReplicas);
   }
 
   TEST_CASE("what a server says is escaped and cut before it is shown") {
@@ -84,6 +119,37 @@ TEST_SUITE("redis classify") {
     CHECK(contains(describe({.kind = Kind::Unresolved, .detail = "unknown"}, endpoint), "'db.example'"));
     CHECK(contains(describe({.kind = Kind::NoSuchDatabase, .detail = "x"}, endpoint), "no database 99"));
     CHECK(contains(describe({.kind = Kind::TimedOut, .detail = "connecting"}, endpoint), "connecting"));
+    CHECK(contains(describe({.kind = Kind::NotPermitted, .detail = "NOPERM for HSET"}, endpoint),
+                   "its ACL forbids this user what a lock needs (NOPERM for HSET)"));
+    endpoint.username = "carol";
+    CHECK(contains(describe({.kind = Kind::NotPermitted, .detail = ""}, endpoint),
+                   "forbids user 'carol' what"));
+  }
+
+  TEST_CASE("a server that does not accept us, or not now, is told with what to do") {
+    const struct {
+      Kind kind;
+      std::string_view what_to_do;
+    } cases[] = {
+        {Kind::Refused, "is redis-server running there?"},
+        {Kind::AuthRequired, "set it in the URL, password_file or password_env"},
+        {Kind::NotPermitted, "see redlock(1)"},
+        {Kind::ReadOnly, "name its master instead"},
+        {Kind::Loading, "can vote when that is done"},
+        {Kind::OutOfMemory, "see its maxmemory"},
+        {Kind::PersistenceBroken, "see its log"},
+        {Kind::Busy, "see SCRIPT KILL"},
+        {Kind::ClusterMode, "needs independent servers"},
+        {Kind::TooManyClients, "see its maxclients"},
+        {Kind::ProtectedMode, "give it a password, or set its bind"},
+        {Kind::NoReplicas, "see its min-replicas-to-write"},
+        {Kind::NoSuchDatabase, "see its setting databases"},
+    };
+    for (const auto& each : cases) {
+      CAPTURE(each.what_to_do);
+      CHECK(contains(describe({.kind = each.kind, .detail = ""}, {}), each.what_to_do));
+      CHECK(contains(describe({.kind = each.kind, .detail = "why"}, {}), each.what_to_do));
+    }
   }
 
   TEST_CASE("an endpoint is shown as its URL without user and password") {

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstring>
 #include <mutex>
 #include <string>
 
@@ -167,7 +168,7 @@ TEST_SUITE("redis link") {
     rusage before{};
     getrusage(RUSAGE_SELF, &before);
     for (const std::string_view endless : {"*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n", "x", "*1\r\n"}) {
-      for (const std::string_view opening : {"", "$1048576\r\n", "+"}) {
+      for (const std::string_view opening : {"", "$262144\r\n", "+"}) {
         FakeServer server{[&](int fd, int) {
           write_all(fd, opening);
           std::string block;
@@ -459,7 +460,8 @@ TEST_SUITE("redis link") {
       nobody = gone.endpoint();
     }
     redis::Connector connector{{*redis::numeric_address("127.0.0.1", nobody.port),
-                                *redis::numeric_address("127.0.0.1", server.endpoint().port)}};
+                                *redis::numeric_address("127.0.0.1", server.endpoint().port)},
+                               kPatience};
     bool connected = false;
     CHECK(eventually([&] {
       auto result = connector.step(BootClock::now());
@@ -488,14 +490,40 @@ TEST_SUITE("redis link") {
     }
     FakeServer server{answer_with(std::string{kGrant})};
     const TimePoint began{std::chrono::hours{1}};  // the connector has no clock of its own
-    redis::Connector connector{{silent, *redis::numeric_address("127.0.0.1", server.endpoint().port)}};
-    CHECK(std::holds_alternative<redis::Connector::Connecting>(connector.step(began)));
-    CHECK(connector.next_timer() == began + redis::Connector::kPatience);
-    CHECK(std::holds_alternative<redis::Connector::Connecting>(connector.step(began + milliseconds{1})));
-    CHECK(eventually([&] {
-      const auto result = connector.step(began + redis::Connector::kPatience);
-      return std::holds_alternative<UniqueFd>(result);
-    }));
+    const auto good = *redis::numeric_address("127.0.0.1", server.endpoint().port);
+    const auto connects_after = [&](milliseconds allowance,
+                                    std::vector<redis::Address> addresses) -> Duration {
+      redis::Connector connector{std::move(addresses), allowance};
+      CHECK(std::holds_alternative<redis::Connector::Connecting>(connector.step(began)));
+      const TimePoint next = connector.next_timer();
+      CHECK(std::holds_alternative<redis::Connector::Connecting>(connector.step(next - milliseconds{1})));
+      CHECK(eventually([&] { return std::holds_alternative<UniqueFd>(connector.step(next)); }));
+      return next - began;
+    };
+    CHECK(connects_after(std::chrono::seconds{20}, {silent, good}) == redis::Connector::kPatience);
+    // Where there is less time, the last address still gets a part of it.
+    CHECK(connects_after(milliseconds{300}, {silent, good}) == milliseconds{100});
+    CHECK(connects_after(milliseconds{3}, {silent, good}) == milliseconds{10});
+    CHECK(connects_after(milliseconds{300}, {silent, good, silent, silent, silent}) == milliseconds{50});
+  }
+
+  TEST_CASE("the families of a name's addresses take turns, beginning with the preferred one") {
+    const auto address = [](const char* text) { return *redis::numeric_address(text, 1); };
+    const auto families = [&](std::initializer_list<const char*> texts) {
+      std::vector<redis::Address> addresses;
+      for (const char* text : texts) addresses.push_back(address(text));
+      std::string order;
+      for (const redis::Address& each : redis::families_in_turn(addresses)) {
+        order += each.family() == AF_INET ? '4' : '6';
+      }
+      return order;
+    };
+    CHECK(families({"::1", "::2", "::3", "127.0.0.1"}) == "6466");
+    CHECK(families({"127.0.0.1", "127.0.0.2", "::1", "::2", "::3"}) == "46466");
+    CHECK(families({"127.0.0.1", "127.0.0.2"}) == "44");
+    CHECK(families({}).empty());
+    const auto in_turn = redis::families_in_turn({address("::1"), address("::2"), address("127.0.0.1")});
+    CHECK(std::memcmp(in_turn[2].get(), address("::2").get(), sizeof(sockaddr_in6)) == 0);
   }
 
   TEST_CASE("a peer that closes an idle connection is noticed without an event, and without a busy loop") {

@@ -337,6 +337,44 @@ TEST_SUITE("redis answers") {
     CHECK(garbled(RequestKind::Extend, list({number(2), text("9007199254740992")})));
   }
 
+  TEST_CASE("a command that an ACL forbids a script is named, also where the server only tells the line") {
+    const auto said = [](RequestKind kind, std::string text) {
+      const auto outcome = redis::decode(kind, {.type = Value::Type::Error, .text = std::move(text)});
+      const Failure& failure = std::get<Failure>(outcome);
+      CHECK(failure.kind == Failure::Kind::NotPermitted);
+      return failure.detail;
+    };
+    const std::string begins =
+        "ERR The user executing the script can't run this command or subcommand script: 85, on ";
+    std::string commands;
+    for (std::size_t line = 1; line < 60; ++line) {
+      for (const RequestKind kind : {RequestKind::Acquire, RequestKind::Extend, RequestKind::Release}) {
+        const std::string_view command = redis::command_in_script(kind, line);
+        if (command.empty()) continue;
+        const std::string name{command};
+        commands += name + " ";
+        CHECK(said(kind, begins + "@user_script:" + std::to_string(line) + ".") == "NOPERM for " + name);
+        CHECK(
+            said(kind, "ERR Error running script (call to f_1): @user_script:" + std::to_string(line) +
+                           ": @user_script: " + std::to_string(line) +
+                           ": -NOPERM The user executing the script can't run this command or subcommand") ==
+            "NOPERM for " + name);
+      }
+    }
+    for (const char* each : {"GET ", "SET ", "DEL ", "PTTL ", "PEXPIRE ", "HSET ", "HMGET "}) {
+      CHECK(commands.find(each) != std::string::npos);
+    }
+    // Where nothing can be made of it, the server's own words stay.
+    for (const char* line : {"0", "1", "999", "99999999999999999999", "", "-1"}) {
+      const std::string text = begins + "@user_script:" + line + ".";
+      CHECK(said(RequestKind::Acquire, text) == text);
+    }
+    const std::string names_it =
+        "NOPERM ACL failure in script: User a has no permissions to run the 'set' command script: 85, on "
+        "@user_script:3.";
+    CHECK(said(RequestKind::Acquire, names_it) == names_it);
+  }
+
   TEST_CASE("a remaining time beyond all measure, and nonsense about the holder, do not spoil a refusal") {
     const auto outcome =
         redis::decode(RequestKind::Acquire, list({number(0), text("t"), number(9223372036854775807LL),

@@ -32,7 +32,7 @@ TEST_CASE("a secret gives back what it was given") {
 // NOLINTBEGIN(bugprone-use-after-move,clang-analyzer-cplusplus.Move): the promise under test
 TEST_CASE("a secret that was moved from is empty, short or long") {
   for (const std::string& value : {std::string{"hunter2"}, std::string(200, 'x')}) {
-    Secret first{value};
+    Secret first{std::string{value}};
     Secret second{std::move(first)};
     CHECK(first.reveal().empty());
     CHECK(second.reveal() == value);
@@ -41,6 +41,22 @@ TEST_CASE("a secret that was moved from is empty, short or long") {
     CHECK(second.reveal().empty());
     CHECK(third.reveal() == value);
   }
+}
+
+// A short string stands in the object itself, where a copy is left after a move.
+TEST_CASE("no byte of a short secret stays where it was moved from, or where its text came from") {
+  const auto holds = [](const auto& object, std::string_view part) {
+    const auto* bytes = reinterpret_cast<const char*>(&object);
+    return std::string_view{bytes, sizeof object}.find(part) != std::string_view::npos;
+  };
+  std::string text{"hunter2"};
+  Secret first{std::move(text)};
+  CHECK(holds(first, "unter"));
+  CHECK_FALSE(holds(text, "unter"));
+  Secret second{std::move(first)};
+  CHECK_FALSE(holds(first, "unter"));
+  first = std::move(second);
+  CHECK_FALSE(holds(second, "unter"));
 }
 // NOLINTEND(bugprone-use-after-move,clang-analyzer-cplusplus.Move)
 
