@@ -80,9 +80,10 @@ std::vector<redis::Endpoint> nodes_of(const Flags& flags, std::optional<File>& f
 }
 
 // The variables that a file names, whether or not its nodes are those that are used.
-void conceal(const Credentials& credentials, std::vector<Concealed>& concealed) {
-  if (const auto* variable = std::get_if<PasswordVariable>(&credentials.password.from)) {
-    concealed.push_back({.variable = variable->name, .shown = std::nullopt});
+void conceal(const Credentials& credentials, const TlsKeys& tls, std::vector<Concealed>& concealed) {
+  for (const PasswordSource* const source : {&credentials.password, &tls.key_password}) {
+    const auto* const variable = std::get_if<PasswordVariable>(&source->from);
+    if (variable != nullptr) concealed.push_back({.variable = variable->name, .shown = std::nullopt});
   }
 }
 
@@ -90,8 +91,8 @@ std::vector<Concealed> passwords_in_environment(const std::optional<File>& file)
   std::vector<Concealed> concealed;
   if (auto nodes = nodes_variable_concealed()) concealed.push_back(std::move(*nodes));
   if (!file) return concealed;
-  conceal(file->for_all, concealed);
-  for (const NodeEntry& node : file->nodes) conceal(node.credentials, concealed);
+  conceal(file->for_all.credentials, file->for_all.tls, concealed);
+  for (const NodeEntry& node : file->nodes) conceal(node.credentials, node.tls, concealed);
   return concealed;
 }
 
