@@ -78,10 +78,28 @@ void tell_of(const quorum::Loss& loss, const AcquireOptions& options, const Watc
   watched.signal(options.lost_signal);
 }
 
+// What the gate still holds would end this process when the gate opens, its last events unwritten: among it the SIGTERM
+// that tells of the starter's end, when that came before the starter's word was read.
+class LastWords {
+ public:
+  LastWords(process::SignalGate& signals, LockEvents& events) : signals_{signals}, events_{events} {}
+  LastWords(const LastWords&) = delete;
+  LastWords& operator=(const LastWords&) = delete;
+  ~LastWords() {
+    events_.flush();
+    while (signals_.take()) continue;
+  }
+
+ private:
+  process::SignalGate& signals_;
+  LockEvents& events_;
+};
+
 // Signals stay with the gate from the grant on: only the end of the process, the loss of the lease and SIGKILL end it.
 int keep_for(const AcquireOptions& options, const config::Settings& settings, const WatchedProcess& watched,
              Background& starter, LockEvents& events) {
   process::SignalGate signals;
+  const LastWords last_words{signals, events};
   lock::Session session = open_session(options.lock.name, settings, describe_process(watched.pid()), &events);
   const quorum::Verdict verdict =
       acquire_lock(options.lock, settings, least_validity_of_holder(settings), session, signals, events);

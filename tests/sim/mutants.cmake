@@ -67,6 +67,8 @@ sim_mutant(by-hand-quorum-less-one extension.cpp "most->second < electorate_.quo
            "most->second + 1 < electorate_.quorum()")
 sim_mutant(by-hand-counted-from-the-answer extension.cpp ".valid_until = validity_end(began_, rules_.ttl)"
            ".valid_until = validity_end(now.boot, rules_.ttl)")
+sim_mutant(by-hand-plants-before-the-quorum extension.cpp ".attempt = kAsking, .repair = false"
+           ".attempt = kLeastWallAttempt, .repair = true")
 sim_mutant(by-hand-counter-not-compared extension.cpp "++said[vote.counter]" "++said[0]")
 
 # ---- The driver and the scripts
