@@ -110,7 +110,7 @@ void Servers::set_up_acl() {
       users, fmt::format("user default off\nuser {} on >{} ~* {}\n", kUser, password, redis::kRights));
   write_private_file(directory_.path() + "/password", password + "\n");
   arguments_.insert(arguments_.end(), {"--aclfile", users});
-  password_ = Secret{password};
+  password_ = Secret{std::string{password}};
 }
 
 // Paths in it are relative to it.
