@@ -79,7 +79,7 @@ verdict() { echo "${lines[-1]}"; }
 }
 
 @test "a node in cluster mode has no vote" {
-  start_nodes 1 --cluster-enabled yes --cluster-config-file nodes.conf
+  start_cluster_node
   try_nodes
   [ "$status" -eq 69 ]
   [[ $output == *" cluster "*"is in cluster mode, which has no vote"* ]]

@@ -114,7 +114,7 @@ config_set() { [[ $(redis_cli 1 CONFIG SET "$@") == OK ]]; }
 }
 
 @test "CLUSTERDOWN and MOVED" {
-  start_nodes 1 --cluster-enabled yes
+  start_cluster_node
   says 'is part of a Redis Cluster, whose keys move: a lock needs independent servers'
   [[ $stderr == *CLUSTERDOWN* || $stderr == *CROSSSLOT* ]]
   # A cluster that is complete, and whose slots are all this node's.
@@ -135,9 +135,10 @@ config_set() { [[ $(redis_cli 1 CONFIG SET "$@") == OK ]]; }
 
 @test "the greatest number of clients" {
   start_nodes 1
-  config_set maxclients 1
   redis_cli 1 SUBSCRIBE somewhere > /dev/null 2>&1 3>&- &
   started+=($!)
+  wait_until 20 eval '[[ $(redis_cli 1 PUBSUB CHANNELS) == somewhere ]]'
+  config_set maxclients 1
   wait_until 20 eval '[[ $(redis_cli 1 PING 2>&1) == *"max number of clients"* ]]'
   says 'has as many clients as it takes: see its maxclients'
 }

@@ -165,10 +165,11 @@ set -eu
 for node in $REDLOCK_NODES; do
   redis-cli -p "${node##*:}" ACL SETUSER locker reset on '>secret' '~x' '~redlock.*:x' $1 > /dev/null
 done
-REDLOCK_NODES=$(echo "$REDLOCK_NODES" | sed 's,redis://,redis://locker:secret@,g')
-timeout 20 "$REDLOCK" run -v -n --ttl 600ms x -- sh -c '
+# A command does not get the password of REDLOCK_NODES.
+export LOCKER_NODES=$(echo "$REDLOCK_NODES" | sed 's,redis://,redis://locker:secret@,g')
+REDLOCK_NODES=$LOCKER_NODES timeout 20 "$REDLOCK" run -v -n --ttl 600ms x -- sh -c '
   status=0
-  "$REDLOCK" run -n x -- true || status=$?
+  REDLOCK_NODES=$LOCKER_NODES "$REDLOCK" run -n x -- true || status=$?
   sleep 0.5
   [ "$status" -eq 75 ]'
 SCRIPT

@@ -17,6 +17,9 @@ for one in held:
 PYTHON
 }
 
+# One node in cluster mode. Its second port would be the first plus 10000, which may be none.
+start_cluster_node() { start_nodes 1 --cluster-enabled yes --cluster-port "$(free_ports "${address:-$(loopback_address "$BASHPID")}" 1)"; }
+
 # start_nodes COUNT [REDIS OPTION...]: starts them in a fresh folder, points REDLOCK_NODES at them, waits until all
 # answer. $address, if set, is where they listen; $scheme, if rediss, lets them speak TLS, with what the options say, and
 # then ${cli_options[@]} is what redis-cli needs for it.
