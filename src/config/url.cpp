@@ -253,10 +253,10 @@ std::variant<Endpoint, UrlProblem> parse_url(std::string_view url) {
 }
 
 std::string_view userinfo_of(std::string_view url) {
-  constexpr std::string_view kSchemeEnd = "://";
-  const std::size_t scheme_end = url.find(kSchemeEnd);
+  constexpr std::string_view marker = "://";
+  const std::size_t scheme_end = url.find(marker);
   if (scheme_end == std::string_view::npos) return {};
-  const std::string_view rest = url.substr(scheme_end + kSchemeEnd.size());
+  const std::string_view rest = url.substr(scheme_end + marker.size());
   const std::string_view authority = rest.substr(0, rest.find('/'));
   const std::size_t at = authority.rfind('@');
   return at == std::string_view::npos ? std::string_view{} : authority.substr(0, at + 1);

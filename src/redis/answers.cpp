@@ -117,13 +117,13 @@ Outcome decode_release(Value value) {
 
 // Redis 6 and 7.0 do not name a command that an ACL forbids a script, but the line: "... @user_script:12."
 Failure name_forbidden_command(RequestKind kind, std::string_view error, Failure failure) {
-  constexpr std::string_view kLine = "@user_script:";
-  const std::size_t at = error.rfind(kLine);
+  constexpr std::string_view marker = "@user_script:";
+  const std::size_t at = error.rfind(marker);
   if (failure.kind != Failure::Kind::NotPermitted || at == std::string_view::npos ||
       error.find("this command") == std::string_view::npos) {
     return failure;
   }
-  std::string_view digits = error.substr(at + kLine.size());
+  std::string_view digits = error.substr(at + marker.size());
   digits.remove_prefix(std::min(digits.find_first_not_of(' '), digits.size()));
   digits = digits.substr(0, digits.find_first_not_of("0123456789"));
   const auto line = parse_digits(digits, kMostLines);

@@ -199,7 +199,7 @@ RequestKind kind_of(const quorum::Request& request) {
 }
 
 std::string_view command_in_script(RequestKind kind, std::size_t line) {
-  constexpr std::string_view kCall = "redis.call('";
+  constexpr std::string_view redis_call = "redis.call('";
   std::string_view rest = script_of(kind);
   for (std::size_t number = 1; number < line; ++number) {
     const std::size_t end = rest.find('\n');
@@ -207,9 +207,9 @@ std::string_view command_in_script(RequestKind kind, std::size_t line) {
     rest.remove_prefix(end + 1);
   }
   rest = rest.substr(0, rest.find('\n'));
-  const std::size_t call = rest.find(kCall);
+  const std::size_t call = rest.find(redis_call);
   if (line == 0 || call == std::string_view::npos) return {};
-  rest.remove_prefix(call + kCall.size());
+  rest.remove_prefix(call + redis_call.size());
   return rest.substr(0, rest.find('\''));
 }
 
