@@ -209,3 +209,14 @@ servers_are_gone() {
   [ "$status" -eq 64 ]
   [ ! -e "$marks/ran" ]
 }
+
+@test "with the rights of --acl the commands that look find nothing forbidden" {
+  try_sandbox --acl -n 3 -- bash -c '
+    token=$("$REDLOCK" acquire x) &&
+      "$REDLOCK" status x && "$REDLOCK" list && "$REDLOCK" nodes && "$REDLOCK" extend x "$token" &&
+      "$REDLOCK" break --yes x'
+  [ "$status" -eq 0 ]
+  [[ $output != *"not permitted"* ]]
+  [[ $stderr != *warning* ]]
+  [[ $output$stderr != *ACL* ]]
+}
