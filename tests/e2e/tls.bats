@@ -154,15 +154,24 @@ granted() {
   tls_nodes 3 server
   trust_ca
   start_holder "$lock" --ttl 2s
-  local node
+  # A quorum has it, and the last node perhaps not yet.
+  wait_until 20 eval '(($(nodes_holding "$lock") == 3))'
+  local node before
   for node in 1 2 3; do
     restart_node "$node"
     wait_until 20 replanted "$node"
+    # The repaired vote counts from the next extension on.
+    before=$(redis_cli "$node" PTTL "$lock")
+    wait_until 20 extended_again "$node"
   done
   end_holder
   nothing_left_of "$lock"
 }
 replanted() { [[ $(redis_cli "$1" EXISTS "$lock") == 1 ]]; }
+extended_again() {
+  local now=$(redis_cli "$1" PTTL "$lock")
+  ((now > before)) || { before=$now; false; }
+}
 
 # --- whose certificate is good ---------------------------------------------------------------------------------------
 
