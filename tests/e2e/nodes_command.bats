@@ -160,6 +160,7 @@ verdict() { echo "${lines[-1]}"; }
 
 # A server whose clock and whose words are not to be trusted: answers INFO, ROLE, CONFIG, EVAL and TIME as told.
 start_liar() {
+  rm -f "$marks/port" # of the one before
   /usr/bin/python3 - "$@" > "$marks/port" 3>&- <<'PYTHON' &
 import socket, sys, threading, time
 ahead, version = int(sys.argv[1]), sys.argv[2].encode().decode("unicode_escape")
