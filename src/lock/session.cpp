@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "lock/report.hpp"
 #include "redis/describe.hpp"
+#include "redis/line.hpp"
 
 #include <fmt/format.h>
 
@@ -26,8 +27,13 @@ bool any_readable(std::span<const int> fds) {
 Session::Session(SessionOptions options)
     : observer_{options.observer},
       node_timeout_{options.node_timeout},
-      nodes_{std::move(options.nodes), std::move(options.subject)},
+      nodes_{std::move(options.nodes), options.subject},
       electorate_{nodes_.size(), options.restart_quarantine},
+      key_{std::move(options.subject.key)},
+      heard_(nodes_.size()),
+      looks_(nodes_.size()),
+      in_line_(nodes_.size()),
+      leaving_(nodes_.size()),
       releasing_(nodes_.size()),
       responsive_(nodes_.size()),
       down_(nodes_.size()),
@@ -43,6 +49,11 @@ void Session::dispatch(const std::vector<quorum::Send>& sends) {
       nodes_.cancel_unsent(send.node);
       if (!by_hand_ && !nodes_.may_hold_key(send.node)) continue;
       releasing_[send.node] = send.id;
+    }
+    const auto* acquire = std::get_if<quorum::Acquire>(&send.request);
+    if (acquire != nullptr && acquire->waiter) {
+      waiter_ = acquire->waiter;
+      in_line_[send.node] = true;
     }
     nodes_.send(send);
   }
@@ -86,10 +97,13 @@ void Session::turn(Core& core, TimePoint until, std::span<const int> wake_fds) {
       take_identity(event);
       continue;
     }
+    if (take_hearsay(event)) continue;
     const Now now = read_clocks();
     if (releasing_[event.node] == event.id) releasing_[event.node] = 0;
     if (const auto* reply = std::get_if<quorum::Reply>(&event.what)) {
       responsive_[event.node] = true;
+      heard_[event.node] = 0;
+      if (std::holds_alternative<quorum::Granted>(*reply)) in_line_[event.node] = false;
       failures_[event.node].reset();
       note_answer(event.node);
       dispatch(core.on_reply(now, event.node, event.id, *reply));
@@ -101,6 +115,42 @@ void Session::turn(Core& core, TimePoint until, std::span<const int> wake_fds) {
     }
   }
   dispatch(core.on_time(read_clocks()));
+}
+
+// What is no part of the algorithm: what a node tells of changes, what a look has found, the end of our place in a line.
+bool Session::take_hearsay(const redis::Event& event) {
+  const quorum::NodeIndex node = event.node;
+  const TimePoint now = BootClock::now();
+  if (std::holds_alternative<redis::Listening>(event.what)) {
+    if (vigil_) vigil_->on_listening(now, node);
+    return true;
+  }
+  if (std::holds_alternative<redis::Deaf>(event.what)) {
+    if (vigil_) vigil_->on_deaf(now, node);
+    return true;
+  }
+  if (std::holds_alternative<redis::KeyChanged>(event.what)) {
+    if (attempt_ && attempt_->verdict() && vigil_) {
+      vigil_->on_change(now, node);
+    } else {
+      ++heard_[node];
+    }
+    return true;
+  }
+  if (event.id != 0 && event.id == leaving_[node]) {
+    leaving_[node] = 0;
+    return true;
+  }
+  if (event.id == 0 || event.id != looks_[node]) return std::holds_alternative<redis::Value>(event.what);
+  looks_[node] = 0;
+  const auto* value = std::get_if<redis::Value>(&event.what);
+  if (value == nullptr || value->type != redis::Value::Type::Integer) {
+    vigil_->on_look_failed(node);
+    return true;
+  }
+  const auto remaining = redis::decode_remaining(*value);
+  vigil_->on_look(now, node, remaining);
+  return true;
 }
 
 namespace {
@@ -126,6 +176,9 @@ struct ReleasingCore {
 quorum::Verdict Session::attempt(const quorum::AcquireRules& rules, std::span<const int> wake_fds) {
   quorum::Acquisition& acquisition = attempt_.emplace(rules, electorate_, ids_, entropy_);
   std::fill(responsive_.begin(), responsive_.end(), false);
+  std::fill(heard_.begin(), heard_.end(), 0U);
+  attempt_began_ = BootClock::now();
+  nodes_.nap({});
   dispatch(acquisition.start(read_clocks()));
   while (!acquisition.verdict()) {
     if (any_readable(wake_fds)) {
@@ -133,6 +186,9 @@ quorum::Verdict Session::attempt(const quorum::AcquireRules& rules, std::span<co
       break;
     }
     turn(acquisition, acquisition.deadline(), wake_fds);
+  }
+  if (std::holds_alternative<quorum::Held>(*acquisition.verdict())) {
+    flight_ = std::min(flight_, BootClock::now() - attempt_began_);
   }
   return *acquisition.verdict();
 }
@@ -146,15 +202,29 @@ std::vector<std::string> Session::reports(bool only_troubled) const {
 // its socket.
 bool Session::releases_are_safe() const {
   for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
-    if (releasing_[node] == 0) continue;
+    if (releasing_[node] == 0 && leaving_[node] == 0) continue;
     if (responsive_[node] || !nodes_.written(node)) return false;
   }
   return true;
 }
 
 void Session::settle() {
+  leave_line();
   const TimePoint until = BootClock::now() + node_timeout_;
   while (attempt_ && !releases_are_safe() && BootClock::now() < until) turn(*attempt_, until, {});
+}
+
+// Behind the requests that entered it, on the same connections.
+void Session::leave_line() {
+  for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
+    if (!in_line_[node]) continue;
+    in_line_[node] = false;
+    leaving_[node] = ids_.next();
+    nodes_.ask({.node = node,
+                .id = leaving_[node],
+                .words = redis::leave_words(redis::LockKeys{key_}, *waiter_),
+                .deadline = BootClock::now() + node_timeout_});
+  }
 }
 
 quorum::Releasing::Result Session::release(const quorum::Token& token) {
@@ -199,9 +269,10 @@ void Session::give_back(quorum::Releasing& releasing) {
   for (const quorum::Send& send : sends) {  // those that no request ever reached
     if (releasing_[send.node] != send.id) releasing.on_failure(send.node, send.id);
   }
+  leave_line();
   const auto all_written = [&] {
     for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
-      if (releasing_[node] != 0 && !nodes_.written(node)) return false;
+      if ((releasing_[node] != 0 || leaving_[node] != 0) && !nodes_.written(node)) return false;
     }
     return true;
   };
@@ -219,6 +290,7 @@ void Session::warn_of_same_server() {
 std::optional<quorum::Loss> Session::keep(const quorum::LeaseRules& rules, const quorum::Won& won,
                                           std::span<const int> wake_fds,
                                           const std::function<void(TimePoint)>& on_extended) {
+  nodes_.stop_listening();  // here, where nobody waits for it
   quorum::Lease lease{rules, nodes_.size(), won, ids_, entropy_, read_clocks()};
   TimePoint valid_until = lease.valid_until();
   unsigned failures = 0;
@@ -245,6 +317,54 @@ bool Session::sleep(TimePoint until, std::span<const int> wake_fds) {
     turn(*attempt_, until, wake_fds);  // its releases may still be under way
   }
   return any_readable(wake_fds);
+}
+
+// To those that answer. The others would cost a name lookup and a connection each time, and have no say.
+void Session::listen() {
+  for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
+    if (attempt_->ballots()[node].answered()) nodes_.listen(node, node_timeout_);
+  }
+}
+
+void Session::look(quorum::NodeIndex node) {
+  constexpr Duration least = std::chrono::milliseconds{100};
+  constexpr int flights = 4;
+  looks_[node] = ids_.next();
+  nodes_.ask({.node = node,
+              .id = looks_[node],
+              .words = redis::remaining_words(redis::LockKeys{key_}),
+              .deadline = BootClock::now() + std::min(std::max(flights * flight_, least), node_timeout_)});
+}
+
+Session::Woken Session::await_turn(const quorum::Held& held, const Wait& wait,
+                                   std::span<const int> wake_fds) {
+  if (!vigil_) {
+    vigil_.emplace(quorum::VigilRules{.nodes = nodes_.size(), .retry_delay = wait.retry_delay}, entropy_);
+  }
+  vigil_->on_held(BootClock::now(), held, attempt_->ballots(), flight_);
+  listen();
+  for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
+    for (unsigned times = std::exchange(heard_[node], 0U); times > 0; --times) {
+      vigil_->on_change(BootClock::now(), node);
+    }
+  }
+  std::optional<quorum::Place> told = held.place;
+  for (;;) {
+    if (any_readable(wake_fds)) return {.by_descriptor = true};
+    const TimePoint now = BootClock::now();
+    if (now >= wait.until) return {};
+    const auto action = vigil_->next(now);
+    if (const auto* attempt = std::get_if<quorum::Vigil::Try>(&action)) return {.in_turn = attempt->in_turn};
+    if (const auto* wanted = std::get_if<quorum::Vigil::Look>(&action)) {
+      look(wanted->node);
+      continue;
+    }
+    nodes_.nap(vigil_->nap_until());
+    turn(*attempt_, std::min(wait.until, vigil_->deadline()), wake_fds);
+    const auto place = vigil_->place();
+    if (place && (!told || told->ahead != place->ahead)) wait.on_move(*place);
+    told = place;
+  }
 }
 
 }  // namespace redlock::lock

@@ -8,6 +8,7 @@
 #include "quorum/ids.hpp"
 #include "quorum/lease.hpp"
 #include "quorum/releasing.hpp"
+#include "quorum/vigil.hpp"
 #include "redis/nodes.hpp"
 
 #include <functional>
@@ -41,8 +42,8 @@ class Session {
   // refused". With `only_troubled`, only those that kept their vote from counting.
   std::vector<std::string> reports(bool only_troubled) const;
 
-  // Lets an attempt that was not won end cleanly: waits until what it may have left on the nodes is released
-  // there, for silent nodes until the release is in the kernel's hands. At most node_timeout.
+  // Lets an attempt that was not won end cleanly: leaves the line, and waits until what it may have left on the nodes is
+  // released there, for silent nodes until the release is in the kernel's hands. At most node_timeout.
   void settle();
 
   // Gives the lock back on all nodes; waits for a quorum of answers, and as settle() for the rest.
@@ -73,6 +74,19 @@ class Session {
   // after meanwhile. Returns whether a descriptor was readable.
   bool sleep(TimePoint until, std::span<const int> wake_fds);
 
+  // After an attempt that found the lock held: listens to the nodes, on further connections, until it is time for the
+  // next attempt, or as sleep(). `on_move` hears of each change of our place in the line.
+  struct Wait {
+    TimePoint until;
+    Duration retry_delay;  // see quorum::VigilRules
+    std::function<void(const quorum::Place&)> on_move;
+  };
+  struct Woken {
+    bool by_descriptor = false;
+    bool in_turn = false;  // quorum::AcquireRules
+  };
+  Woken await_turn(const quorum::Held& held, const Wait& wait, std::span<const int> wake_fds);
+
   std::size_t size() const { return nodes_.size(); }
   Entropy& entropy() { return entropy_; }
 
@@ -83,6 +97,10 @@ class Session {
   void note_answer(quorum::NodeIndex node);
   template <class Core>
   void turn(Core& core, TimePoint until, std::span<const int> wake_fds);
+  bool take_hearsay(const redis::Event& event);
+  void listen();
+  void look(quorum::NodeIndex node);
+  void leave_line();
   bool releases_are_safe() const;
   void give_back(quorum::Releasing& releasing);
   void begin_by_hand();
@@ -94,7 +112,19 @@ class Session {
   quorum::Electorate electorate_;
   quorum::RequestIds ids_;
   SystemEntropy entropy_;
+  std::string key_;
   std::optional<quorum::Acquisition> attempt_;  // the last one
+  TimePoint attempt_began_{};
+  Duration flight_ = Duration::max();  // the shortest time that an attempt took to find the lock held
+
+  // Waiting.
+  std::optional<quorum::Vigil> vigil_;      // once the lock was held by somebody else
+  std::vector<unsigned> heard_;             // changes since its answer to the attempt under way
+  std::vector<quorum::RequestId> looks_;    // under way; 0: none
+  std::optional<quorum::Waiter> waiter_;    // we, perhaps in the lines of
+  std::vector<bool> in_line_;               // these nodes
+  std::vector<quorum::RequestId> leaving_;  // under way, as `releasing_`
+
   std::vector<quorum::RequestId> releasing_;  // the last release sent to each node and not answered; 0: none
   std::vector<bool> responsive_;              // has answered something since the last attempt began
   std::vector<bool> down_;                    // its last outcome was a failure

@@ -27,13 +27,34 @@ bool is_final(const quorum::Verdict& verdict) {
          std::holds_alternative<quorum::Withdrawn>(verdict);
 }
 
+// Until the next attempt. The last one is made when the time is up, not up to a pause before.
+Session::Woken pause(Session& session, quorum::Verdict& verdict, const WaitPolicy& policy,
+                     std::span<const int> wake_fds,
+                     const std::function<void(const quorum::Verdict&)>& on_waiting) {
+  auto* held = std::get_if<quorum::Held>(&verdict);
+  if (held == nullptr || policy.retry_count) {  // who counts attempts wants them in their time
+    const TimePoint until =
+        std::min(BootClock::now() + pause_after(verdict, policy, session.entropy()), policy.until);
+    return {.by_descriptor = session.sleep(until, wake_fds)};
+  }
+  const auto moved = [&](const quorum::Place& place) {
+    held->place = place;
+    on_waiting(verdict);
+  };
+  return session.await_turn(
+      *held, {.until = policy.until, .retry_delay = policy.retry_delay, .on_move = moved}, wake_fds);
+}
+
 }  // namespace
 
 quorum::Verdict acquire(Session& session, const quorum::AcquireRules& rules, const WaitPolicy& policy,
                         std::span<const int> wake_fds,
                         const std::function<void(const quorum::Verdict&)>& on_waiting) {
+  quorum::AcquireRules asking = rules;
+  if (!policy.nonblock)
+    asking.waiter = {.began_us = read_clocks().wall_us, .number = session.entropy().next()};
   for (std::uint64_t retries = 0;; ++retries) {
-    quorum::Verdict verdict = session.attempt(rules, wake_fds);
+    quorum::Verdict verdict = session.attempt(asking, wake_fds);
     if (std::holds_alternative<quorum::Won>(verdict)) return verdict;
     const TimePoint now = BootClock::now();
     if (is_final(verdict) || policy.nonblock || now >= policy.until ||
@@ -42,12 +63,12 @@ quorum::Verdict acquire(Session& session, const quorum::AcquireRules& rules, con
       return verdict;
     }
     on_waiting(verdict);
-    // The last attempt is made when the time is up, not up to a pause before.
-    if (session.sleep(std::min(now + pause_after(verdict, policy, session.entropy()), policy.until),
-                      wake_fds)) {
+    const auto woken = pause(session, verdict, policy, wake_fds, on_waiting);
+    if (woken.by_descriptor) {
       session.settle();
       return quorum::Withdrawn{};
     }
+    asking.in_turn = woken.in_turn;
   }
 }
 

@@ -65,7 +65,11 @@ std::vector<Send> Acquisition::ask(Now now) {
                     .may_have_held = kept && ballot.may_hold_token()};
     sends.push_back({.node = node,
                      .id = ballot.id,
-                     .request = Acquire{.token = token_, .ttl = rules_.ttl, .proposal = proposal},
+                     .request = Acquire{.token = token_,
+                                        .ttl = rules_.ttl,
+                                        .proposal = proposal,
+                                        .waiter = rules_.waiter,
+                                        .in_turn = rules_.in_turn},
                      .deadline = now.boot + rules_.node_timeout});
   }
   return sends;
@@ -145,7 +149,8 @@ std::vector<Send> Acquisition::judge_votes(Now now) {
     return give_up(now, Held{.holder = holder.holder,
                              .info = holder.info,
                              .votes = sum.strongest_rival_votes,
-                             .free_in = free_in(&holder)});
+                             .free_in = free_in(&holder),
+                             .place = place()});
   }
   if (sum.failed > spare) {
     // Certain. But who reads of it wants to know of every node, and those that refuse do so in no time.
@@ -330,6 +335,20 @@ std::optional<Duration> Acquisition::free_in(const Refused* of) const {
   if (needed > remaining.size()) return std::nullopt;
   std::sort(remaining.begin(), remaining.end());
   return remaining[needed - 1];
+}
+
+// The median of what the nodes say: one that restarted has forgotten the line.
+std::optional<Place> Acquisition::place() const {
+  std::vector<Place> places;
+  for (const Ballot& ballot : ballots_) {
+    const Refused* refused = ballot.refused();
+    if (refused != nullptr && refused->place) places.push_back(*refused->place);
+  }
+  if (places.empty()) return std::nullopt;
+  const auto middle = places.begin() + static_cast<std::ptrdiff_t>(places.size() / 2);
+  std::nth_element(places.begin(), middle, places.end(),
+                   [](const Place& one, const Place& other) { return one.ahead < other.ahead; });
+  return *middle;
 }
 
 }  // namespace redlock::quorum

@@ -17,6 +17,8 @@ struct AcquireRules {
   Duration node_timeout;     // per flight
   Duration least_validity;   // a win with less than this left is none: kill_after and the margin for `run`
   unsigned max_rounds = 24;  // flights before a split that does not resolve is given up
+  std::optional<Waiter> waiter{};  // stands in the line when the lock is not to be had
+  bool in_turn = false;            // it is its turn there
 };
 
 // The lock is ours.
@@ -32,6 +34,7 @@ struct Held {
   HolderInfo info;
   std::size_t votes;
   std::optional<Duration> free_in;  // when, by the TTLs, a quorum falls free; none: some key has no TTL
+  std::optional<Place> place;       // in the line, as most nodes see it
 };
 // Too few nodes with a vote answered. The ballots say why, node by node.
 struct NoQuorum {};
@@ -105,6 +108,7 @@ class Acquisition {
   Duration flight(Now now) const;
   TimePoint valid_until() const { return validity_; }
   std::optional<Duration> free_in(const Refused* of) const;
+  std::optional<Place> place() const;
 
   AcquireRules rules_;
   Electorate& electorate_;

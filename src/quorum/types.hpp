@@ -43,12 +43,21 @@ constexpr std::size_t quorum_of(std::size_t nodes) {
 
 // ---- Requests ----------------------------------------------------------------------------------------
 
+// One that waits, as the line of each node knows it. The line is a hint: who goes first, never who may.
+struct Waiter {
+  std::uint64_t began_us;  // wall clock of the waiter, microseconds since 1970: the line is in this order
+  std::uint64_t number;    // random: tells apart those who began at the same time
+};
+
 // If the key is absent, or holds `token`: set it to `token` for `ttl`, raise the fence counter to
-// f = max(counter + 1, proposal), record the holder, and answer Granted{f}. Otherwise answer Refused.
+// f = max(counter + 1, proposal), record the holder, and answer Granted{f}. Otherwise answer Refused. `waiter` enters the line when it is refused and leaves it when
+// it is granted; where it was its turn, those before it leave, too: they had theirs and did not take it.
 struct Acquire {
   Token token;
   std::chrono::milliseconds ttl;
   Fence proposal;  // microseconds of the wall clock; the same for every node of one round
+  std::optional<Waiter> waiter{};
+  bool in_turn = false;
 };
 
 // If the key holds `token` and the counter is not above `fence`: set the counter to `fence`. Answer
@@ -101,6 +110,12 @@ struct HolderInfo {
   std::uint64_t since_us{};  // wall clock of the holder, microseconds since 1970; 0: unknown
 };
 
+// Where a waiter stands in the line of one node.
+struct Place {
+  std::uint64_t ahead;    // so many go first
+  std::uint64_t waiting;  // in the whole line
+};
+
 struct Granted {
   Fence fence;
 };
@@ -108,6 +123,7 @@ struct Refused {
   Token holder;
   std::chrono::milliseconds remaining;  // negative: the key has no TTL (somebody set it by hand)
   HolderInfo info;
+  std::optional<Place> place{};  // none: not in the line, or the node lets nobody stand in one
 };
 struct Confirmed {
   bool accepted;

@@ -3,11 +3,9 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "redis/answers.hpp"
+#include "redis/approach.hpp"
 #include "redis/classify.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -26,11 +24,7 @@ using State = Progress::State;
 constexpr int kStaleAllowances = 3;
 constexpr std::chrono::seconds kLeastStale{2};
 
-// For an idle connection: a peer that has vanished is noticed within a minute.
 constexpr std::chrono::seconds kYoung{1};  // most runs are over before
-constexpr int kKeepaliveIdle = 30;         // seconds
-constexpr int kKeepaliveInterval = 10;     // seconds
-constexpr int kKeepaliveProbes = 3;
 
 constexpr std::size_t kReadSize = std::size_t{1} << 14U;
 constexpr std::size_t kMaxParts = 16;
@@ -220,21 +214,10 @@ bool Link::stale(TimePoint now) const noexcept {
 // ---- Connecting ----------------------------------------------------------------------------------
 
 void Link::start(TimePoint now) {
-  using enum Endpoint::Transport;
-  std::optional<Address> address;
-  if (endpoint_.transport == Unix) {
-    address = unix_address(endpoint_.path);
-    if (!address) {
-      return fail({.kind = Failure::Kind::Unreachable, .detail = "no path of a socket is that long"});
-    }
-  } else {
-    address = numeric_address(endpoint_.host, endpoint_.port);
-  }
-  if (address) {
-    phase_.emplace<Connector>(std::vector<Address>{*address}, Duration::zero());
-  } else {
-    phase_.emplace<Lookup>(endpoint_.host, endpoint_.port);
-  }
+  auto way = approach(endpoint_);
+  if (const auto* failure = std::get_if<Failure>(&way)) return fail(*failure);
+  if (auto* connector = std::get_if<Connector>(&way)) phase_ = std::move(*connector);
+  if (auto* lookup = std::get_if<Lookup>(&way)) phase_ = std::move(*lookup);
   go_on_connecting(now);
 }
 
@@ -488,15 +471,7 @@ void Link::expect_idle(TimePoint now) noexcept {
   auto* connection = std::get_if<Connection>(&phase_);
   if (connection == nullptr || connection->keeps_alive || now - connection->since < kYoung) return;
   connection->keeps_alive = true;
-  if (endpoint_.transport == Endpoint::Transport::Unix) return;
-  const int fd = connection->stream->fd();
-  const auto set = [fd](int level, int option, int value) {
-    setsockopt(fd, level, option, &value, sizeof value);
-  };
-  set(SOL_SOCKET, SO_KEEPALIVE, 1);
-  set(IPPROTO_TCP, TCP_KEEPIDLE, kKeepaliveIdle);
-  set(IPPROTO_TCP, TCP_KEEPINTVL, kKeepaliveInterval);
-  set(IPPROTO_TCP, TCP_KEEPCNT, kKeepaliveProbes);
+  keep_alive(endpoint_, connection->stream->fd());
 }
 
 }  // namespace redlock::redis

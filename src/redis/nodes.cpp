@@ -1,5 +1,7 @@
 #include "redis/nodes.hpp"
 
+#include "base/random.hpp"
+#include "redis/ear.hpp"
 #include "redis/link.hpp"
 #include "redis/poller.hpp"
 #include "redis/scripts.hpp"
@@ -14,7 +16,7 @@ namespace redlock::redis {
 class Nodes::Impl {
  public:
   Impl(std::vector<Endpoint> endpoints, LockSubject subject)
-      : scripts_{subject.key, std::move(subject.holder)} {
+      : key_{std::move(subject.key)}, scripts_{key_, std::move(subject.holder)}, ears_(endpoints.size()) {
     for (Endpoint& endpoint : endpoints)
       links_.emplace_back(links_.size(), std::move(endpoint), scripts_, events_);
     events_.reserve(2 * links_.size());
@@ -23,15 +25,32 @@ class Nodes::Impl {
   std::deque<Link>& links() noexcept { return links_; }
   const std::deque<Link>& links() const noexcept { return links_; }
 
+  void listen(quorum::NodeIndex node, Duration timeout) {
+    if (ears_[node]) return;
+    ears_[node] = std::make_unique<Ear>(node, links_[node].endpoint(), key_, timeout, entropy_, events_);
+  }
+  void nap(TimePoint until) noexcept { nap_until_ = until; }
+  void stop_listening() noexcept {
+    for (auto& ear : ears_) ear.reset();
+  }
+
   void wait(TimePoint until, std::span<const int> wake_fds, std::vector<Event>& events);
 
  private:
   void advance_due(TimePoint now);
+  TimePoint next_timer(TimePoint now) const;
+  void watch(std::span<const int> wake_fds, bool awake);
+  void advance_ready(std::span<const int> wake_fds, TimePoint now);
   bool deliver(std::vector<Event>& events);
 
+  std::string key_;
   Scripts scripts_;
+  SystemEntropy entropy_;
   std::vector<Event> events_;  // happened, not yet told
-  std::deque<Link> links_;     // refer to the two above; never moved
+  std::deque<Link> links_;     // refer to those above; never moved
+  std::vector<std::unique_ptr<Ear>>
+      ears_;  // by node; empty: none wanted. Refer to the same, and to the links
+  TimePoint nap_until_{};
   Poller poller_;
   std::vector<std::size_t> ends_;  // in the poller: where each link's descriptors end
 };
@@ -42,37 +61,65 @@ void Nodes::Impl::wait(TimePoint until, std::span<const int> wake_fds, std::vect
     advance_due(now);
     if (deliver(events)) return;
 
-    TimePoint next = until;
-    for (const Link& link : links_) next = std::min(next, link.next_timer());
+    const TimePoint next = std::min(until, next_timer(now));
     if (next > now + Poller::kLongWait) {
       for (Link& link : links_) link.expect_idle(now);
     }
-    poller_.clear();
-    for (const int fd : wake_fds) poller_.add(fd, POLLIN);
-    ends_.clear();
-    for (const Link& link : links_) {
-      link.watch(poller_);
-      ends_.push_back(poller_.size());
-    }
+    watch(wake_fds, now >= nap_until_);
     poller_.wait(now, next);
 
     const TimePoint woken = BootClock::now();
     bool called = woken >= until;
     for (std::size_t i = 0; i < wake_fds.size(); ++i) called = called || poller_.ready(i);
-    std::size_t index = wake_fds.size();
-    for (std::size_t node = 0; node < links_.size(); ++node) {
-      bool ready = false;
-      for (; index < ends_[node]; ++index) ready = ready || poller_.ready(index);
-      if (ready) links_[node].advance(woken);
-    }
+    advance_ready(wake_fds, woken);
     advance_due(woken);  // whoever waits until then wants to know of what was due then
     if (deliver(events) || called) return;
+  }
+}
+
+TimePoint Nodes::Impl::next_timer(TimePoint now) const {
+  TimePoint next = TimePoint::max();
+  for (const Link& link : links_) next = std::min(next, link.next_timer());
+  for (const auto& ear : ears_) {
+    if (ear) next = std::min(next, now < nap_until_ ? nap_until_ : ear->next_timer());
+  }
+  return next;
+}
+
+void Nodes::Impl::watch(std::span<const int> wake_fds, bool awake) {
+  poller_.clear();
+  for (const int fd : wake_fds) poller_.add(fd, POLLIN);
+  ends_.clear();
+  for (const Link& link : links_) {
+    link.watch(poller_);
+    ends_.push_back(poller_.size());
+  }
+  for (const auto& ear : ears_) {
+    if (ear && awake) ear->watch(poller_);
+    ends_.push_back(poller_.size());
+  }
+}
+
+void Nodes::Impl::advance_ready(std::span<const int> wake_fds, TimePoint now) {
+  std::size_t index = wake_fds.size();
+  for (std::size_t i = 0; i < ends_.size(); ++i) {
+    bool ready = false;
+    for (; index < ends_[i]; ++index) ready = ready || poller_.ready(index);
+    if (!ready) continue;
+    if (i < links_.size()) {
+      links_[i].advance(now);
+    } else if (Ear* ear = ears_[i - links_.size()].get(); ear != nullptr) {
+      ear->advance(now);
+    }
   }
 }
 
 void Nodes::Impl::advance_due(TimePoint now) {
   for (Link& link : links_) {
     if (link.next_timer() <= now) link.advance(now);
+  }
+  for (const auto& ear : ears_) {
+    if (ear && now >= nap_until_ && ear->next_timer() <= now) ear->advance(now);
   }
 }
 
@@ -109,6 +156,18 @@ void Nodes::cancel_unsent(quorum::NodeIndex node) {
 
 bool Nodes::may_hold_key(quorum::NodeIndex node) const {
   return impl_->links()[node].may_hold_key();
+}
+
+void Nodes::listen(quorum::NodeIndex node, Duration timeout) {
+  impl_->listen(node, timeout);
+}
+
+void Nodes::nap(TimePoint until) {
+  impl_->nap(until);
+}
+
+void Nodes::stop_listening() {
+  impl_->stop_listening();
 }
 
 void Nodes::wait(TimePoint until, std::span<const int> wake_fds, std::vector<Event>& events) {

@@ -20,8 +20,8 @@ struct LockSubject {
   quorum::HolderInfo holder;
 };
 
-// A question beside the algorithm, which must change nothing on the node: a command that only reads, or a script of
-// such.
+// A question beside the algorithm, which must change nothing that it rests on: a command that only reads, a script of
+// such, or one about the line.
 struct Query {
   quorum::NodeIndex node;
   quorum::RequestId id;
@@ -29,11 +29,17 @@ struct Query {
   TimePoint deadline;
 };
 
+// What a node that is listened to tells (Nodes::listen). Hints: nothing may depend on them but when to ask.
+struct Listening {};   // from now on it tells of each change
+struct KeyChanged {};  // the lock's key was set, extended, deleted, or has expired
+struct Deaf {};        // it tells of no changes, or no longer; if it does again, Listening says so
+
 // Something that happened on a connection.
 struct Event {
   quorum::NodeIndex node;
-  quorum::RequestId id;  // 0 for an Identity, which answers no request of the algorithm
-  std::variant<quorum::Identity, quorum::Reply, Value, quorum::Failure> what;  // Value: to a Query
+  quorum::RequestId id;  // 0 for what answers no request: an Identity, and what is heard
+  std::variant<quorum::Identity, quorum::Reply, Value, quorum::Failure, Listening, KeyChanged, Deaf>
+      what;  // Value: to a Query
 };
 
 // All nodes of one lock: one connection (link) each, turned by one poll(2) loop. Not thread safe; may be
@@ -65,6 +71,14 @@ class Nodes {
   // Whether a request that may set the key was written to the node, on this connection or a former one, and
   // no release has been answered since: if not, there is nothing to release there.
   bool may_hold_key(quorum::NodeIndex node) const;
+
+  // Has the node tell of changes of the lock's key, on one more connection, for which `timeout` is the time to be ready;
+  // it is opened by the next wait(). Once is enough: it comes back after failures.
+  void listen(quorum::NodeIndex node, Duration timeout);
+  // Until this time the connections of listen() are not looked at; what they tell meanwhile is told then.
+  void nap(TimePoint until);
+  // Closes all of them.
+  void stop_listening();
 
   // Waits until an event is there, a descriptor of `wake_fds` is readable, or `until`; appends to `events`
   // what happened.

@@ -1,6 +1,7 @@
 #include "redis/scripts.hpp"
 
 #include "base/overload.hpp"
+#include "redis/line.hpp"
 #include "redis/wire.hpp"
 
 #include <fmt/format.h>
@@ -36,16 +37,48 @@ local function write_info(key, token, ttl, planted, first)
 end
 )lua";
 
+// The line: a sorted set of waiters, whose names sort by when they began, with the milliseconds of the node's clock at
+// which each is taken for dead. Where the ACL, or what is there, allows no line, there is none.
+constexpr std::string_view kLineLua = R"lua(
+local function enter_line(key, waiter, life)
+  local time = redis.pcall('TIME')
+  if time.err then return -1, -1 end
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  redis.pcall('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
+  redis.pcall('ZADD', key, string.format('%.0f', now + life), waiter)
+  redis.pcall('PEXPIRE', key, life)
+  local line, ahead, there = redis.pcall('ZRANGE', key, 0, -1), 0, false
+  if line.err then return -1, -1 end
+  for _, other in ipairs(line) do
+    if other < waiter then ahead = ahead + 1 end
+    if other == waiter then there = true end
+  end
+  if not there then return -1, -1 end
+  return ahead, #line
+end
+local function leave_line(key, waiter, in_turn)
+  if in_turn ~= '1' then return redis.pcall('ZREM', key, waiter) end
+  local line = redis.pcall('ZRANGE', key, 0, -1)
+  if line.err then return end
+  for _, other in ipairs(line) do
+    if other <= waiter then redis.pcall('ZREM', key, other) end
+  end
+end
+)lua";
+
 // The lock key comes last: a script that fails half-way leaves no lock without a fence behind.
-// KEYS: lock, info, fence. ARGV: token, ttl, proposal, life of the counter, holder.
+// KEYS: lock, info, fence, line. ARGV: token, ttl, proposal, life of the counter, holder; and of a waiter: name, whether
+// it is its turn, life of a place in the line.
 constexpr std::string_view kAcquireLua = R"lua(
 local token, ttl = ARGV[1], ARGV[2]
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= token then
   local info = redis.call('HMGET', KEYS[2], 'token', 'host', 'user', 'command', 'pid', 'since')
   if info[1] ~= holder then info = {} end
+  local ahead, waiting = -1, -1
+  if ARGV[10] then ahead, waiting = enter_line(KEYS[4], ARGV[10], tonumber(ARGV[12])) end
   return {0, holder, redis.call('PTTL', KEYS[1]),
-    info[2] or '', info[3] or '', info[4] or '', info[5] or '', info[6] or ''}
+    info[2] or '', info[3] or '', info[4] or '', info[5] or '', info[6] or '', ahead, waiting}
 end
 local counter = counter_of(KEYS[3])
 if not counter then return bad_counter end
@@ -59,6 +92,7 @@ if holder then
 end
 write_info(KEYS[2], token, ttl, planted, 5)
 redis.call('SET', KEYS[1], token, 'PX', ttl)
+if ARGV[10] then leave_line(KEYS[4], ARGV[10], ARGV[11]) end
 return {1, string.format('%.0f', fence)}
 )lua";
 
@@ -128,7 +162,7 @@ return {0, 0}
 
 // A comment costs bytes on every flight, so the scripts carry none.
 const std::string& acquire_script() {
-  static const std::string script = fmt::format("{}{}{}", kCounterLua, kInfoLua, kAcquireLua);
+  static const std::string script = fmt::format("{}{}{}{}", kCounterLua, kInfoLua, kLineLua, kAcquireLua);
   return script;
 }
 const std::string& confirm_script() {
@@ -149,7 +183,7 @@ std::string_view script_of(RequestKind kind) {
     case RequestKind::Acquire: return acquire_script();
     case RequestKind::Confirm: return confirm_script();
     case RequestKind::Extend: return extend_script();
-    case RequestKind::Release: return kReleaseLua;
+    case RequestKind::Release: return release_script();
   }
   return {};
 }
@@ -222,13 +256,15 @@ Scripts::Scripts(const std::string& key, quorum::HolderInfo holder) : keys_{key}
 Secret Scripts::encode(const quorum::Request& request) const {
   return std::visit(
       Overload{[&](const quorum::Acquire& acquire) {
-                 return Eval{acquire_script(), {keys_.lock, keys_.info, keys_.fence}}
-                     .text(acquire.token.value)
+                 const std::string waiter = acquire.waiter ? name_in_line(*acquire.waiter) : "";
+                 Eval eval{acquire_script(), {keys_.lock, keys_.info, keys_.fence, keys_.queue}};
+                 eval.text(acquire.token.value)
                      .duration(acquire.ttl)
                      .number(acquire.proposal)
                      .duration(kFenceLife)
-                     .holder(holder_)
-                     .format();
+                     .holder(holder_);
+                 if (acquire.waiter) eval.text(waiter).number(acquire.in_turn ? 1 : 0).duration(kPlaceLife);
+                 return eval.format();
                },
                [&](const quorum::Confirm& confirm) {
                  return Eval{confirm_script(), {keys_.lock, keys_.fence}}

@@ -10,7 +10,7 @@ from .figures import Figure, at_least, at_most, less_than, of_samples
 
 HANDOFF_MS = 3.0
 LEAST_CORRELATION = 0.98
-ONE_SLOT_MS = 50.0
+ONE_SLOT_MS = 10.0  # 8 ms, and the try
 TWENTY_DEAD_MS = 200.0
 APART = 0.020
 GIVE_UP_SECONDS = 60.0

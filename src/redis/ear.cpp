@@ -1,0 +1,264 @@
+#include "redis/ear.hpp"
+
+#include "base/log.hpp"
+#include "redis/approach.hpp"
+#include "redis/classify.hpp"
+
+#include <fmt/format.h>
+
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <span>
+#include <utility>
+
+namespace redlock::redis {
+namespace {
+
+using State = Progress::State;
+
+constexpr std::string_view kChannel = "__redis__:invalidate";
+
+constexpr std::chrono::milliseconds kLeastRest{50};
+constexpr std::chrono::seconds kGreatestRest{5};
+
+// A prefix matches the keys of others, too. Whoever would be woken by them so often looks by itself instead.
+constexpr unsigned kMostNoise = 200;  // messages about other keys
+constexpr std::chrono::seconds kNoiseTime{5};
+
+constexpr std::size_t kReadSize = std::size_t{1} << 14U;
+constexpr int kMostReads = 4;  // in a row: the node must not keep us from our timers
+
+Secret commands(std::initializer_list<std::initializer_list<std::string_view>> all) {
+  std::string bytes;
+  for (const auto& words : all) bytes += format_command({words.begin(), words.size()}).reveal();
+  return Secret{std::move(bytes)};
+}
+
+// What is said first: the answer names the connection, so that the next can direct the messages to it.
+Secret opening(const Endpoint& endpoint) {
+  if (endpoint.password.empty()) return commands({{"CLIENT", "ID"}});
+  if (endpoint.username.empty()) return commands({{"AUTH", endpoint.password.reveal()}, {"CLIENT", "ID"}});
+  return commands({{"AUTH", endpoint.username, endpoint.password.reveal()}, {"CLIENT", "ID"}});
+}
+
+bool names(const Value& keys, const std::string& key) {
+  if (keys.type == Value::Type::Nil) return true;  // all keys: FLUSHALL
+  return std::any_of(keys.elements.begin(), keys.elements.end(),
+                     [&](const Value& each) { return each.text == key; });
+}
+
+}  // namespace
+
+Ear::Ear(quorum::NodeIndex node, const Endpoint& endpoint, const std::string& key, Duration timeout,
+         Entropy& entropy, std::vector<Event>& events)
+    : node_{node},
+      endpoint_{endpoint},
+      key_{key},
+      timeout_{timeout},
+      entropy_{entropy},
+      events_{events},
+      rest_{kLeastRest} {
+}
+
+TimePoint Ear::next_timer() const noexcept {
+  if (std::holds_alternative<Resting>(phase_)) return timer_;
+  if (const auto* connector = std::get_if<Connector>(&phase_))
+    return std::min(give_up_at_, connector->next_timer());
+  return give_up_at_;
+}
+
+void Ear::watch(Poller& poller) const {
+  if (const auto* lookup = std::get_if<Lookup>(&phase_)) poller.add(lookup->fd(), POLLIN);
+  if (const auto* connector = std::get_if<Connector>(&phase_)) connector->watch(poller);
+  if (const auto* connection = std::get_if<Connection>(&phase_)) {
+    const short wanted = connection->waits_for == State::WantWrite ? POLLOUT : POLLIN;
+    poller.add(connection->stream->fd(), wanted);
+  }
+}
+
+void Ear::advance(TimePoint now) {
+  if (std::holds_alternative<Resting>(phase_)) {
+    if (now < timer_) return;
+    start(now);
+  }
+  if (!go_on_connecting(now)) return;
+  auto& connection = std::get<Connection>(phase_);
+  if (go_on_shaking_hands(connection, now) && write_out(connection, now)) read_in(connection, now);
+  if (now >= give_up_at_) end(Ending::Broken, "not ready in time", now);
+}
+
+void Ear::start(TimePoint now) {
+  auto way = approach(endpoint_);
+  give_up_at_ = now + timeout_;
+  if (const auto* failure = std::get_if<quorum::Failure>(&way)) {
+    return end(Ending::Refused, failure->detail, now);
+  }
+  if (auto* connector = std::get_if<Connector>(&way)) phase_ = std::move(*connector);
+  if (auto* lookup = std::get_if<Lookup>(&way)) {
+    phase_ = std::move(*lookup);
+    give_up_at_ = TimePoint::max();  // a second one beside it would fare no better
+  }
+}
+
+// Returns whether there is a connection.
+bool Ear::go_on_connecting(TimePoint now) {
+  if (auto* lookup = std::get_if<Lookup>(&phase_)) {
+    auto answer = lookup->take();
+    if (!answer) return false;
+    if (const auto* failure = std::get_if<quorum::Failure>(&*answer)) {
+      end(Ending::Broken, failure->detail, now);
+      return false;
+    }
+    give_up_at_ = now + timeout_;
+    phase_.emplace<Connector>(std::get<std::vector<Address>>(std::move(*answer)), timeout_);
+  }
+  if (auto* connector = std::get_if<Connector>(&phase_)) {
+    auto result = connector->step(now);
+    if (const auto* failure = std::get_if<quorum::Failure>(&result)) {
+      end(Ending::Broken, failure->detail, now);
+    } else if (auto* socket = std::get_if<UniqueFd>(&result)) {
+      auto& connection = phase_.emplace<Connection>(make_stream(endpoint_, std::move(*socket)));
+      connection.unsent = opening(endpoint_);
+      connection.step = endpoint_.password.empty() ? Step::Id : Step::Auth;
+    } else if (now >= give_up_at_) {
+      end(Ending::Broken, "not connected in time", now);
+    }
+  }
+  return std::holds_alternative<Connection>(phase_);
+}
+
+bool Ear::go_on_shaking_hands(Connection& connection, TimePoint now) {
+  if (connection.handshaken) return true;
+  const Progress progress = connection.stream->handshake();
+  switch (progress.state) {
+    case State::Done: connection.handshaken = true; return true;
+    case State::WantRead:
+    case State::WantWrite: connection.waits_for = progress.state; return false;
+    case State::Ended:
+    case State::Failed: end(Ending::Broken, progress.failure.detail, now); return false;
+  }
+  return false;
+}
+
+bool Ear::write_out(Connection& connection, TimePoint now) {
+  while (connection.written < connection.unsent.reveal().size() || connection.stream->holds_back()) {
+    const std::string_view rest = connection.unsent.reveal().substr(connection.written);
+    const iovec part{.iov_base = const_cast<char*>(rest.data()), .iov_len = rest.size()};
+    const Progress progress = connection.stream->write({&part, 1});
+    switch (progress.state) {
+      case State::Done: connection.written += progress.bytes; break;
+      case State::WantRead:
+      case State::WantWrite: connection.waits_for = progress.state; return true;
+      case State::Ended:
+      case State::Failed: end(Ending::Broken, progress.failure.detail, now); return false;
+    }
+  }
+  return true;
+}
+
+void Ear::read_in(Connection& connection, TimePoint now) {
+  std::array<char, kReadSize> bytes;
+  for (int reads = 0; reads < kMostReads || connection.stream->buffered(); ++reads) {
+    const Progress progress = connection.stream->read(bytes);
+    switch (progress.state) {
+      case State::Done: break;
+      case State::WantRead:
+      case State::WantWrite: connection.waits_for = progress.state; return;
+      case State::Ended: return end(Ending::Broken, "the server closed it", now);
+      case State::Failed: return end(Ending::Broken, progress.failure.detail, now);
+    }
+    connection.reader.feed({bytes.data(), progress.bytes});
+    for (bool more = true; more;) {
+      auto next = connection.reader.next();
+      if (const auto* value = std::get_if<Value>(&next)) {
+        if (!take(connection, *value, now)) return;
+      } else if (std::holds_alternative<ReplyReader::Malformed>(next)) {
+        return end(Ending::Broken, "not the Redis protocol", now);
+      } else {
+        more = false;
+      }
+    }
+    if (progress.bytes < bytes.size() && !connection.stream->buffered()) return;
+  }
+}
+
+// Takes one answer or message. False when the connection has ended.
+bool Ear::take(Connection& connection, const Value& value, TimePoint now) {
+  if (value.type == Value::Type::Error) {
+    // What it is not allowed is not asked for again; LOADING and the like pass.
+    const quorum::Failure failure = classify(value.text);
+    using enum quorum::Failure::Kind;
+    const bool refused = refuses_command(value.text) || failure.kind == AuthFailed ||
+                         failure.kind == AuthRequired || failure.kind == NotPermitted ||
+                         connection.step == Step::Tracking;
+    end(refused ? Ending::Refused : Ending::Broken,
+        connection.step == Step::Auth ? "AUTH is refused" : failure.detail, now);
+    return false;
+  }
+  switch (connection.step) {
+    case Step::Auth: connection.step = Step::Id; return true;
+    case Step::Id: {
+      if (value.type != Value::Type::Integer) break;
+      connection.unsent = commands(
+          {{"CLIENT", "TRACKING", "ON", "REDIRECT", std::to_string(value.integer), "BCAST", "PREFIX", key_},
+           {"SUBSCRIBE", kChannel}});
+      connection.written = 0;
+      connection.step = Step::Tracking;
+      return write_out(connection, now);
+    }
+    case Step::Tracking: connection.step = Step::Subscribe; return true;
+    case Step::Subscribe:
+      if (value.type != Value::Type::Array) break;
+      connection.step = Step::Listening;
+      connection.unsent = {};
+      connection.written = 0;
+      give_up_at_ = TimePoint::max();
+      rest_ = kLeastRest;
+      told_ = true;
+      keep_alive(endpoint_, connection.stream->fd());
+      events_.push_back({.node = node_, .id = 0, .what = Listening{}});
+      return true;
+    case Step::Listening: return take_message(value, now);
+  }
+  end(Ending::Broken, "an answer to another question", now);
+  return false;
+}
+
+// "message", the channel, and the keys that have changed.
+bool Ear::take_message(const Value& value, TimePoint now) {
+  if (value.type != Value::Type::Array || value.elements.size() != 3) {
+    end(Ending::Broken, "not a message", now);
+    return false;
+  }
+  if (names(value.elements[2], key_)) {
+    events_.push_back({.node = node_, .id = 0, .what = KeyChanged{}});
+    return true;
+  }
+  if (now - noise_since_ > kNoiseTime) {
+    noise_since_ = now;
+    noise_ = 0;
+  }
+  if (++noise_ < kMostNoise) return true;
+  end(Ending::Refused, "it tells of too many other keys that begin with the name", now);
+  return false;
+}
+
+void Ear::end(Ending ending, std::string_view why, TimePoint now) {
+  if (log::enabled(log::Level::Debug)) {
+    log::debug(fmt::format("{}: does not tell of changes: {}{}", endpoint_.display(), why,
+                           ending == Ending::Refused ? ": looking again and again instead" : ""));
+  }
+  phase_ = Resting{};
+  give_up_at_ = TimePoint::max();
+  timer_ = TimePoint::max();
+  if (ending == Ending::Broken) {
+    timer_ = now + std::chrono::duration_cast<Duration>(rest_ * (0.5 + entropy_.unit()));
+    rest_ = std::min<Duration>(2 * rest_, kGreatestRest);
+  }
+  if (std::exchange(told_, false)) events_.push_back({.node = node_, .id = 0, .what = Deaf{}});
+}
+
+}  // namespace redlock::redis

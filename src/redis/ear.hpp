@@ -1,0 +1,88 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "base/secret.hpp"
+#include "quorum/types.hpp"
+#include "redis/connector.hpp"
+#include "redis/endpoint.hpp"
+#include "redis/nodes.hpp"
+#include "redis/poller.hpp"
+#include "redis/resolver.hpp"
+#include "redis/stream.hpp"
+#include "redis/wire.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace redlock::redis {
+
+// A connection of its own on which a node tells that the lock's key has changed: it was set, extended, deleted, or has
+// expired, by whoever it was (CLIENT TRACKING in broadcasting mode, in RESP2, so that Redis 6 has it; "Client-side
+// caching" of the Redis documentation). All it tells is a hint.
+//
+//   Resting -> Lookup (names only) -> Connector -> Connection (handshake, commands, messages) -> Resting
+//
+// It comes back by itself when the connection breaks; but not to a node that forbids it, or that tells of other keys
+// all the time. No call blocks; Listening, KeyChanged and Deaf are appended to `events`.
+class Ear {
+ public:
+  // Starts with the first advance(). All references must outlive the ear. `timeout`: for the connection to be ready.
+  Ear(quorum::NodeIndex node, const Endpoint& endpoint, const std::string& key, Duration timeout,
+      Entropy& entropy, std::vector<Event>& events);
+  Ear(const Ear&) = delete;
+  Ear& operator=(const Ear&) = delete;
+  ~Ear() = default;
+
+  // Does all that can be done now.
+  void advance(TimePoint now);
+
+  // When advance() has something to do though no descriptor is ready; TimePoint::max() for never.
+  TimePoint next_timer() const noexcept;
+  void watch(Poller& poller) const;
+
+ private:
+  struct Resting {};
+  // What the next answer answers.
+  enum class Step { Auth, Id, Tracking, Subscribe, Listening };
+  struct Connection {
+    explicit Connection(std::unique_ptr<Stream> opened) : stream{std::move(opened)} {}
+
+    std::unique_ptr<Stream> stream;
+    bool handshaken = false;
+    Progress::State waits_for = Progress::State::WantRead;
+    Step step = Step::Id;
+    Secret unsent;
+    std::size_t written = 0;
+    ReplyReader reader;
+  };
+  enum class Ending { Broken, Refused };
+
+  void start(TimePoint now);
+  bool go_on_connecting(TimePoint now);
+  bool go_on_shaking_hands(Connection& connection, TimePoint now);
+  bool write_out(Connection& connection, TimePoint now);
+  void read_in(Connection& connection, TimePoint now);
+  bool take(Connection& connection, const Value& value, TimePoint now);
+  bool take_message(const Value& value, TimePoint now);
+  void end(Ending ending, std::string_view why, TimePoint now);
+
+  quorum::NodeIndex node_;
+  const Endpoint& endpoint_;
+  const std::string& key_;
+  Duration timeout_;
+  Entropy& entropy_;
+  std::vector<Event>& events_;
+  std::variant<Resting, Lookup, Connector, Connection> phase_;
+  TimePoint timer_{};  // Resting: when to try again
+  TimePoint give_up_at_ = TimePoint::max();
+  bool told_ = false;        // that it listens, and not that it no longer does
+  Duration rest_;            // before the next try
+  TimePoint noise_since_{};  // when the counting of messages about other keys began
+  unsigned noise_ = 0;
+};
+
+}  // namespace redlock::redis
