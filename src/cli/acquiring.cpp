@@ -47,12 +47,13 @@ quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings&
   const quorum::AcquireRules rules{
       .ttl = settings.ttl, .node_timeout = settings.node_timeout, .least_validity = least_validity};
   const TimePoint began = BootClock::now();
+  WaitNotice notice{options.name, session};
   const lock::WaitPolicy policy{.nonblock = options.nonblock,
                                 .until = settings.wait ? began + *settings.wait : TimePoint::max(),
                                 .retry_delay = settings.retry_delay,
-                                .retry_count = settings.retry_count};
+                                .retry_count = settings.retry_count,
+                                .curious = notice.live()};
   const int wake_fds[] = {signals.fd()};
-  WaitNotice notice{options.name, session};
   std::size_t last_kind = std::variant_npos;
   const auto on_waiting = [&](const quorum::Verdict& verdict) {
     notice.waiting(verdict);

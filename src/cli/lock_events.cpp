@@ -22,6 +22,9 @@ void LockEvents::waiting(const quorum::Verdict& verdict) {
                         members.emplace_back("reason", "held");
                         members.emplace_back("holder",
                                              lock::describe_holder(held.info, read_clocks().wall_us));
+                        if (!held.place) return;
+                        members.emplace_back("ahead", held.place->ahead);
+                        members.emplace_back("waiting", held.place->waiting);
                       },
                       [&](const quorum::Divided&) { members.emplace_back("reason", "divided"); },
                       [&](const quorum::TooLate&) { members.emplace_back("reason", "too_late"); },

@@ -30,6 +30,16 @@ std::string expiry(const std::optional<Duration>& free_in, Duration since_then) 
   return fmt::format(", expires in {} unless extended", seconds(*free_in - since_then));
 }
 
+// ", 3rd of 12 in line"
+std::string standing(const std::optional<quorum::Place>& place) {
+  if (!place) return "";
+  const std::uint64_t number = place->ahead + 1;
+  const std::uint64_t last = number % 10;
+  const bool teen = number / 10 % 10 == 1;
+  const char* const ending = teen ? "th" : last == 1 ? "st" : last == 2 ? "nd" : last == 3 ? "rd" : "th";
+  return fmt::format(", {}{} of {} in line", number, ending, std::max(place->waiting, number));
+}
+
 }  // namespace
 
 std::string waiting_line(const std::string& name, const quorum::Verdict& verdict, TimePoint began,
@@ -45,7 +55,9 @@ std::string waiting_line(const std::string& name, const quorum::Verdict& verdict
                           },
                           [](const auto&) { return std::string{"no quorum of nodes"}; }},
                  verdict);
-  return fmt::format("redlock: waiting for {} {}: {}", quoted(name, 64), seconds(now.boot - began), why);
+  const auto* held = std::get_if<quorum::Held>(&verdict);
+  return fmt::format("redlock: waiting for {} {}{}: {}", quoted(name, 64), seconds(now.boot - began),
+                     held != nullptr ? standing(held->place) : "", why);
 }
 
 WaitNotice::WaitNotice(const std::string& name, const lock::Session& session)

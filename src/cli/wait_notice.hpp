@@ -20,6 +20,9 @@ class WaitNotice {
   void waiting(const quorum::Verdict& verdict);
   void granted();  // says so, if it was waited for
 
+  // Whether there is a line that somebody may be reading.
+  bool live() const noexcept { return live_; }
+
   // Takes the line of a terminal away: before redlock goes, or does something else.
   void clear() { line_.clear(); }
 
@@ -32,8 +35,8 @@ class WaitNotice {
   LiveLine line_;
 };
 
-// The line of a terminal: "waiting for 'nightly' 12s: held by ...; expires in 21s unless extended". `heard`: when
-// `verdict` came in.
+// The line of a terminal: "waiting for 'nightly' 12s, 2nd of 5 in line: held by ..., expires in 21s unless extended".
+// `heard`: when `verdict` came in.
 std::string waiting_line(const std::string& name, const quorum::Verdict& verdict, TimePoint began,
                          TimePoint heard, Now now);
 

@@ -336,10 +336,35 @@ void Session::look(quorum::NodeIndex node) {
               .deadline = BootClock::now() + std::min(std::max(flights * flight_, least), node_timeout_)});
 }
 
+namespace {
+
+// What is told changes by a little with each look.
+constexpr Duration kNews = std::chrono::milliseconds{500};
+
+void tell_news(const quorum::Vigil& vigil, quorum::Held& told, TimePoint& told_expires,
+               const Session::Wait& wait) {
+  const auto place = vigil.place();
+  const TimePoint expires = vigil.expires();
+  const bool moved = place && (!told.place || told.place->ahead != place->ahead);
+  // A new holder's TTL is not known at first.
+  const bool extended = expires != TimePoint::max() && std::chrono::abs(expires - told_expires) > kNews;
+  if (!moved && !extended) return;
+  told.place = place;
+  if (expires != TimePoint::max()) {
+    told_expires = expires;
+    told.free_in = std::max(expires - BootClock::now(), Duration::zero());
+  }
+  wait.on_news(told);
+}
+
+}  // namespace
+
 Session::Woken Session::await_turn(const quorum::Held& held, const Wait& wait,
                                    std::span<const int> wake_fds) {
   if (!vigil_) {
-    vigil_.emplace(quorum::VigilRules{.nodes = nodes_.size(), .retry_delay = wait.retry_delay}, entropy_);
+    vigil_.emplace(
+        quorum::VigilRules{.nodes = nodes_.size(), .retry_delay = wait.retry_delay, .curious = wait.curious},
+        entropy_);
   }
   vigil_->on_held(BootClock::now(), held, attempt_->ballots(), flight_);
   listen();
@@ -348,7 +373,8 @@ Session::Woken Session::await_turn(const quorum::Held& held, const Wait& wait,
       vigil_->on_change(BootClock::now(), node);
     }
   }
-  std::optional<quorum::Place> told = held.place;
+  quorum::Held told = held;
+  TimePoint told_expires = vigil_->expires();
   for (;;) {
     if (any_readable(wake_fds)) return {.by_descriptor = true};
     const TimePoint now = BootClock::now();
@@ -361,9 +387,7 @@ Session::Woken Session::await_turn(const quorum::Held& held, const Wait& wait,
     }
     nodes_.nap(vigil_->nap_until());
     turn(*attempt_, std::min(wait.until, vigil_->deadline()), wake_fds);
-    const auto place = vigil_->place();
-    if (place && (!told || told->ahead != place->ahead)) wait.on_move(*place);
-    told = place;
+    tell_news(*vigil_, told, told_expires, wait);
   }
 }
 

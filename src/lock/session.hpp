@@ -75,11 +75,13 @@ class Session {
   bool sleep(TimePoint until, std::span<const int> wake_fds);
 
   // After an attempt that found the lock held: listens to the nodes, on further connections, until it is time for the
-  // next attempt, or as sleep(). `on_move` hears of each change of our place in the line.
+  // next attempt, or as sleep(). `on_news` hears when our place in the line, or when the lock expires, is not what
+  // `held` says.
   struct Wait {
     TimePoint until;
     Duration retry_delay;  // see quorum::VigilRules
-    std::function<void(const quorum::Place&)> on_move;
+    bool curious;          // likewise
+    std::function<void(const quorum::Held&)> on_news;
   };
   struct Woken {
     bool by_descriptor = false;

@@ -28,21 +28,21 @@ bool is_final(const quorum::Verdict& verdict) {
 }
 
 // Until the next attempt. The last one is made when the time is up, not up to a pause before.
-Session::Woken pause(Session& session, quorum::Verdict& verdict, const WaitPolicy& policy,
+Session::Woken pause(Session& session, const quorum::Verdict& verdict, const WaitPolicy& policy,
                      std::span<const int> wake_fds,
                      const std::function<void(const quorum::Verdict&)>& on_waiting) {
-  auto* held = std::get_if<quorum::Held>(&verdict);
+  const auto* held = std::get_if<quorum::Held>(&verdict);
   if (held == nullptr || policy.retry_count) {  // who counts attempts wants them in their time
     const TimePoint until =
         std::min(BootClock::now() + pause_after(verdict, policy, session.entropy()), policy.until);
     return {.by_descriptor = session.sleep(until, wake_fds)};
   }
-  const auto moved = [&](const quorum::Place& place) {
-    held->place = place;
-    on_waiting(verdict);
-  };
-  return session.await_turn(
-      *held, {.until = policy.until, .retry_delay = policy.retry_delay, .on_move = moved}, wake_fds);
+  return session.await_turn(*held,
+                            {.until = policy.until,
+                             .retry_delay = policy.retry_delay,
+                             .curious = policy.curious,
+                             .on_news = on_waiting},
+                            wake_fds);
 }
 
 }  // namespace

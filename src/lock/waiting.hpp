@@ -14,7 +14,8 @@ struct WaitPolicy {
   bool nonblock = false;                     // one attempt
   TimePoint until = TimePoint::max();        // give up then
   Duration retry_delay;                      // between attempts, before jitter
-  std::optional<std::uint64_t> retry_count;  // attempts after the first; none: no limit
+  std::optional<std::uint64_t> retry_count;  // attempts after the first, retry_delay apart; none: no limit
+  bool curious = false;                      // see quorum::VigilRules
 };
 
 // Attempts until the lock is won, the policy says to stop, or a descriptor of `wake_fds` is readable (then:

@@ -40,6 +40,9 @@ constexpr Duration kGreatestNap = milliseconds{100};
 // Well within the life of a place in the line (redis/scripts.hpp).
 constexpr Duration kRenewal = seconds{200};
 
+// In a quick succession of holders nobody reads who they are.
+constexpr Duration kCuriosity = seconds{1};
+
 constexpr Duration kLeastPause = milliseconds{1};
 
 TimePoint sum(TimePoint at, Duration delay) {
@@ -180,14 +183,18 @@ Duration Vigil::slots() const {
                 : times(slot_, crowd_ * kUnknownCrowd);
 }
 
-// When, by the TTLs, a quorum is free for us.
-TimePoint Vigil::expiry_at() const {
-  if (deciding_look_ || armed_at_ != TimePoint::max()) return TimePoint::max();
+TimePoint Vigil::expires() const {
   std::vector<TimePoint> ends;
   for (const Node& node : nodes_) ends.push_back(node.expires);
   const auto last = ends.begin() + static_cast<std::ptrdiff_t>(quorum_of(ends.size()) - 1);
   std::nth_element(ends.begin(), last, ends.end());
-  return sum(*last, kLeastPause + slots());
+  return *last;
+}
+
+// When to try because of that.
+TimePoint Vigil::expiry_at() const {
+  if (deciding_look_ || armed_at_ != TimePoint::max()) return TimePoint::max();
+  return sum(expires(), kLeastPause + slots());
 }
 
 void Vigil::start_over(TimePoint now) {
@@ -206,16 +213,17 @@ void Vigil::recount(TimePoint now) {
     if (level_ % 2 == 1) {
       armed_at_ = now + slots();
     } else {
-      on_granted_to_another();
+      on_granted_to_another(now);
     }
   }
 }
 
-void Vigil::on_granted_to_another() {
+void Vigil::on_granted_to_another(TimePoint now) {
   armed_at_ = TimePoint::max();
   deciding_look_.reset();
   go_ = false;
   for (Node& node : nodes_) node.expires = TimePoint::max();  // nobody has told yet
+  if (rules_.curious) renew_at_ = std::min(renew_at_, now + kCuriosity);
   if (!place_) return;
   if (place_->ahead > 0) {
     --place_->ahead;

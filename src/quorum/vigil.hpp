@@ -16,6 +16,8 @@ namespace redlock::quorum {
 struct VigilRules {
   std::size_t nodes;
   Duration retry_delay;  // between attempts, before jitter, while no quorum of nodes tells of changes
+  bool curious =
+      false;  // somebody wants to know who holds the lock: try a while after it has passed to another
 };
 
 // Waits for a lock that somebody else holds: hears from the nodes that its key has changed, and says when to look or to
@@ -65,6 +67,8 @@ class Vigil {
 
   // Where we stand, as far as we know. None: in no line.
   std::optional<Place> place() const { return place_; }
+  // When, by the TTLs that the nodes told, a quorum falls free; TimePoint::max(): none of them knows.
+  TimePoint expires() const;
 
  private:
   struct Node {
@@ -81,7 +85,7 @@ class Vigil {
   TimePoint expiry_at() const;
   void start_over(TimePoint now);
   void recount(TimePoint now);
-  void on_granted_to_another();
+  void on_granted_to_another(TimePoint now);
   void plan_fallback(TimePoint now);
   void plan_poll(TimePoint now);
   std::optional<NodeIndex> next_listener();
