@@ -1,6 +1,7 @@
 #include "lock/session.hpp"
 
 #include "base/log.hpp"
+#include "base/overload.hpp"
 #include "lock/report.hpp"
 #include "redis/describe.hpp"
 #include "redis/line.hpp"
@@ -141,16 +142,23 @@ bool Session::take_hearsay(const redis::Event& event) {
     leaving_[node] = 0;
     return true;
   }
-  if (event.id == 0 || event.id != looks_[node]) return std::holds_alternative<redis::Value>(event.what);
-  looks_[node] = 0;
-  const auto* value = std::get_if<redis::Value>(&event.what);
-  if (value == nullptr || value->type != redis::Value::Type::Integer) {
-    vigil_->on_look_failed(node);
-    return true;
-  }
-  const auto remaining = redis::decode_remaining(*value);
-  vigil_->on_look(now, node, remaining);
+  if (event.id == 0 || event.id != looks_[node].id) return std::holds_alternative<redis::Value>(event.what);
+  take_look(event);
   return true;
+}
+
+void Session::take_look(const redis::Event& event) {
+  const quorum::NodeIndex node = event.node;
+  const TimePoint now = BootClock::now();
+  looks_[node].id = 0;
+  const auto* value = std::get_if<redis::Value>(&event.what);
+  const redis::Seen seen = value != nullptr ? redis::decode_seen(looks_[node].what, *value) : redis::Seen{};
+  std::visit(
+      Overload{[&](std::monostate) { vigil_->on_look_failed(node); },
+               [&](const redis::Holder& holder) { vigil_->on_holder(now, node, holder.token); },
+               [&](const redis::Remaining& remaining) { vigil_->on_remaining(now, node, remaining.time); },
+               [&](const quorum::Vigil::Standing& standing) { vigil_->on_standing(now, node, standing); }},
+      seen);
 }
 
 namespace {
@@ -326,13 +334,13 @@ void Session::listen() {
   }
 }
 
-void Session::look(quorum::NodeIndex node) {
+void Session::look(const quorum::Vigil::Look& wanted) {
   constexpr Duration least = std::chrono::milliseconds{100};
   constexpr int flights = 4;
-  looks_[node] = ids_.next();
-  nodes_.ask({.node = node,
-              .id = looks_[node],
-              .words = redis::remaining_words(redis::LockKeys{key_}),
+  looks_[wanted.node] = {.id = ids_.next(), .what = wanted.what};
+  nodes_.ask({.node = wanted.node,
+              .id = looks_[wanted.node].id,
+              .words = redis::look_words(wanted.what, redis::LockKeys{key_}, *waiter_),
               .deadline = BootClock::now() + std::min(std::max(flights * flight_, least), node_timeout_)});
 }
 
@@ -382,7 +390,7 @@ Session::Woken Session::await_turn(const quorum::Held& held, const Wait& wait,
     const auto action = vigil_->next(now);
     if (const auto* attempt = std::get_if<quorum::Vigil::Try>(&action)) return {.in_turn = attempt->in_turn};
     if (const auto* wanted = std::get_if<quorum::Vigil::Look>(&action)) {
-      look(wanted->node);
+      look(*wanted);
       continue;
     }
     nodes_.nap(vigil_->nap_until());

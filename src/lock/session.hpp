@@ -101,7 +101,8 @@ class Session {
   void turn(Core& core, TimePoint until, std::span<const int> wake_fds);
   bool take_hearsay(const redis::Event& event);
   void listen();
-  void look(quorum::NodeIndex node);
+  void look(const quorum::Vigil::Look& wanted);
+  void take_look(const redis::Event& event);
   void leave_line();
   bool releases_are_safe() const;
   void give_back(quorum::Releasing& releasing);
@@ -120,9 +121,13 @@ class Session {
   Duration flight_ = Duration::max();  // the shortest time that an attempt took to find the lock held
 
   // Waiting.
-  std::optional<quorum::Vigil> vigil_;      // once the lock was held by somebody else
-  std::vector<unsigned> heard_;             // changes since its answer to the attempt under way
-  std::vector<quorum::RequestId> looks_;    // under way; 0: none
+  std::optional<quorum::Vigil> vigil_;  // once the lock was held by somebody else
+  std::vector<unsigned> heard_;         // changes since its answer to the attempt under way
+  struct Looking {
+    quorum::RequestId id = 0;  // 0: none
+    quorum::Vigil::Look::What what{};
+  };
+  std::vector<Looking> looks_;              // under way
   std::optional<quorum::Waiter> waiter_;    // we, perhaps in the lines of
   std::vector<bool> in_line_;               // these nodes
   std::vector<quorum::RequestId> leaving_;  // under way, as `releasing_`

@@ -22,22 +22,18 @@ constexpr std::uint64_t kMostSlots = 1000;
 // In no line, we stand somewhere among so many.
 constexpr double kUnknownCrowd = 8;
 
-// Up to this place a try is worth its commands, without a look before: few stand there.
-constexpr std::uint64_t kTriesAtOnce = 1;
-
-// So many moves up the line may have been miscounted (somebody gave up waiting, or came in from outside it) before the
-// place is asked for, at the head of the line.
-constexpr unsigned kMostGuesses = 1;
-
 // What looks cost: with five nodes each sees less than one command in seven seconds.
 constexpr Duration kLeastPoll = seconds{1};
 constexpr double kNodesAtFullRate = 5.5;
 
-// Who is behind so many others: each of them has the lock for longer than this.
+// Who is behind others cannot be the next before each of them has had the lock; this part of the time that they lately
+// had it, to be on the safe side, and no more than this, in case they become quicker.
+constexpr double kShareOfTenure = 0.6;
 constexpr Duration kLeastTenure = milliseconds{1};
+constexpr Duration kGreatestTenure = milliseconds{4};
 constexpr Duration kGreatestNap = milliseconds{100};
 
-// Well within the life of a place in the line (redis/scripts.hpp).
+// Well within the life of a place in the line (redis/line.hpp).
 constexpr Duration kRenewal = seconds{200};
 
 // In a quick succession of holders nobody reads who they are.
@@ -53,27 +49,30 @@ Duration times(Duration duration, double factor) {
   return std::chrono::duration_cast<Duration>(duration * factor);
 }
 
+TimePoint end_of(TimePoint now, milliseconds remaining) {
+  return remaining < Duration{} ? TimePoint::max() : now + remaining;
+}
+
 }  // namespace
 
 Vigil::Vigil(const VigilRules& rules, Entropy& entropy)
-    : rules_{rules}, entropy_{entropy}, nodes_(rules.nodes), slot_{kLeastSlot} {
+    : rules_{rules}, entropy_{entropy}, nodes_(rules.nodes), tenure_{kGreatestTenure}, slot_{kLeastSlot} {
 }
 
 void Vigil::on_held(TimePoint now, const Held& held, const Ballots& ballots, Duration flight) {
+  know(true);
   for (NodeIndex i = 0; i < nodes_.size(); ++i) {
     const Refused* refused = ballots[i].refused();
     const bool free = ballots[i].granted() != nullptr;
     nodes_[i].changes = free ? 1 : 0;
-    nodes_[i].expires = free                                                    ? now
-                        : refused == nullptr || refused->remaining < Duration{} ? TimePoint::max()
-                                                                                : now + refused->remaining;
+    nodes_[i].expires = free ? now : refused != nullptr ? end_of(now, refused->remaining) : TimePoint::max();
   }
+  holder_ = held.holder;
   place_ = held.place;
-  guessed_ = 0;
+  placed_at_ = now;
   slot_ = std::clamp(times(flight, kSlotFlights), kLeastSlot, kGreatestSlot);
-  ask_place_ = false;
-  nap_until_ = {};
-  start_over(now);
+  inquiry_.reset();
+  fallback_at_ = TimePoint::max();
   plan_fallback(now);
   renew_at_ = now + times(kRenewal, 0.9 + 0.2 * entropy_.unit());
 }
@@ -92,81 +91,76 @@ void Vigil::on_deaf(TimePoint now, NodeIndex node) {
 void Vigil::on_change(TimePoint now, NodeIndex node) {
   ++nodes_[node].changes;
   recount(now);
-  if (place_ && place_->ahead > 1 && now >= nap_until_) {
-    nap_until_ = now + std::min(kLeastTenure * static_cast<Duration::rep>(place_->ahead - 1), kGreatestNap);
+}
+
+// ---- What looks have found ---------------------------------------------------------------------------
+
+void Vigil::on_holder(TimePoint now, NodeIndex node, const std::optional<Token>& holder) {
+  nodes_[node].looked_at = false;
+  if (holder && holder == holder_) {
+    know(true);  // it was only extended
+    inquire(node, Look::What::Remaining);
+    plan_poll(now);
+  } else {
+    inquire(node, Look::What::Standing);
   }
 }
 
-void Vigil::on_look(TimePoint now, NodeIndex node, std::optional<milliseconds> remaining) {
-  const bool decides = deciding_look_ == node;
-  if (decides) deciding_look_.reset();
+void Vigil::on_remaining(TimePoint now, NodeIndex node, std::optional<milliseconds> remaining) {
   Node& seen = nodes_[node];
   seen.looked_at = false;
   if (!remaining) {
     seen.expires = now;
-    if (seen.changes % 2 == 0) ++seen.changes;
-    recount(now);
-    go_ = go_ || decides;
+    inquire(node, Look::What::Standing);
     return;
   }
-  const TimePoint before = seen.expires;
-  seen.expires = *remaining < Duration{} ? TimePoint::max() : now + *remaining;
-  if (before < seen.expires) {  // extended, as on the others
-    for (Node& each : nodes_) {
-      if (each.changes % 2 == 0) each.expires = std::max(each.expires, seen.expires);
+  const TimePoint before = std::exchange(seen.expires, end_of(now, *remaining));
+  if (before >= seen.expires) return;
+  for (Node& each : nodes_)
+    each.expires = std::max(each.expires, seen.expires);  // extended: so are the others
+}
+
+void Vigil::on_standing(TimePoint now, NodeIndex node, const Standing& standing) {
+  nodes_[node].looked_at = false;
+  if (standing.place) {
+    if (place_ && place_->ahead > standing.place->ahead) {
+      const auto moves = static_cast<Duration::rep>(place_->ahead - standing.place->ahead);
+      tenure_ = std::clamp((now - placed_at_) / moves, kLeastTenure, kGreatestTenure);
     }
+    if (!place_ || place_->ahead != standing.place->ahead) placed_at_ = now;
+    place_ = standing.place;
   }
-  if (decides) {
-    for (Node& each : nodes_) each.changes = 0;
-    start_over(now);
+  if (standing.holder) {
+    know(true);
+    if (rules_.curious && standing.holder != holder_) renew_at_ = std::min(renew_at_, now + kCuriosity);
+    holder_ = standing.holder;
+    for (Node& each : nodes_) each.expires = end_of(now, standing.remaining);
+    return;
   }
+  const TimePoint since = free_since_.value_or(now);
+  know(false);
+  free_since_ = since;
+  armed_at_ = since + slots();
 }
 
 void Vigil::on_look_failed(NodeIndex node) {
   nodes_[node].looked_at = false;
-  if (deciding_look_ != node) return;
-  deciding_look_.reset();
-  go_ = true;
+  if (!inquiry_) go_ = go_ || free_since_.has_value();
 }
 
-Vigil::Action Vigil::next(TimePoint now) {
-  if (std::exchange(go_, false)) return Try{.in_turn = true};
-  if (std::exchange(ask_place_, false)) return Try{.in_turn = false};
-  for (NodeIndex i = 0; i < nodes_.size(); ++i) {
-    if (!nodes_[i].look || nodes_[i].looked_at) continue;
-    nodes_[i].look = false;
-    nodes_[i].looked_at = true;
-    return Look{i};
-  }
-  if (armed_at_ <= now) {
-    armed_at_ = TimePoint::max();
-    const auto node =
-        place_ && place_->ahead > kTriesAtOnce && !deciding_look_ ? next_listener() : std::nullopt;
-    if (!node) return Try{.in_turn = true};
-    deciding_look_ = node;
-    plan_poll(now);
-    return Look{*node};
-  }
-  if (expiry_at() <= now) return Try{.in_turn = true};
-  if (fallback_at_ <= now || renew_at_ <= now) return Try{.in_turn = false};
-  if (poll_at_ <= now) {
-    plan_poll(now);
-    if (const auto node = next_listener()) return Look{*node};
-  }
-  return Nothing{};
+// The state of the lock is known, and what is heard from now on is news.
+void Vigil::know(bool held) {
+  for (Node& node : nodes_) node.changes = held ? 0 : 1;
+  level_ = held ? 0 : 1;
+  free_since_.reset();
+  go_ = false;
+  armed_at_ = TimePoint::max();
+  peek_at_ = TimePoint::max();
+  nap_until_ = {};
+  crowd_ = entropy_.unit();
 }
 
-TimePoint Vigil::deadline() const {
-  const bool look = std::any_of(nodes_.begin(), nodes_.end(),
-                                [](const Node& node) { return node.look && !node.looked_at; });
-  if (go_ || ask_place_ || look) return TimePoint{};
-  return std::min({armed_at_, expiry_at(), fallback_at_, poll_at_, renew_at_});
-}
-
-std::size_t Vigil::listeners() const {
-  return static_cast<std::size_t>(
-      std::count_if(nodes_.begin(), nodes_.end(), [](const Node& node) { return node.listening; }));
-}
+// ---- What is heard -----------------------------------------------------------------------------------
 
 // The greatest count that a quorum has reached.
 unsigned Vigil::level() const {
@@ -177,10 +171,89 @@ unsigned Vigil::level() const {
   return *last;
 }
 
+void Vigil::recount(TimePoint now) {
+  for (const unsigned reached = level(); level_ < reached;) {
+    ++level_;
+    take_change(now);
+  }
+}
+
+void Vigil::take_change(TimePoint now) {
+  const bool released = level_ % 2 == 1;
+  if (released) free_since_ = now;
+  if (place_ && place_->ahead == 0) {
+    go_ = true;
+  } else if (place_ && place_->ahead > 1) {
+    armed_at_ = TimePoint::max();
+    if (peek_at_ == TimePoint::max()) peek_at_ = nap_until_ = now + nap();
+  } else if (released) {
+    armed_at_ = now + slots();
+  } else {
+    move_up();
+  }
+}
+
+// Another was granted the lock: the one before us, if we stand in a line.
+void Vigil::move_up() {
+  free_since_.reset();
+  armed_at_ = TimePoint::max();
+  holder_.reset();
+  for (Node& node : nodes_) node.expires = TimePoint::max();  // nobody has told yet
+  if (!place_) return;
+  place_->ahead = 0;
+  place_->waiting = std::max<std::uint64_t>(place_->waiting - 1, 1);
+}
+
+// ---- What to do --------------------------------------------------------------------------------------
+
+Vigil::Action Vigil::next(TimePoint now) {
+  const auto ask = [this](NodeIndex node, Look::What what) {
+    nodes_[node].looked_at = true;
+    return Look{.node = node, .what = what};
+  };
+  if (std::exchange(go_, false)) return Try{.in_turn = true};
+  if (inquiry_ && !nodes_[inquiry_->node].looked_at) {
+    const Look wanted = *std::exchange(inquiry_, std::nullopt);
+    return ask(wanted.node, wanted.what);
+  }
+  for (NodeIndex i = 0; i < nodes_.size(); ++i) {
+    if (!nodes_[i].look || nodes_[i].looked_at) continue;
+    nodes_[i].look = false;
+    return ask(i, Look::What::Remaining);
+  }
+  if (peek_at_ <= now) {
+    peek_at_ = TimePoint::max();
+    nap_until_ = {};
+    if (const auto node = pick_listener()) return ask(*node, Look::What::Holder);
+    return Try{.in_turn = false};
+  }
+  if (armed_at_ <= now || expiry_at() <= now) return Try{.in_turn = true};
+  if (fallback_at_ <= now || renew_at_ <= now) return Try{.in_turn = false};
+  if (poll_at_ <= now) {
+    plan_poll(now);
+    if (const auto node = pick_listener()) return ask(*node, Look::What::Remaining);
+  }
+  return Nothing{};
+}
+
+TimePoint Vigil::deadline() const {
+  const bool look = (inquiry_ && !nodes_[inquiry_->node].looked_at) ||
+                    std::any_of(nodes_.begin(), nodes_.end(),
+                                [](const Node& node) { return node.look && !node.looked_at; });
+  if (go_ || look) return TimePoint{};
+  return std::min({peek_at_, armed_at_, expiry_at(), fallback_at_, poll_at_, renew_at_});
+}
+
 // How long those before us need.
 Duration Vigil::slots() const {
   return place_ ? slot_ * static_cast<Duration::rep>(std::min<std::uint64_t>(place_->ahead, kMostSlots))
                 : times(slot_, crowd_ * kUnknownCrowd);
+}
+
+Duration Vigil::nap() const {
+  const Duration each = std::max(times(tenure_, kShareOfTenure), kLeastTenure);
+  const auto others = std::min<std::uint64_t>(place_->ahead - 1, kMostSlots);
+  return std::min(each * static_cast<Duration::rep>(others), kGreatestNap);
 }
 
 TimePoint Vigil::expires() const {
@@ -191,60 +264,32 @@ TimePoint Vigil::expires() const {
   return *last;
 }
 
-// When to try because of that.
+// When to try because of that. What has been heard since is newer.
 TimePoint Vigil::expiry_at() const {
-  if (deciding_look_ || armed_at_ != TimePoint::max()) return TimePoint::max();
+  if (level_ > 0 || inquiry_) return TimePoint::max();
   return sum(expires(), kLeastPause + slots());
 }
 
-void Vigil::start_over(TimePoint now) {
-  level_ = 0;
-  armed_at_ = TimePoint::max();
-  deciding_look_.reset();
-  go_ = false;
-  crowd_ = entropy_.unit();
-  recount(now);
+void Vigil::inquire(NodeIndex node, Look::What what) {
+  inquiry_ = Look{.node = node, .what = what};
 }
 
-void Vigil::recount(TimePoint now) {
-  const unsigned reached = level();
-  while (level_ < reached) {
-    ++level_;
-    if (level_ % 2 == 1) {
-      armed_at_ = now + slots();
-    } else {
-      on_granted_to_another(now);
-    }
-  }
-}
-
-void Vigil::on_granted_to_another(TimePoint now) {
-  armed_at_ = TimePoint::max();
-  deciding_look_.reset();
-  go_ = false;
-  for (Node& node : nodes_) node.expires = TimePoint::max();  // nobody has told yet
-  if (rules_.curious) renew_at_ = std::min(renew_at_, now + kCuriosity);
-  if (!place_) return;
-  if (place_->ahead > 0) {
-    --place_->ahead;
-    --place_->waiting;
-    ++guessed_;
-    ask_place_ = place_->ahead <= kTriesAtOnce && guessed_ > kMostGuesses;
-  } else {
-    ask_place_ = true;  // it should have been us
-  }
+bool Vigil::listening() const {
+  const auto listeners =
+      std::count_if(nodes_.begin(), nodes_.end(), [](const Node& node) { return node.listening; });
+  return static_cast<std::size_t>(listeners) >= quorum_of(nodes_.size());
 }
 
 // While too few nodes tell of changes, we try again and again; else we look at one of them now and then.
 void Vigil::plan_fallback(TimePoint now) {
-  if (listeners() >= quorum_of(nodes_.size())) {
+  if (listening()) {
     fallback_at_ = TimePoint::max();
     if (poll_at_ == TimePoint::max()) plan_poll(now);
     return;
   }
   poll_at_ = TimePoint::max();
-  const TimePoint at = now + std::max(times(rules_.retry_delay, 0.5 + entropy_.unit()), kLeastPause);
-  fallback_at_ = fallback_at_ > now ? std::min(fallback_at_, at) : at;
+  if (fallback_at_ != TimePoint::max()) return;
+  fallback_at_ = now + std::max(times(rules_.retry_delay, 0.5 + entropy_.unit()), kLeastPause);
 }
 
 void Vigil::plan_poll(TimePoint now) {
@@ -252,14 +297,10 @@ void Vigil::plan_poll(TimePoint now) {
   poll_at_ = now + times(kLeastPoll, fewer * (1 + entropy_.unit()));
 }
 
-// Marks it as being looked at.
-std::optional<NodeIndex> Vigil::next_listener() {
+std::optional<NodeIndex> Vigil::pick_listener() {
   for (NodeIndex step = 0; step < nodes_.size(); ++step) {
     polled_ = (polled_ + 1) % nodes_.size();
-    Node& node = nodes_[polled_];
-    if (!node.listening || node.looked_at) continue;
-    node.looked_at = true;
-    return polled_;
+    if (nodes_[polled_].listening && !nodes_[polled_].looked_at) return polled_;
   }
   return std::nullopt;
 }

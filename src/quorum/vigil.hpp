@@ -24,11 +24,13 @@ struct VigilRules {
 // try again. Pure, like Acquisition; and a hint in all it says: who tries too early is refused, who tries too late has
 // lost time (DESIGN section 3, "Waiting").
 //
-// A node tells that the key has changed, not how. So what it tells is counted, and the count that a quorum has reached
-// is taken for what happened: a first change is a release, and the first in the line tries at once, the one behind it a
-// slot later, and so on; a second change is that somebody was granted the lock, and the line has moved up. Whoever still
-// hears of one change only when its slot has come looks, or tries: then those before it are dead, or the change was an
-// extension.
+// A node tells that the key has changed, not how. What counts is what a quorum has told.
+//   The first in the line tries at each change: a release is its turn, and in all other cases its try is refused, and it
+//   is told how things are.
+//   The second gives it a slot of time to be seen trying. A further change before its end says that somebody was
+//   granted the lock, so that it is now the first; without one, the first is dead, or it was only an extension: it tries.
+//   All others let a time pass in which their turn cannot come, and look at one node: whether the holder is another,
+//   and if so, where they stand now. If nobody is, each of them tries when those before it have had their slots.
 class Vigil {
  public:
   // `entropy` must outlive this object.
@@ -42,27 +44,43 @@ class Vigil {
   void on_deaf(TimePoint now, NodeIndex node);
   // The key has changed there.
   void on_change(TimePoint now, NodeIndex node);
-  // What a look found: the time that the key has left, negative for ever; none: the key is absent.
-  void on_look(TimePoint now, NodeIndex node, std::optional<std::chrono::milliseconds> remaining);
-  void on_look_failed(NodeIndex node);
 
   struct Nothing {};
-  // Ask the node how long the key has left.
+  // Ask one node, which costs it ...
   struct Look {
+    enum class What {
+      Holder,     // one command: whose token is there
+      Remaining,  // one command: how long the key has left
+      Standing    // a script: both, and our place in the line
+    };
     NodeIndex node;
+    What what;
   };
   // Try to acquire. `in_turn`: all who go first have had the time to.
   struct Try {
     bool in_turn;
   };
   using Action = std::variant<Nothing, Look, Try>;
-  // What to do now; to be asked until it is Nothing. After a Try, on_held() begins anew; a Look is owed an outcome.
+  // What to do now; to be asked until it is Nothing. After a Try, on_held() begins anew; a Look is owed an outcome, also
+  // when it comes later than that.
   Action next(TimePoint now);
+
+  // The outcomes of looks. No holder, or no remaining time: the key is absent. A negative remaining time: it has none to
+  // its end.
+  void on_holder(TimePoint now, NodeIndex node, const std::optional<Token>& holder);
+  void on_remaining(TimePoint now, NodeIndex node, std::optional<std::chrono::milliseconds> remaining);
+  struct Standing {
+    std::optional<Token> holder;
+    std::chrono::milliseconds remaining;  // of the holder
+    std::optional<Place> place;
+  };
+  void on_standing(TimePoint now, NodeIndex node, const Standing& standing);
+  void on_look_failed(NodeIndex node);
 
   // When next() has something to say though nothing is heard.
   TimePoint deadline() const;
 
-  // Who is far behind need not hear of each change at once: until then nothing that is heard can matter.
+  // Until then nothing that the nodes tell can matter.
   TimePoint nap_until() const { return nap_until_; }
 
   // Where we stand, as far as we know. None: in no line.
@@ -73,40 +91,49 @@ class Vigil {
  private:
   struct Node {
     bool listening = false;
-    unsigned changes = 0;                  // since the last attempt, or since a look that found it held
-    bool look = false;                     // wanted
+    unsigned changes = 0;                  // since the state of the lock was known
+    bool look = false;                     // wanted, for it has begun to listen
     bool looked_at = false;                // a look is under way
     TimePoint expires = TimePoint::max();  // by its TTL; max: for all we know, never
   };
 
-  std::size_t listeners() const;
+  bool listening() const;
   unsigned level() const;
   Duration slots() const;
+  Duration nap() const;
   TimePoint expiry_at() const;
-  void start_over(TimePoint now);
+  void know(bool held);
   void recount(TimePoint now);
-  void on_granted_to_another(TimePoint now);
+  void take_change(TimePoint now);
+  void move_up();
+  void inquire(NodeIndex node, Look::What what);
   void plan_fallback(TimePoint now);
   void plan_poll(TimePoint now);
-  std::optional<NodeIndex> next_listener();
+  std::optional<NodeIndex> pick_listener();
 
   VigilRules rules_;
   Entropy& entropy_;
   std::vector<Node> nodes_;
+
+  // What is known of the lock and its line.
+  std::optional<Token> holder_;
   std::optional<Place> place_;
-  unsigned guessed_ = 0;  // so many moves up the line were counted since a node told our place
-  unsigned level_ = 0;    // changes that a quorum has told of
+  std::optional<TimePoint> free_since_;  // it has been given back, or so it seems
+  unsigned level_ = 0;                   // changes that a quorum has told of since
+  TimePoint placed_at_{};                // when a node told our place
+  Duration tenure_;                      // how long one holder has the lock before the next
   Duration slot_;
-  TimePoint armed_at_ = TimePoint::max();     // the lock is thought free: try then
+  double crowd_ = 0;  // where we stand when no node tells: between 0 and 1
+
+  bool go_ = false;                           // try now, in turn
+  TimePoint armed_at_ = TimePoint::max();     // try then, in turn
+  TimePoint peek_at_ = TimePoint::max();      // see who the holder is then
   TimePoint fallback_at_ = TimePoint::max();  // try then, since too few nodes tell of changes
   TimePoint poll_at_ = TimePoint::max();      // look at the next node then: a message may have been lost
   TimePoint renew_at_ = TimePoint::max();     // try then, so that the nodes know that we still wait
   TimePoint nap_until_{};
-  NodeIndex polled_ = 0;                    // the last node that was looked at without a reason
-  double crowd_ = 0;                        // where we stand when no node tells: between 0 and 1
-  bool ask_place_ = false;                  // try now, to be told our place
-  bool go_ = false;                         // try now, in turn: a look has found it free
-  std::optional<NodeIndex> deciding_look_;  // whether those before us are dead, or nothing was released
+  NodeIndex polled_ = 0;         // the last node that was picked for a look
+  std::optional<Look> inquiry_;  // a look that the one before gave reason for
 };
 
 }  // namespace redlock::quorum

@@ -1,6 +1,7 @@
 #include "redis/answers.hpp"
 
 #include "redis/classify.hpp"
+#include "redis/line.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -56,13 +57,6 @@ quorum::HolderInfo holder_info(std::vector<Value>& fields, std::size_t first) {
           .since_us = parse_digits(fields[first + 4].text, kAnyNumber).value_or(0)};
 }
 
-// Only a hint: what cannot be is no place.
-std::optional<quorum::Place> place(long long ahead, long long waiting) {
-  if (ahead < 0 || waiting <= ahead) return std::nullopt;
-  return quorum::Place{.ahead = static_cast<std::uint64_t>(ahead),
-                       .waiting = static_cast<std::uint64_t>(waiting)};
-}
-
 Outcome decode_acquire(Value value) {
   if (has_shape(value, {kInteger, kString}) && value.elements[0].integer == 1) {
     const auto fence = parse_digits(value.elements[1].text, quorum::kMaxFence);
@@ -77,7 +71,7 @@ Outcome decode_acquire(Value value) {
     return quorum::Refused{.holder = {std::move(fields[1].text)},
                            .remaining = std::chrono::milliseconds{remaining},
                            .info = holder_info(fields, 3),
-                           .place = place(fields[8].integer, fields[9].integer)};
+                           .place = place_in_line(fields[8].integer, fields[9].integer)};
   }
   return garbled("not an answer to an acquire");
 }

@@ -1,12 +1,14 @@
 #pragma once
 
 #include "quorum/types.hpp"
+#include "quorum/vigil.hpp"
 #include "redis/keys.hpp"
 #include "redis/wire.hpp"
 
 #include <chrono>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 // What those who wait ask beside the algorithm, as words for Nodes::ask().
@@ -19,12 +21,22 @@ inline constexpr std::chrono::minutes kPlaceLife{5};
 // A waiter's name in the lines of the nodes: the names sort as the waiters began.
 std::string name_in_line(const quorum::Waiter& waiter);
 
+// What a node says of it: so many go first, so many are in the line. What cannot be is no place.
+std::optional<quorum::Place> place_in_line(long long ahead, long long waiting);
+
 // Gives up the place.
 std::vector<std::string> leave_words(const LockKeys& keys, const quorum::Waiter& waiter);
 
-// How long the lock's key has left; one command.
-std::vector<std::string> remaining_words(const LockKeys& keys);
-// `answer` is an integer. None: the key is absent; negative: it has no TTL.
-std::optional<std::chrono::milliseconds> decode_remaining(const Value& answer);
+// The looks of a quorum::Vigil, and what their answers say; nothing: it is no such answer.
+std::vector<std::string> look_words(quorum::Vigil::Look::What what, const LockKeys& keys,
+                                    const quorum::Waiter& waiter);
+struct Holder {
+  std::optional<quorum::Token> token;
+};
+struct Remaining {
+  std::optional<std::chrono::milliseconds> time;
+};
+using Seen = std::variant<std::monostate, Holder, Remaining, quorum::Vigil::Standing>;
+Seen decode_seen(quorum::Vigil::Look::What what, const Value& answer);
 
 }  // namespace redlock::redis
