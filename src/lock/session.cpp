@@ -103,7 +103,6 @@ void Session::turn(Core& core, TimePoint until, std::span<const int> wake_fds) {
     if (releasing_[event.node] == event.id) releasing_[event.node] = 0;
     if (const auto* reply = std::get_if<quorum::Reply>(&event.what)) {
       responsive_[event.node] = true;
-      heard_[event.node] = 0;
       if (std::holds_alternative<quorum::Granted>(*reply)) in_line_[event.node] = false;
       failures_[event.node].reset();
       note_answer(event.node);

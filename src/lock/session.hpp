@@ -122,7 +122,7 @@ class Session {
 
   // Waiting.
   std::optional<quorum::Vigil> vigil_;  // once the lock was held by somebody else
-  std::vector<unsigned> heard_;         // changes since its answer to the attempt under way
+  std::vector<unsigned> heard_;         // changes since the attempt under way began
   struct Looking {
     quorum::RequestId id = 0;  // 0: none
     quorum::Vigil::Look::What what{};

@@ -60,7 +60,9 @@ Vigil::Vigil(const VigilRules& rules, Entropy& entropy)
 }
 
 void Vigil::on_held(TimePoint now, const Held& held, const Ballots& ballots, Duration flight) {
-  know(true);
+  for (Node& node : nodes_) node.known = node.changes;
+  asking_ = false;
+  know(now, true);
   for (NodeIndex i = 0; i < nodes_.size(); ++i) {
     const Refused* refused = ballots[i].refused();
     const bool free = ballots[i].granted() != nullptr;
@@ -90,6 +92,7 @@ void Vigil::on_deaf(TimePoint now, NodeIndex node) {
 
 void Vigil::on_change(TimePoint now, NodeIndex node) {
   ++nodes_[node].changes;
+  if (place_ && place_->ahead > 1 && nap_until_ == TimePoint{}) nap_until_ = now + nap();
   recount(now);
 }
 
@@ -97,8 +100,9 @@ void Vigil::on_change(TimePoint now, NodeIndex node) {
 
 void Vigil::on_holder(TimePoint now, NodeIndex node, const std::optional<Token>& holder) {
   nodes_[node].looked_at = false;
+  asking_ = false;
   if (holder && holder == holder_) {
-    know(true);  // it was only extended
+    know(now, true);  // it was only extended
     inquire(node, Look::What::Remaining);
     plan_poll(now);
   } else {
@@ -122,6 +126,7 @@ void Vigil::on_remaining(TimePoint now, NodeIndex node, std::optional<millisecon
 
 void Vigil::on_standing(TimePoint now, NodeIndex node, const Standing& standing) {
   nodes_[node].looked_at = false;
+  asking_ = false;
   if (standing.place) {
     if (place_ && place_->ahead > standing.place->ahead) {
       const auto moves = static_cast<Duration::rep>(place_->ahead - standing.place->ahead);
@@ -131,26 +136,28 @@ void Vigil::on_standing(TimePoint now, NodeIndex node, const Standing& standing)
     place_ = standing.place;
   }
   if (standing.holder) {
-    know(true);
+    know(now, true);
     if (rules_.curious && standing.holder != holder_) renew_at_ = std::min(renew_at_, now + kCuriosity);
     holder_ = standing.holder;
     for (Node& each : nodes_) each.expires = end_of(now, standing.remaining);
     return;
   }
   const TimePoint since = free_since_.value_or(now);
-  know(false);
+  know(now, false);
+  if (level_ > 1) return;
   free_since_ = since;
   armed_at_ = since + slots();
 }
 
 void Vigil::on_look_failed(NodeIndex node) {
   nodes_[node].looked_at = false;
+  asking_ = false;
   if (!inquiry_) go_ = go_ || free_since_.has_value();
 }
 
-// The state of the lock is known, and what is heard from now on is news.
-void Vigil::know(bool held) {
-  for (Node& node : nodes_) node.changes = held ? 0 : 1;
+// The state of the lock is known as it was when it was asked for. What has been heard since may be older, or news.
+void Vigil::know(TimePoint now, bool held) {
+  for (Node& node : nodes_) node.changes = std::max(node.changes - node.known, held ? 0U : 1U);
   level_ = held ? 0 : 1;
   free_since_.reset();
   go_ = false;
@@ -158,6 +165,8 @@ void Vigil::know(bool held) {
   peek_at_ = TimePoint::max();
   nap_until_ = {};
   crowd_ = entropy_.unit();
+  for (Node& node : nodes_) node.known = 0;
+  recount(now);
 }
 
 // ---- What is heard -----------------------------------------------------------------------------------
@@ -185,18 +194,19 @@ void Vigil::take_change(TimePoint now) {
     go_ = true;
   } else if (place_ && place_->ahead > 1) {
     armed_at_ = TimePoint::max();
-    if (peek_at_ == TimePoint::max()) peek_at_ = nap_until_ = now + nap();
+    peek_at_ = std::min(peek_at_, std::max(nap_until_, now));
   } else if (released) {
     armed_at_ = now + slots();
   } else {
-    move_up();
+    move_up(now);
   }
 }
 
-// Another was granted the lock: the one before us, if we stand in a line.
-void Vigil::move_up() {
+// Another was granted the lock: the one before us, if we stand in a line. A change may have been told of twice, or not at
+// all, so a try is to say soon whether that is so.
+void Vigil::move_up(TimePoint now) {
   free_since_.reset();
-  armed_at_ = TimePoint::max();
+  armed_at_ = place_ ? now + slot_ : TimePoint::max();
   holder_.reset();
   for (Node& node : nodes_) node.expires = TimePoint::max();  // nobody has told yet
   if (!place_) return;
@@ -209,6 +219,10 @@ void Vigil::move_up() {
 Vigil::Action Vigil::next(TimePoint now) {
   const auto ask = [this](NodeIndex node, Look::What what) {
     nodes_[node].looked_at = true;
+    if (what != Look::What::Remaining) {
+      asking_ = true;
+      for (Node& each : nodes_) each.known = each.changes;
+    }
     return Look{.node = node, .what = what};
   };
   if (std::exchange(go_, false)) return Try{.in_turn = true};
@@ -221,10 +235,12 @@ Vigil::Action Vigil::next(TimePoint now) {
     nodes_[i].look = false;
     return ask(i, Look::What::Remaining);
   }
-  if (peek_at_ <= now) {
+  if (peek_at_ <= now && !asking_) {
     peek_at_ = TimePoint::max();
     nap_until_ = {};
-    if (const auto node = pick_listener()) return ask(*node, Look::What::Holder);
+    const bool passed_on = level_ > 1;  // and not extended
+    if (const auto node = pick_listener())
+      return ask(*node, passed_on ? Look::What::Standing : Look::What::Holder);
     return Try{.in_turn = false};
   }
   if (armed_at_ <= now || expiry_at() <= now) return Try{.in_turn = true};
@@ -241,7 +257,8 @@ TimePoint Vigil::deadline() const {
                     std::any_of(nodes_.begin(), nodes_.end(),
                                 [](const Node& node) { return node.look && !node.looked_at; });
   if (go_ || look) return TimePoint{};
-  return std::min({peek_at_, armed_at_, expiry_at(), fallback_at_, poll_at_, renew_at_});
+  return std::min(
+      {asking_ ? TimePoint::max() : peek_at_, armed_at_, expiry_at(), fallback_at_, poll_at_, renew_at_});
 }
 
 // How long those before us need.

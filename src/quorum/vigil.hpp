@@ -92,6 +92,7 @@ class Vigil {
   struct Node {
     bool listening = false;
     unsigned changes = 0;                  // since the state of the lock was known
+    unsigned known = 0;                    // of these, before it was asked for again
     bool look = false;                     // wanted, for it has begun to listen
     bool looked_at = false;                // a look is under way
     TimePoint expires = TimePoint::max();  // by its TTL; max: for all we know, never
@@ -102,10 +103,10 @@ class Vigil {
   Duration slots() const;
   Duration nap() const;
   TimePoint expiry_at() const;
-  void know(bool held);
+  void know(TimePoint now, bool held);
   void recount(TimePoint now);
   void take_change(TimePoint now);
-  void move_up();
+  void move_up(TimePoint now);
   void inquire(NodeIndex node, Look::What what);
   void plan_fallback(TimePoint now);
   void plan_poll(TimePoint now);
@@ -133,6 +134,7 @@ class Vigil {
   TimePoint renew_at_ = TimePoint::max();     // try then, so that the nodes know that we still wait
   TimePoint nap_until_{};
   NodeIndex polled_ = 0;         // the last node that was picked for a look
+  bool asking_ = false;          // a look for the state of the lock is under way
   std::optional<Look> inquiry_;  // a look that the one before gave reason for
 };
 
