@@ -326,10 +326,9 @@ bool Session::sleep(TimePoint until, std::span<const int> wake_fds) {
   return any_readable(wake_fds);
 }
 
-// To those that answer. The others would cost a name lookup and a connection each time, and have no say.
 void Session::listen() {
   for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
-    if (attempt_->ballots()[node].answered()) nodes_.listen(node, node_timeout_);
+    if (vigil_->wants(node)) nodes_.listen(node, node_timeout_);
   }
 }
 
@@ -374,7 +373,6 @@ Session::Woken Session::await_turn(const quorum::Held& held, const Wait& wait,
         entropy_);
   }
   vigil_->on_held(BootClock::now(), held, attempt_->ballots(), flight_);
-  listen();
   for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
     for (unsigned times = std::exchange(heard_[node], 0U); times > 0; --times) {
       vigil_->on_change(BootClock::now(), node);
@@ -392,6 +390,7 @@ Session::Woken Session::await_turn(const quorum::Held& held, const Wait& wait,
       look(*wanted);
       continue;
     }
+    listen();
     nodes_.nap(vigil_->nap_until());
     turn(*attempt_, std::min(wait.until, vigil_->deadline()), wake_fds);
     tell_news(*vigil_, told, told_expires, wait);

@@ -56,7 +56,12 @@ TimePoint end_of(TimePoint now, milliseconds remaining) {
 }  // namespace
 
 Vigil::Vigil(const VigilRules& rules, Entropy& entropy)
-    : rules_{rules}, entropy_{entropy}, nodes_(rules.nodes), tenure_{kGreatestTenure}, slot_{kLeastSlot} {
+    : rules_{rules},
+      entropy_{entropy},
+      nodes_(rules.nodes),
+      tenure_{kGreatestTenure},
+      slot_{kLeastSlot},
+      home_{entropy.next() % rules.nodes} {
 }
 
 void Vigil::on_held(TimePoint now, const Held& held, const Ballots& ballots, Duration flight) {
@@ -66,6 +71,7 @@ void Vigil::on_held(TimePoint now, const Held& held, const Ballots& ballots, Dur
   for (NodeIndex i = 0; i < nodes_.size(); ++i) {
     const Refused* refused = ballots[i].refused();
     const bool free = ballots[i].granted() != nullptr;
+    nodes_[i].answers = free || refused != nullptr;
     nodes_[i].changes = free ? 1 : 0;
     nodes_[i].expires = free ? now : refused != nullptr ? end_of(now, refused->remaining) : TimePoint::max();
   }
@@ -74,9 +80,25 @@ void Vigil::on_held(TimePoint now, const Held& held, const Ballots& ballots, Dur
   placed_at_ = now;
   slot_ = std::clamp(times(flight, kSlotFlights), kLeastSlot, kGreatestSlot);
   inquiry_.reset();
+  settle_home();
   fallback_at_ = TimePoint::max();
   plan_fallback(now);
   renew_at_ = now + times(kRenewal, 0.9 + 0.2 * entropy_.unit());
+}
+
+// A node that answers; and not the one that has not begun to tell since the last attempt.
+void Vigil::settle_home() {
+  const bool in_vain = fallback_at_ != TimePoint::max() && !nodes_[home_].listening;
+  for (NodeIndex step = in_vain ? 1 : 0; step <= nodes_.size(); ++step) {
+    const NodeIndex next = (home_ + step) % nodes_.size();
+    if (!nodes_[next].answers) continue;
+    home_ = next;
+    return;
+  }
+}
+
+bool Vigil::wants(NodeIndex node) const {
+  return nodes_[node].answers && (!far() || node == home_);
 }
 
 void Vigil::on_listening(TimePoint now, NodeIndex node) {
@@ -134,6 +156,7 @@ void Vigil::on_standing(TimePoint now, NodeIndex node, const Standing& standing)
     }
     if (!place_ || place_->ahead != standing.place->ahead) placed_at_ = now;
     place_ = standing.place;
+    plan_fallback(now);  // we may have come near enough to listen to all
   }
   if (standing.holder) {
     know(now, true);
@@ -171,8 +194,9 @@ void Vigil::know(TimePoint now, bool held) {
 
 // ---- What is heard -----------------------------------------------------------------------------------
 
-// The greatest count that a quorum has reached.
+// The greatest count that a quorum has reached, or the one node that we listen to.
 unsigned Vigil::level() const {
+  if (far()) return nodes_[home_].changes;
   std::vector<unsigned> counts;
   for (const Node& node : nodes_) counts.push_back(node.changes);
   const auto last = counts.begin() + static_cast<std::ptrdiff_t>(quorum_of(counts.size()) - 1);
@@ -239,7 +263,7 @@ Vigil::Action Vigil::next(TimePoint now) {
     peek_at_ = TimePoint::max();
     nap_until_ = {};
     const bool passed_on = level_ > 1;  // and not extended
-    if (const auto node = pick_listener())
+    if (const auto node = pick_node())
       return ask(*node, passed_on ? Look::What::Standing : Look::What::Holder);
     return Try{.in_turn = false};
   }
@@ -247,7 +271,7 @@ Vigil::Action Vigil::next(TimePoint now) {
   if (fallback_at_ <= now || renew_at_ <= now) return Try{.in_turn = false};
   if (poll_at_ <= now) {
     plan_poll(now);
-    if (const auto node = pick_listener()) return ask(*node, Look::What::Remaining);
+    if (const auto node = pick_node()) return ask(*node, Look::What::Remaining);
   }
   return Nothing{};
 }
@@ -292,6 +316,7 @@ void Vigil::inquire(NodeIndex node, Look::What what) {
 }
 
 bool Vigil::listening() const {
+  if (far()) return nodes_[home_].listening;
   const auto listeners =
       std::count_if(nodes_.begin(), nodes_.end(), [](const Node& node) { return node.listening; });
   return static_cast<std::size_t>(listeners) >= quorum_of(nodes_.size());
@@ -314,10 +339,10 @@ void Vigil::plan_poll(TimePoint now) {
   poll_at_ = now + times(kLeastPoll, fewer * (1 + entropy_.unit()));
 }
 
-std::optional<NodeIndex> Vigil::pick_listener() {
+std::optional<NodeIndex> Vigil::pick_node() {
   for (NodeIndex step = 0; step < nodes_.size(); ++step) {
     polled_ = (polled_ + 1) % nodes_.size();
-    if (nodes_[polled_].listening && !nodes_[polled_].looked_at) return polled_;
+    if (nodes_[polled_].answers && !nodes_[polled_].looked_at) return polled_;
   }
   return std::nullopt;
 }

@@ -24,7 +24,8 @@ struct VigilRules {
 // try again. Pure, like Acquisition; and a hint in all it says: who tries too early is refused, who tries too late has
 // lost time (DESIGN section 3, "Waiting").
 //
-// A node tells that the key has changed, not how. What counts is what a quorum has told.
+// A node tells that the key has changed, not how. What counts is what a quorum has told; but whoever is far back listens
+// to a single node, for a hundred who are told of each change by all of them cost more than the lock.
 //   The first in the line tries at each change: a release is its turn, and in all other cases its try is refused, and it
 //   is told how things are.
 //   The second gives it a slot of time to be seen trying. A further change before its end says that somebody was
@@ -39,7 +40,9 @@ class Vigil {
   // An attempt has found the lock held. `flight`: how long a quorum took to answer.
   void on_held(TimePoint now, const Held& held, const Ballots& ballots, Duration flight);
 
-  // The node tells of changes from now on, or no longer.
+  // Whether the node is to tell us of changes.
+  bool wants(NodeIndex node) const;
+  // It does from now on, or no longer.
   void on_listening(TimePoint now, NodeIndex node);
   void on_deaf(TimePoint now, NodeIndex node);
   // The key has changed there.
@@ -90,6 +93,7 @@ class Vigil {
 
  private:
   struct Node {
+    bool answers = false;  // has answered the last attempt
     bool listening = false;
     unsigned changes = 0;                  // since the state of the lock was known
     unsigned known = 0;                    // of these, before it was asked for again
@@ -98,7 +102,9 @@ class Vigil {
     TimePoint expires = TimePoint::max();  // by its TTL; max: for all we know, never
   };
 
+  bool far() const { return place_ && place_->ahead >= kFar; }
   bool listening() const;
+  void settle_home();
   unsigned level() const;
   Duration slots() const;
   Duration nap() const;
@@ -110,7 +116,10 @@ class Vigil {
   void inquire(NodeIndex node, Look::What what);
   void plan_fallback(TimePoint now);
   void plan_poll(TimePoint now);
-  std::optional<NodeIndex> pick_listener();
+  std::optional<NodeIndex> pick_node();
+
+  // From this place on. The others hear of a change from a quorum, before they have to act on the next.
+  static constexpr std::uint64_t kFar = 4;
 
   VigilRules rules_;
   Entropy& entropy_;
@@ -133,6 +142,7 @@ class Vigil {
   TimePoint poll_at_ = TimePoint::max();      // look at the next node then: a message may have been lost
   TimePoint renew_at_ = TimePoint::max();     // try then, so that the nodes know that we still wait
   TimePoint nap_until_{};
+  NodeIndex home_;               // whom we listen to from far back
   NodeIndex polled_ = 0;         // the last node that was picked for a look
   bool asking_ = false;          // a look for the state of the lock is under way
   std::optional<Look> inquiry_;  // a look that the one before gave reason for
