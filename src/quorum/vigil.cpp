@@ -39,6 +39,9 @@ constexpr Duration kRenewal = seconds{200};
 // In a quick succession of holders nobody reads who they are.
 constexpr Duration kCuriosity = seconds{1};
 
+// What is heard so soon after a nap came during it.
+constexpr Duration kPrompt = milliseconds{1};
+
 constexpr Duration kLeastPause = milliseconds{1};
 
 TimePoint sum(TimePoint at, Duration delay) {
@@ -66,7 +69,8 @@ Vigil::Vigil(const VigilRules& rules, Entropy& entropy)
 
 void Vigil::on_held(TimePoint now, const Held& held, const Ballots& ballots, Duration flight) {
   for (Node& node : nodes_) node.known = node.changes;
-  asking_ = false;
+  asked_.reset();
+  place_ = held.place;
   know(now, true);
   for (NodeIndex i = 0; i < nodes_.size(); ++i) {
     const Refused* refused = ballots[i].refused();
@@ -76,7 +80,6 @@ void Vigil::on_held(TimePoint now, const Held& held, const Ballots& ballots, Dur
     nodes_[i].expires = free ? now : refused != nullptr ? end_of(now, refused->remaining) : TimePoint::max();
   }
   holder_ = held.holder;
-  place_ = held.place;
   placed_at_ = now;
   slot_ = std::clamp(times(flight, kSlotFlights), kLeastSlot, kGreatestSlot);
   inquiry_.reset();
@@ -103,7 +106,7 @@ bool Vigil::wants(NodeIndex node) const {
 
 void Vigil::on_listening(TimePoint now, NodeIndex node) {
   nodes_[node].listening = true;
-  nodes_[node].look = true;  // what changed before this is told by nobody
+  if (listening()) peek_at_ = std::min(peek_at_, now);  // what changed before this is told by nobody
   plan_fallback(now);
 }
 
@@ -114,7 +117,8 @@ void Vigil::on_deaf(TimePoint now, NodeIndex node) {
 
 void Vigil::on_change(TimePoint now, NodeIndex node) {
   ++nodes_[node].changes;
-  if (place_ && place_->ahead > 1 && nap_until_ == TimePoint{}) nap_until_ = now + nap();
+  // A while after the last look nothing was due; soon after it, what is heard has been waiting for the end of the nap.
+  if (behind() && now > nap_until_ + kPrompt) nap_until_ = now + nap();
   recount(now);
 }
 
@@ -122,7 +126,7 @@ void Vigil::on_change(TimePoint now, NodeIndex node) {
 
 void Vigil::on_holder(TimePoint now, NodeIndex node, const std::optional<Token>& holder) {
   nodes_[node].looked_at = false;
-  asking_ = false;
+  if (!take_answer(node)) return;
   if (holder && holder == holder_) {
     know(now, true);  // it was only extended
     inquire(node, Look::What::Remaining);
@@ -148,7 +152,7 @@ void Vigil::on_remaining(TimePoint now, NodeIndex node, std::optional<millisecon
 
 void Vigil::on_standing(TimePoint now, NodeIndex node, const Standing& standing) {
   nodes_[node].looked_at = false;
-  asking_ = false;
+  if (!take_answer(node)) return;
   if (standing.place) {
     if (place_ && place_->ahead > standing.place->ahead) {
       const auto moves = static_cast<Duration::rep>(place_->ahead - standing.place->ahead);
@@ -174,8 +178,14 @@ void Vigil::on_standing(TimePoint now, NodeIndex node, const Standing& standing)
 
 void Vigil::on_look_failed(NodeIndex node) {
   nodes_[node].looked_at = false;
-  asking_ = false;
-  if (!inquiry_) go_ = go_ || free_since_.has_value();
+  if (take_answer(node)) go_ = go_ || free_since_.has_value();
+}
+
+// Whether the node has answered what we still want to know.
+bool Vigil::take_answer(NodeIndex node) {
+  if (asked_ != node) return false;
+  asked_.reset();
+  return true;
 }
 
 // The state of the lock is known as it was when it was asked for. What has been heard since may be older, or news.
@@ -186,7 +196,7 @@ void Vigil::know(TimePoint now, bool held) {
   go_ = false;
   armed_at_ = TimePoint::max();
   peek_at_ = TimePoint::max();
-  nap_until_ = {};
+  nap_until_ = behind() && listening() ? now + nap() : TimePoint{};
   crowd_ = entropy_.unit();
   for (Node& node : nodes_) node.known = 0;
   recount(now);
@@ -216,7 +226,7 @@ void Vigil::take_change(TimePoint now) {
   if (released) free_since_ = now;
   if (place_ && place_->ahead == 0) {
     go_ = true;
-  } else if (place_ && place_->ahead > 1) {
+  } else if (behind()) {
     armed_at_ = TimePoint::max();
     peek_at_ = std::min(peek_at_, std::max(nap_until_, now));
   } else if (released) {
@@ -244,24 +254,18 @@ Vigil::Action Vigil::next(TimePoint now) {
   const auto ask = [this](NodeIndex node, Look::What what) {
     nodes_[node].looked_at = true;
     if (what != Look::What::Remaining) {
-      asking_ = true;
+      asked_ = node;
       for (Node& each : nodes_) each.known = each.changes;
     }
     return Look{.node = node, .what = what};
   };
   if (std::exchange(go_, false)) return Try{.in_turn = true};
-  if (inquiry_ && !nodes_[inquiry_->node].looked_at) {
+  if (may_inquire()) {
     const Look wanted = *std::exchange(inquiry_, std::nullopt);
     return ask(wanted.node, wanted.what);
   }
-  for (NodeIndex i = 0; i < nodes_.size(); ++i) {
-    if (!nodes_[i].look || nodes_[i].looked_at) continue;
-    nodes_[i].look = false;
-    return ask(i, Look::What::Remaining);
-  }
-  if (peek_at_ <= now && !asking_) {
+  if (peek_at_ <= now && !asked_ && !inquiry_) {
     peek_at_ = TimePoint::max();
-    nap_until_ = {};
     const bool passed_on = level_ > 1;  // and not extended
     if (const auto node = pick_node())
       return ask(*node, passed_on ? Look::What::Standing : Look::What::Holder);
@@ -277,12 +281,9 @@ Vigil::Action Vigil::next(TimePoint now) {
 }
 
 TimePoint Vigil::deadline() const {
-  const bool look = (inquiry_ && !nodes_[inquiry_->node].looked_at) ||
-                    std::any_of(nodes_.begin(), nodes_.end(),
-                                [](const Node& node) { return node.look && !node.looked_at; });
-  if (go_ || look) return TimePoint{};
-  return std::min(
-      {asking_ ? TimePoint::max() : peek_at_, armed_at_, expiry_at(), fallback_at_, poll_at_, renew_at_});
+  if (go_ || may_inquire()) return TimePoint{};
+  const TimePoint peek_at = asked_ || inquiry_ ? TimePoint::max() : peek_at_;
+  return std::min({peek_at, armed_at_, expiry_at(), fallback_at_, poll_at_, renew_at_});
 }
 
 // How long those before us need.
@@ -307,8 +308,13 @@ TimePoint Vigil::expires() const {
 
 // When to try because of that. What has been heard since is newer.
 TimePoint Vigil::expiry_at() const {
-  if (level_ > 0 || inquiry_) return TimePoint::max();
+  if (level_ > 0 || asked_ || inquiry_) return TimePoint::max();
   return sum(expires(), kLeastPause + slots());
+}
+
+bool Vigil::may_inquire() const {
+  return inquiry_ && !nodes_[inquiry_->node].looked_at &&
+         (!asked_ || inquiry_->what == Look::What::Remaining);
 }
 
 void Vigil::inquire(NodeIndex node, Look::What what) {

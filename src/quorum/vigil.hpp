@@ -97,11 +97,11 @@ class Vigil {
     bool listening = false;
     unsigned changes = 0;                  // since the state of the lock was known
     unsigned known = 0;                    // of these, before it was asked for again
-    bool look = false;                     // wanted, for it has begun to listen
     bool looked_at = false;                // a look is under way
     TimePoint expires = TimePoint::max();  // by its TTL; max: for all we know, never
   };
 
+  bool behind() const { return place_ && place_->ahead > 1; }
   bool far() const { return place_ && place_->ahead >= kFar; }
   bool listening() const;
   void settle_home();
@@ -113,13 +113,15 @@ class Vigil {
   void recount(TimePoint now);
   void take_change(TimePoint now);
   void move_up(TimePoint now);
+  bool take_answer(NodeIndex node);
+  bool may_inquire() const;
   void inquire(NodeIndex node, Look::What what);
   void plan_fallback(TimePoint now);
   void plan_poll(TimePoint now);
   std::optional<NodeIndex> pick_node();
 
   // From this place on. The others hear of a change from a quorum, before they have to act on the next.
-  static constexpr std::uint64_t kFar = 4;
+  static constexpr std::uint64_t kFar = 3;
 
   VigilRules rules_;
   Entropy& entropy_;
@@ -142,10 +144,10 @@ class Vigil {
   TimePoint poll_at_ = TimePoint::max();      // look at the next node then: a message may have been lost
   TimePoint renew_at_ = TimePoint::max();     // try then, so that the nodes know that we still wait
   TimePoint nap_until_{};
-  NodeIndex home_;               // whom we listen to from far back
-  NodeIndex polled_ = 0;         // the last node that was picked for a look
-  bool asking_ = false;          // a look for the state of the lock is under way
-  std::optional<Look> inquiry_;  // a look that the one before gave reason for
+  NodeIndex home_;                  // whom we listen to from far back
+  NodeIndex polled_ = 0;            // the last node that was picked for a look
+  std::optional<NodeIndex> asked_;  // who is asked for the state of the lock just now
+  std::optional<Look> inquiry_;     // a look that the one before gave reason for
 };
 
 }  // namespace redlock::quorum
