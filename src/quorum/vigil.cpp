@@ -63,7 +63,6 @@ Vigil::Vigil(const VigilRules& rules, Entropy& entropy)
       entropy_{entropy},
       nodes_(rules.nodes),
       tenure_{kGreatestTenure},
-      slot_{kLeastSlot},
       home_{entropy.next() % rules.nodes} {
 }
 
@@ -81,7 +80,7 @@ void Vigil::on_held(TimePoint now, const Held& held, const Ballots& ballots, Dur
   }
   holder_ = held.holder;
   placed_at_ = now;
-  slot_ = std::clamp(times(flight, kSlotFlights), kLeastSlot, kGreatestSlot);
+  flight_ = std::min(flight_, flight);
   inquiry_.reset();
   settle_home();
   fallback_at_ = TimePoint::max();
@@ -125,7 +124,7 @@ void Vigil::on_change(TimePoint now, NodeIndex node) {
 // ---- What looks have found ---------------------------------------------------------------------------
 
 void Vigil::on_holder(TimePoint now, NodeIndex node, const std::optional<Token>& holder) {
-  nodes_[node].looked_at = false;
+  note_flight(now, node);
   if (!take_answer(node)) return;
   if (holder && holder == holder_) {
     know(now, true);  // it was only extended
@@ -138,7 +137,7 @@ void Vigil::on_holder(TimePoint now, NodeIndex node, const std::optional<Token>&
 
 void Vigil::on_remaining(TimePoint now, NodeIndex node, std::optional<milliseconds> remaining) {
   Node& seen = nodes_[node];
-  seen.looked_at = false;
+  note_flight(now, node);
   if (!remaining) {
     seen.expires = now;
     inquire(node, Look::What::Standing);
@@ -151,7 +150,7 @@ void Vigil::on_remaining(TimePoint now, NodeIndex node, std::optional<millisecon
 }
 
 void Vigil::on_standing(TimePoint now, NodeIndex node, const Standing& standing) {
-  nodes_[node].looked_at = false;
+  note_flight(now, node);
   if (!take_answer(node)) return;
   if (standing.place) {
     if (place_ && place_->ahead > standing.place->ahead) {
@@ -177,8 +176,13 @@ void Vigil::on_standing(TimePoint now, NodeIndex node, const Standing& standing)
 }
 
 void Vigil::on_look_failed(NodeIndex node) {
-  nodes_[node].looked_at = false;
+  nodes_[node].looked_at.reset();
   if (take_answer(node)) go_ = go_ || free_since_.has_value();
+}
+
+void Vigil::note_flight(TimePoint now, NodeIndex node) {
+  flight_ = std::min(flight_, now - nodes_[node].looked_at.value_or(TimePoint{}));
+  nodes_[node].looked_at.reset();
 }
 
 // Whether the node has answered what we still want to know.
@@ -223,36 +227,22 @@ void Vigil::recount(TimePoint now) {
 
 void Vigil::take_change(TimePoint now) {
   const bool released = level_ % 2 == 1;
-  if (released) free_since_ = now;
+  free_since_ = released ? std::optional{now} : std::nullopt;
   if (place_ && place_->ahead == 0) {
     go_ = true;
-  } else if (behind()) {
+  } else if (place_ && (behind() || !released)) {
     armed_at_ = TimePoint::max();
     peek_at_ = std::min(peek_at_, std::max(nap_until_, now));
-  } else if (released) {
-    armed_at_ = now + slots();
   } else {
-    move_up(now);
+    armed_at_ = released ? now + slots() : TimePoint::max();
   }
-}
-
-// Another was granted the lock: the one before us, if we stand in a line. A change may have been told of twice, or not at
-// all, so a try is to say soon whether that is so.
-void Vigil::move_up(TimePoint now) {
-  free_since_.reset();
-  armed_at_ = place_ ? now + slot_ : TimePoint::max();
-  holder_.reset();
-  for (Node& node : nodes_) node.expires = TimePoint::max();  // nobody has told yet
-  if (!place_) return;
-  place_->ahead = 0;
-  place_->waiting = std::max<std::uint64_t>(place_->waiting - 1, 1);
 }
 
 // ---- What to do --------------------------------------------------------------------------------------
 
 Vigil::Action Vigil::next(TimePoint now) {
-  const auto ask = [this](NodeIndex node, Look::What what) {
-    nodes_[node].looked_at = true;
+  const auto ask = [this, now](NodeIndex node, Look::What what) {
+    nodes_[node].looked_at = now;
     if (what != Look::What::Remaining) {
       asked_ = node;
       for (Node& each : nodes_) each.known = each.changes;
@@ -288,8 +278,9 @@ TimePoint Vigil::deadline() const {
 
 // How long those before us need.
 Duration Vigil::slots() const {
-  return place_ ? slot_ * static_cast<Duration::rep>(std::min<std::uint64_t>(place_->ahead, kMostSlots))
-                : times(slot_, crowd_ * kUnknownCrowd);
+  const Duration slot = std::clamp(times(flight_, kSlotFlights), kLeastSlot, kGreatestSlot);
+  return place_ ? slot * static_cast<Duration::rep>(std::min<std::uint64_t>(place_->ahead, kMostSlots))
+                : times(slot, crowd_ * kUnknownCrowd);
 }
 
 Duration Vigil::nap() const {

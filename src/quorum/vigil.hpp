@@ -29,9 +29,10 @@ struct VigilRules {
 //   The first in the line tries at each change: a release is its turn, and in all other cases its try is refused, and it
 //   is told how things are.
 //   The second gives it a slot of time to be seen trying. A further change before its end says that somebody was
-//   granted the lock, so that it is now the first; without one, the first is dead, or it was only an extension: it tries.
-//   All others let a time pass in which their turn cannot come, and look at one node: whether the holder is another,
-//   and if so, where they stand now. If nobody is, each of them tries when those before it have had their slots.
+//   granted the lock, so it looks at one node where it stands now; without one, the first is dead, or it was only an
+//   extension: it tries.
+//   All others let a time pass in which their turn cannot come, and look whether the holder is another, and if so, where
+//   they stand now. If nobody is the holder, each of them tries when those before it have had their slots.
 class Vigil {
  public:
   // `entropy` must outlive this object.
@@ -97,7 +98,7 @@ class Vigil {
     bool listening = false;
     unsigned changes = 0;                  // since the state of the lock was known
     unsigned known = 0;                    // of these, before it was asked for again
-    bool looked_at = false;                // a look is under way
+    std::optional<TimePoint> looked_at;    // a look is under way since then
     TimePoint expires = TimePoint::max();  // by its TTL; max: for all we know, never
   };
 
@@ -112,7 +113,7 @@ class Vigil {
   void know(TimePoint now, bool held);
   void recount(TimePoint now);
   void take_change(TimePoint now);
-  void move_up(TimePoint now);
+  void note_flight(TimePoint now, NodeIndex node);
   bool take_answer(NodeIndex node);
   bool may_inquire() const;
   void inquire(NodeIndex node, Look::What what);
@@ -134,8 +135,8 @@ class Vigil {
   unsigned level_ = 0;                   // changes that a quorum has told of since
   TimePoint placed_at_{};                // when a node told our place
   Duration tenure_;                      // how long one holder has the lock before the next
-  Duration slot_;
-  double crowd_ = 0;  // where we stand when no node tells: between 0 and 1
+  Duration flight_ = Duration::max();    // the shortest that a node took to answer
+  double crowd_ = 0;                     // where we stand when no node tells: between 0 and 1
 
   bool go_ = false;                           // try now, in turn
   TimePoint armed_at_ = TimePoint::max();     // try then, in turn
