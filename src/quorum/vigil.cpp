@@ -31,7 +31,7 @@ constexpr double kNodesAtFullRate = 5.5;
 constexpr double kShareOfTenure = 0.6;
 constexpr Duration kLeastTenure = milliseconds{1};
 constexpr Duration kGreatestTenure = milliseconds{4};
-constexpr Duration kGreatestNap = milliseconds{100};
+constexpr Duration kGreatestNap = milliseconds{50};
 
 // Well within the life of a place in the line (redis/line.hpp).
 constexpr Duration kRenewal = seconds{200};
@@ -69,6 +69,7 @@ Vigil::Vigil(const VigilRules& rules, Entropy& entropy)
 void Vigil::on_held(TimePoint now, const Held& held, const Ballots& ballots, Duration flight) {
   for (Node& node : nodes_) node.known = node.changes;
   asked_.reset();
+  enter_ = false;
   place_ = held.place;
   know(now, true);
   for (NodeIndex i = 0; i < nodes_.size(); ++i) {
@@ -160,6 +161,8 @@ void Vigil::on_standing(TimePoint now, NodeIndex node, const Standing& standing)
     if (!place_ || place_->ahead != standing.place->ahead) placed_at_ = now;
     place_ = standing.place;
     plan_fallback(now);  // we may have come near enough to listen to all
+  } else if (place_) {
+    enter_ = true;  // we were passed over, or the node has lost the line
   }
   if (standing.holder) {
     know(now, true);
@@ -249,6 +252,7 @@ Vigil::Action Vigil::next(TimePoint now) {
     }
     return Look{.node = node, .what = what};
   };
+  if (std::exchange(enter_, false)) return Try{.in_turn = false};
   if (std::exchange(go_, false)) return Try{.in_turn = true};
   if (may_inquire()) {
     const Look wanted = *std::exchange(inquiry_, std::nullopt);
@@ -271,7 +275,7 @@ Vigil::Action Vigil::next(TimePoint now) {
 }
 
 TimePoint Vigil::deadline() const {
-  if (go_ || may_inquire()) return TimePoint{};
+  if (enter_ || go_ || may_inquire()) return TimePoint{};
   const TimePoint peek_at = asked_ || inquiry_ ? TimePoint::max() : peek_at_;
   return std::min({peek_at, armed_at_, expiry_at(), fallback_at_, poll_at_, renew_at_});
 }

@@ -138,6 +138,7 @@ class Vigil {
   Duration flight_ = Duration::max();    // the shortest that a node took to answer
   double crowd_ = 0;                     // where we stand when no node tells: between 0 and 1
 
+  bool enter_ = false;                        // try now, to stand in the line again
   bool go_ = false;                           // try now, in turn
   TimePoint armed_at_ = TimePoint::max();     // try then, in turn
   TimePoint peek_at_ = TimePoint::max();      // see who the holder is then
