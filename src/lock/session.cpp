@@ -328,7 +328,9 @@ bool Session::sleep(TimePoint until, std::span<const int> wake_fds) {
 
 void Session::listen() {
   for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
-    if (vigil_->wants(node)) nodes_.listen(node, node_timeout_);
+    if (!vigil_->wants(node)) continue;
+    nodes_.listen(node, node_timeout_);
+    nodes_.await_changes(node, vigil_->patience());
   }
 }
 

@@ -19,6 +19,9 @@ constexpr double kSlotFlights = 1.25;
 // Whoever is farther behind than this has been overtaken by events long before.
 constexpr std::uint64_t kMostSlots = 1000;
 
+// So many are woken by a change, in case those before them are dead.
+constexpr std::uint64_t kAwake = 24;
+
 // In no line, we stand somewhere among so many.
 constexpr double kUnknownCrowd = 8;
 
@@ -291,6 +294,13 @@ Duration Vigil::nap() const {
   const Duration each = std::max(times(tenure_, kShareOfTenure), kLeastTenure);
   const auto others = std::min<std::uint64_t>(place_->ahead - 1, kMostSlots);
   return std::min(each * static_cast<Duration::rep>(others), kGreatestNap);
+}
+
+// Each of those before us makes two. If they go without having had the lock, a look will tell.
+unsigned Vigil::patience() const {
+  if (!far() || rules_.curious || place_->ahead <= kAwake) return 1;
+  const auto others = static_cast<unsigned>(std::min(place_->ahead, kMostSlots) - kAwake);
+  return 1 + 2 * others;
 }
 
 TimePoint Vigil::expires() const {

@@ -87,6 +87,9 @@ class Vigil {
   // Until then nothing that the nodes tell can matter.
   TimePoint nap_until() const { return nap_until_; }
 
+  // Whoever is farther back still need not be woken by the first changes: so many are to come together. At least 1.
+  unsigned patience() const;
+
   // Where we stand, as far as we know. None: in no line.
   std::optional<Place> place() const { return place_; }
   // When, by the TTLs that the nodes told, a quorum falls free; TimePoint::max(): none of them knows.

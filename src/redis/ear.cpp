@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -28,6 +29,7 @@ constexpr std::chrono::seconds kGreatestRest{5};
 constexpr unsigned kMostNoise = 200;  // messages about other keys
 constexpr std::chrono::seconds kNoiseTime{5};
 
+constexpr std::size_t kMostAwaited = std::size_t{1} << 15U;  // bytes
 constexpr std::size_t kReadSize = std::size_t{1} << 14U;
 constexpr int kMostReads = 4;  // in a row: the node must not keep us from our timers
 
@@ -183,6 +185,18 @@ void Ear::read_in(Connection& connection, TimePoint now) {
     }
     if (progress.bytes < bytes.size() && !connection.stream->buffered()) return;
   }
+}
+
+// Of plain TCP the kernel counts the bytes (SO_RCVLOWAT, socket(7)); all messages about one key are of the same length.
+void Ear::await_changes(unsigned count) {
+  auto* connection = std::get_if<Connection>(&phase_);
+  if (connection == nullptr || connection->step != Step::Listening || connection->awaited == count) return;
+  if (endpoint_.transport != Endpoint::Transport::Tcp) return;
+  connection->awaited = count;
+  const std::size_t length = std::string_view{"*3\r\n$7\r\nmessage\r\n$20\r\n\r\n*1\r\n$\r\n\r\n"}.size() +
+                             kChannel.size() + std::to_string(key_.size()).size() + key_.size();
+  const int bytes = count > 1 ? static_cast<int>(std::min(count * length, kMostAwaited)) : 1;
+  setsockopt(connection->stream->fd(), SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
 }
 
 // Takes one answer or message. False when the connection has ended.

@@ -40,6 +40,9 @@ class Ear {
   // Does all that can be done now.
   void advance(TimePoint now);
 
+  // While it listens: its descriptor need not become ready before there are messages of so many changes.
+  void await_changes(unsigned count);
+
   // When advance() has something to do though no descriptor is ready; TimePoint::max() for never.
   TimePoint next_timer() const noexcept;
   void watch(Poller& poller) const;
@@ -55,6 +58,7 @@ class Ear {
     bool handshaken = false;
     Progress::State waits_for = Progress::State::WantRead;
     Step step = Step::Id;
+    unsigned awaited = 1;  // changes
     Secret unsent;
     std::size_t written = 0;
     ReplyReader reader;

@@ -29,6 +29,9 @@ class Nodes::Impl {
     if (ears_[node]) return;
     ears_[node] = std::make_unique<Ear>(node, links_[node].endpoint(), key_, timeout, entropy_, events_);
   }
+  void await_changes(quorum::NodeIndex node, unsigned count) {
+    if (ears_[node]) ears_[node]->await_changes(count);
+  }
   void nap(TimePoint until) noexcept { nap_until_ = until; }
   void stop_listening() noexcept {
     for (auto& ear : ears_) ear.reset();
@@ -160,6 +163,10 @@ bool Nodes::may_hold_key(quorum::NodeIndex node) const {
 
 void Nodes::listen(quorum::NodeIndex node, Duration timeout) {
   impl_->listen(node, timeout);
+}
+
+void Nodes::await_changes(quorum::NodeIndex node, unsigned count) {
+  impl_->await_changes(node, count);
 }
 
 void Nodes::nap(TimePoint until) {

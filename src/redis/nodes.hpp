@@ -75,6 +75,8 @@ class Nodes {
   // Has the node tell of changes of the lock's key, on one more connection, for which `timeout` is the time to be ready;
   // it is opened by the next wait(). Once is enough: it comes back after failures.
   void listen(quorum::NodeIndex node, Duration timeout);
+  // The node need not be heard before it has told of so many changes, if that saves waking up. A hint.
+  void await_changes(quorum::NodeIndex node, unsigned count);
   // Until this time the connections of listen() are not looked at; what they tell meanwhile is told then.
   void nap(TimePoint until);
   // Closes all of them.
