@@ -156,7 +156,7 @@ void Session::take_look(const redis::Event& event) {
       Overload{[&](std::monostate) { vigil_->on_look_failed(node); },
                [&](const redis::Holder& holder) { vigil_->on_holder(now, node, holder.token); },
                [&](const redis::Remaining& remaining) { vigil_->on_remaining(now, node, remaining.time); },
-               [&](const quorum::Vigil::Standing& standing) { vigil_->on_standing(now, node, standing); }},
+               [&](const quorum::Outlook& outlook) { vigil_->on_outlook(now, node, outlook); }},
       seen);
 }
 
@@ -226,6 +226,7 @@ void Session::leave_line() {
   for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
     if (!in_line_[node]) continue;
     in_line_[node] = false;
+    if (!nodes_.may_hold_key(node)) continue;  // no request has got there
     leaving_[node] = ids_.next();
     nodes_.ask({.node = node,
                 .id = leaving_[node],

@@ -125,7 +125,7 @@ class Session {
   std::vector<unsigned> heard_;         // changes since the attempt under way began
   struct Looking {
     quorum::RequestId id = 0;  // 0: none
-    quorum::Vigil::Look::What what{};
+    quorum::Look what{};
   };
   std::vector<Looking> looks_;              // under way
   std::optional<quorum::Waiter> waiter_;    // we, perhaps in the lines of

@@ -156,6 +156,18 @@ struct Sighting {
   std::uint64_t waiting{};              // how many stand in the queue
 };
 
+// What one that waits asks a node beside the algorithm.
+enum class Look {
+  Holder,     // one command: whose token is there
+  Remaining,  // one command: how long the key has left
+  Outlook     // a script: both, and our place in the line
+};
+struct Outlook {
+  std::optional<Token> holder;          // none: the key is absent
+  std::chrono::milliseconds remaining;  // of the key; negative: it has no TTL
+  std::optional<Place> place;
+};
+
 using Reply = std::variant<Granted, Refused, Confirmed, Extended, Replanted, NotOurs, Released>;
 
 // ---- Identity ----------------------------------------------------------------------------------------

@@ -132,10 +132,10 @@ void Vigil::on_holder(TimePoint now, NodeIndex node, const std::optional<Token>&
   if (!take_answer(node)) return;
   if (holder && holder == holder_) {
     know(now, true);  // it was only extended
-    inquire(node, Look::What::Remaining);
+    inquire(node, quorum::Look::Remaining);
     plan_poll(now);
   } else {
-    inquire(node, Look::What::Standing);
+    inquire(node, quorum::Look::Outlook);
   }
 }
 
@@ -144,7 +144,7 @@ void Vigil::on_remaining(TimePoint now, NodeIndex node, std::optional<millisecon
   note_flight(now, node);
   if (!remaining) {
     seen.expires = now;
-    inquire(node, Look::What::Standing);
+    inquire(node, quorum::Look::Outlook);
     return;
   }
   const TimePoint before = std::exchange(seen.expires, end_of(now, *remaining));
@@ -153,25 +153,25 @@ void Vigil::on_remaining(TimePoint now, NodeIndex node, std::optional<millisecon
     each.expires = std::max(each.expires, seen.expires);  // extended: so are the others
 }
 
-void Vigil::on_standing(TimePoint now, NodeIndex node, const Standing& standing) {
+void Vigil::on_outlook(TimePoint now, NodeIndex node, const Outlook& outlook) {
   note_flight(now, node);
   if (!take_answer(node)) return;
-  if (standing.place) {
-    if (place_ && place_->ahead > standing.place->ahead) {
-      const auto moves = static_cast<Duration::rep>(place_->ahead - standing.place->ahead);
+  if (outlook.place) {
+    if (place_ && place_->ahead > outlook.place->ahead) {
+      const auto moves = static_cast<Duration::rep>(place_->ahead - outlook.place->ahead);
       tenure_ = std::clamp((now - placed_at_) / moves, kLeastTenure, kGreatestTenure);
     }
-    if (!place_ || place_->ahead != standing.place->ahead) placed_at_ = now;
-    place_ = standing.place;
+    if (!place_ || place_->ahead != outlook.place->ahead) placed_at_ = now;
+    place_ = outlook.place;
     plan_fallback(now);  // we may have come near enough to listen to all
   } else if (place_) {
     enter_ = true;  // we were passed over, or the node has lost the line
   }
-  if (standing.holder) {
+  if (outlook.holder) {
     know(now, true);
-    if (rules_.curious && standing.holder != holder_) renew_at_ = std::min(renew_at_, now + kCuriosity);
-    holder_ = standing.holder;
-    for (Node& each : nodes_) each.expires = end_of(now, standing.remaining);
+    if (rules_.curious && outlook.holder != holder_) renew_at_ = std::min(renew_at_, now + kCuriosity);
+    holder_ = outlook.holder;
+    for (Node& each : nodes_) each.expires = end_of(now, outlook.remaining);
     return;
   }
   const TimePoint since = free_since_.value_or(now);
@@ -247,9 +247,9 @@ void Vigil::take_change(TimePoint now) {
 // ---- What to do --------------------------------------------------------------------------------------
 
 Vigil::Action Vigil::next(TimePoint now) {
-  const auto ask = [this, now](NodeIndex node, Look::What what) {
+  const auto ask = [this, now](NodeIndex node, quorum::Look what) {
     nodes_[node].looked_at = now;
-    if (what != Look::What::Remaining) {
+    if (what != quorum::Look::Remaining) {
       asked_ = node;
       for (Node& each : nodes_) each.known = each.changes;
     }
@@ -265,14 +265,14 @@ Vigil::Action Vigil::next(TimePoint now) {
     peek_at_ = TimePoint::max();
     const bool passed_on = level_ > 1;  // and not extended
     if (const auto node = pick_node())
-      return ask(*node, passed_on ? Look::What::Standing : Look::What::Holder);
+      return ask(*node, passed_on ? quorum::Look::Outlook : quorum::Look::Holder);
     return Try{.in_turn = false};
   }
   if (armed_at_ <= now || expiry_at() <= now) return Try{.in_turn = true};
   if (fallback_at_ <= now || renew_at_ <= now) return Try{.in_turn = false};
   if (poll_at_ <= now) {
     plan_poll(now);
-    if (const auto node = pick_node()) return ask(*node, Look::What::Remaining);
+    if (const auto node = pick_node()) return ask(*node, quorum::Look::Remaining);
   }
   return Nothing{};
 }
@@ -319,10 +319,10 @@ TimePoint Vigil::expiry_at() const {
 
 bool Vigil::may_inquire() const {
   return inquiry_ && !nodes_[inquiry_->node].looked_at &&
-         (!asked_ || inquiry_->what == Look::What::Remaining);
+         (!asked_ || inquiry_->what == quorum::Look::Remaining);
 }
 
-void Vigil::inquire(NodeIndex node, Look::What what) {
+void Vigil::inquire(NodeIndex node, quorum::Look what) {
   inquiry_ = Look{.node = node, .what = what};
 }
 

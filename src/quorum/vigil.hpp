@@ -50,15 +50,10 @@ class Vigil {
   void on_change(TimePoint now, NodeIndex node);
 
   struct Nothing {};
-  // Ask one node, which costs it ...
+  // Ask a node.
   struct Look {
-    enum class What {
-      Holder,     // one command: whose token is there
-      Remaining,  // one command: how long the key has left
-      Standing    // a script: both, and our place in the line
-    };
     NodeIndex node;
-    What what;
+    quorum::Look what;
   };
   // Try to acquire. `in_turn`: all who go first have had the time to.
   struct Try {
@@ -73,12 +68,7 @@ class Vigil {
   // its end.
   void on_holder(TimePoint now, NodeIndex node, const std::optional<Token>& holder);
   void on_remaining(TimePoint now, NodeIndex node, std::optional<std::chrono::milliseconds> remaining);
-  struct Standing {
-    std::optional<Token> holder;
-    std::chrono::milliseconds remaining;  // of the holder
-    std::optional<Place> place;
-  };
-  void on_standing(TimePoint now, NodeIndex node, const Standing& standing);
+  void on_outlook(TimePoint now, NodeIndex node, const Outlook& outlook);
   void on_look_failed(NodeIndex node);
 
   // When next() has something to say though nothing is heard.
@@ -119,7 +109,7 @@ class Vigil {
   void note_flight(TimePoint now, NodeIndex node);
   bool take_answer(NodeIndex node);
   bool may_inquire() const;
-  void inquire(NodeIndex node, Look::What what);
+  void inquire(NodeIndex node, quorum::Look what);
   void plan_fallback(TimePoint now);
   void plan_poll(TimePoint now);
   std::optional<NodeIndex> pick_node();

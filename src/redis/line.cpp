@@ -8,15 +8,13 @@
 namespace redlock::redis {
 namespace {
 
-using What = quorum::Vigil::Look::What;
-
 constexpr long long kAbsent = -2;  // PTTL, since Redis 2.8
 
 // So long that it makes no difference, and short enough to count in nanoseconds.
 constexpr std::chrono::milliseconds kGreatestRemaining = std::chrono::hours{24 * 365 * 100};
 
 // KEYS: lock, line. ARGV: the waiter's name.
-constexpr std::string_view kStandingLua = R"lua(
+constexpr std::string_view kOutlookLua = R"lua(
 local line, ahead, waiting = redis.pcall('ZRANGE', KEYS[2], 0, -1), 0, -1
 if line.err then line = {} end
 for _, other in ipairs(line) do
@@ -30,7 +28,7 @@ std::chrono::milliseconds milliseconds(long long remaining) {
   return std::chrono::milliseconds{std::clamp<long long>(remaining, -1, kGreatestRemaining.count())};
 }
 
-Seen decode_standing(const Value& answer) {
+Seen decode_outlook(const Value& answer) {
   using Type = Value::Type;
   constexpr std::size_t fields = 4;
   if (answer.type != Type::Array || answer.elements.size() != fields) return {};
@@ -40,10 +38,9 @@ Seen decode_standing(const Value& answer) {
   for (std::size_t i = 1; i < fields; ++i) {
     if (answer.elements[i].type != Type::Integer) return {};
   }
-  return quorum::Vigil::Standing{
-      .holder = absent ? std::nullopt : std::optional{quorum::Token{holder.text}},
-      .remaining = milliseconds(answer.elements[1].integer),
-      .place = place_in_line(answer.elements[2].integer, answer.elements[3].integer)};
+  return quorum::Outlook{.holder = absent ? std::nullopt : std::optional{quorum::Token{holder.text}},
+                         .remaining = milliseconds(answer.elements[1].integer),
+                         .place = place_in_line(answer.elements[2].integer, answer.elements[3].integer)};
 }
 
 }  // namespace
@@ -62,28 +59,28 @@ std::vector<std::string> leave_words(const LockKeys& keys, const quorum::Waiter&
   return {"ZREM", keys.queue, name_in_line(waiter)};
 }
 
-std::vector<std::string> look_words(What what, const LockKeys& keys, const quorum::Waiter& waiter) {
+std::vector<std::string> look_words(quorum::Look what, const LockKeys& keys, const quorum::Waiter& waiter) {
   switch (what) {
-    case What::Holder: return {"GET", keys.lock};
-    case What::Remaining: return {"PTTL", keys.lock};
-    case What::Standing:
-      return {"EVAL", std::string{kStandingLua}, "2", keys.lock, keys.queue, name_in_line(waiter)};
+    case quorum::Look::Holder: return {"GET", keys.lock};
+    case quorum::Look::Remaining: return {"PTTL", keys.lock};
+    case quorum::Look::Outlook:
+      return {"EVAL", std::string{kOutlookLua}, "2", keys.lock, keys.queue, name_in_line(waiter)};
   }
   return {};
 }
 
-Seen decode_seen(What what, const Value& answer) {
+Seen decode_seen(quorum::Look what, const Value& answer) {
   using Type = Value::Type;
   switch (what) {
-    case What::Holder:
+    case quorum::Look::Holder:
       if (answer.type == Type::Nil) return Holder{};
       if (answer.type == Type::String) return Holder{quorum::Token{answer.text}};
       break;
-    case What::Remaining:
+    case quorum::Look::Remaining:
       if (answer.type != Type::Integer) break;
       if (answer.integer == kAbsent) return Remaining{};
       return Remaining{milliseconds(answer.integer)};
-    case What::Standing: return decode_standing(answer);
+    case quorum::Look::Outlook: return decode_outlook(answer);
   }
   return {};
 }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "quorum/types.hpp"
-#include "quorum/vigil.hpp"
 #include "redis/keys.hpp"
 #include "redis/wire.hpp"
 
@@ -28,15 +27,14 @@ std::optional<quorum::Place> place_in_line(long long ahead, long long waiting);
 std::vector<std::string> leave_words(const LockKeys& keys, const quorum::Waiter& waiter);
 
 // The looks of a quorum::Vigil, and what their answers say; nothing: it is no such answer.
-std::vector<std::string> look_words(quorum::Vigil::Look::What what, const LockKeys& keys,
-                                    const quorum::Waiter& waiter);
+std::vector<std::string> look_words(quorum::Look what, const LockKeys& keys, const quorum::Waiter& waiter);
 struct Holder {
   std::optional<quorum::Token> token;
 };
 struct Remaining {
   std::optional<std::chrono::milliseconds> time;
 };
-using Seen = std::variant<std::monostate, Holder, Remaining, quorum::Vigil::Standing>;
-Seen decode_seen(quorum::Vigil::Look::What what, const Value& answer);
+using Seen = std::variant<std::monostate, Holder, Remaining, quorum::Outlook>;
+Seen decode_seen(quorum::Look what, const Value& answer);
 
 }  // namespace redlock::redis

@@ -67,8 +67,8 @@ end
 )lua";
 
 // The lock key comes last: a script that fails half-way leaves no lock without a fence behind.
-// KEYS: lock, info, fence, line. ARGV: token, ttl, proposal, life of the counter, holder; and of a waiter: name, whether
-// it is its turn, life of a place in the line.
+// KEYS: lock, info, fence, and of a waiter: line. ARGV: token, ttl, proposal, life of the counter, holder, and of a
+// waiter: name, whether it is its turn, life of a place in the line.
 constexpr std::string_view kAcquireLua = R"lua(
 local token, ttl = ARGV[1], ARGV[2]
 local holder = redis.call('GET', KEYS[1])
@@ -257,7 +257,9 @@ Secret Scripts::encode(const quorum::Request& request) const {
   return std::visit(
       Overload{[&](const quorum::Acquire& acquire) {
                  const std::string waiter = acquire.waiter ? name_in_line(*acquire.waiter) : "";
-                 Eval eval{acquire_script(), {keys_.lock, keys_.info, keys_.fence, keys_.queue}};
+                 Eval eval = acquire.waiter
+                                 ? Eval{acquire_script(), {keys_.lock, keys_.info, keys_.fence, keys_.queue}}
+                                 : Eval{acquire_script(), {keys_.lock, keys_.info, keys_.fence}};
                  eval.text(acquire.token.value)
                      .duration(acquire.ttl)
                      .number(acquire.proposal)

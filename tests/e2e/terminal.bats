@@ -23,8 +23,8 @@ see() {
 @test "one who waits at a terminal sees one line, kept up to date, and it goes with the grant" {
   start_holder x
   see "type stty cols 200; PATH=${REDLOCK%/*}:\$PATH\r" 'see PROMPT> ' 'type redlock run x -- echo ran\r' \
-    "see \\r\\x1b[Kredlock: waiting for 'x' 0s: held by " "see pid $holder" 'see expires in' \
-    "see \\r\\x1b[Kredlock: waiting for 'x' 2s: held by" \
+    "see \\r\\x1b[Kredlock: waiting for 'x' 0s, 1st of 1 in line: held by " "see pid $holder" 'see expires in' \
+    "see \\r\\x1b[Kredlock: waiting for 'x' 2s, 1st of 1 in line: held by" \
     "type \x03" 'see PROMPT> '
   # Written over, not below each other.
   [ "$(grep -c $'\r\e\\[Kredlock: waiting' <<< "$output")" -eq 1 ]

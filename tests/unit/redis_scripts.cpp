@@ -376,14 +376,15 @@ TEST_SUITE("redis answers") {
   }
 
   TEST_CASE("a remaining time beyond all measure, and nonsense about the holder, do not spoil a refusal") {
-    const auto outcome =
-        redis::decode(RequestKind::Acquire, list({number(0), text("t"), number(9223372036854775807LL),
-                                                  text("h"), text("u"), text("c"), text("pid"), text("-1")}));
+    const auto outcome = redis::decode(
+        RequestKind::Acquire, list({number(0), text("t"), number(9223372036854775807LL), text("h"), text("u"),
+                                    text("c"), text("pid"), text("-1"), number(7), number(3)}));
     const auto& refused = std::get<Refused>(std::get<quorum::Reply>(outcome));
     CHECK(refused.remaining > std::chrono::hours{24 * 365});
     CHECK(std::chrono::nanoseconds{refused.remaining}.count() > 0);
     CHECK(refused.info.host == "h");
     CHECK(refused.info.pid == 0);
     CHECK(refused.info.since_us == 0);
+    CHECK(!refused.place);  // the eighth of three
   }
 }
