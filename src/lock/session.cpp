@@ -226,7 +226,7 @@ void Session::leave_line() {
   for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
     if (!in_line_[node]) continue;
     in_line_[node] = false;
-    if (!nodes_.may_hold_key(node)) continue;  // no request has got there
+    if (!nodes_.reached(node)) continue;
     leaving_[node] = ids_.next();
     nodes_.ask({.node = node,
                 .id = leaving_[node],

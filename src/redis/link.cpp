@@ -315,7 +315,7 @@ bool Link::write_out(Connection& connection) {
       const std::size_t taken = std::min(progress.bytes, pending.bytes.reveal().size() - pending.written);
       pending.written += taken;
       progress.bytes -= taken;
-      if (pending.plants()) may_hold_key_ = true;
+      if (pending.plants()) may_hold_key_ = reached_ = true;
     }
   }
 }

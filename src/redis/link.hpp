@@ -44,6 +44,7 @@ class Link {
   void ask(const Query& query, TimePoint now);
   void cancel_unsent();
   bool may_hold_key() const noexcept { return may_hold_key_; }
+  bool reached() const noexcept { return reached_; }
   bool written() const noexcept;
 
   // Ends what is overdue, and does all that can be done now.
@@ -125,6 +126,7 @@ class Link {
   std::variant<Idle, Lookup, Connector, Connection> phase_;
   std::deque<Pending> pending_;
   bool may_hold_key_ = false;  // see Nodes::may_hold_key
+  bool reached_ = false;       // see Nodes::reached
 };
 
 }  // namespace redlock::redis

@@ -177,6 +177,10 @@ void Nodes::stop_listening() {
   impl_->stop_listening();
 }
 
+bool Nodes::reached(quorum::NodeIndex node) const {
+  return impl_->links()[node].reached();
+}
+
 void Nodes::wait(TimePoint until, std::span<const int> wake_fds, std::vector<Event>& events) {
   impl_->wait(until, wake_fds, events);
 }

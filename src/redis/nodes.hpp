@@ -82,6 +82,9 @@ class Nodes {
   // Closes all of them.
   void stop_listening();
 
+  // Whether a request that may set the key was ever written to the node.
+  bool reached(quorum::NodeIndex node) const;
+
   // Waits until an event is there, a descriptor of `wake_fds` is readable, or `until`; appends to `events`
   // what happened.
   void wait(TimePoint until, std::span<const int> wake_fds, std::vector<Event>& events);
