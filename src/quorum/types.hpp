@@ -50,8 +50,9 @@ struct Waiter {
 };
 
 // If the key is absent, or holds `token`: set it to `token` for `ttl`, raise the fence counter to
-// f = max(counter + 1, proposal), record the holder, and answer Granted{f}. Otherwise answer Refused. `waiter` enters the line when it is refused and leaves it when
-// it is granted; where it was its turn, those before it leave, too: they had theirs and did not take it.
+// f = max(counter + 1, proposal), record the holder, and answer Granted{f}. Otherwise answer Refused. `waiter` enters
+// the line when it is refused and leaves it when it is granted; where it was its turn, those before it leave, too: they
+// had theirs and did not take it.
 struct Acquire {
   Token token;
   std::chrono::milliseconds ttl;

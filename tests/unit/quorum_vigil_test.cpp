@@ -1,0 +1,465 @@
+#include "quorum/vigil.hpp"
+#include "quorum_fixture.hpp"
+
+#include <algorithm>
+
+using namespace redlock;
+using namespace redlock::quorum;
+using namespace redlock::quorum::test;
+
+namespace {
+
+constexpr std::size_t kNodes = 5;
+constexpr Duration kFlight = 1ms;
+constexpr Duration kSlot = 8ms;  // the least
+constexpr Duration kRetryDelay = 200ms;
+constexpr NodeIndex kHome = 1;  // Counting's first number
+
+// One that waits, for whom the test plays the nodes. Counting's numbers are so small that there is no jitter: each time
+// is the shortest that it can be.
+class Waiting {
+ public:
+  explicit Waiting(bool curious = false)
+      : vigil{{.nodes = kNodes, .retry_delay = kRetryDelay, .curious = curious}, entropy} {}
+
+  Counting entropy;
+  TimePoint now{1h};
+  Vigil vigil;
+
+  // Told by all nodes, for each of which the key has `remaining` to live.
+  void held(std::optional<Place> place, std::chrono::milliseconds remaining = 30s,
+            Duration flight = kFlight) {
+    Ballots ballots(kNodes);
+    for (Ballot& ballot : ballots) ballot.answer = refused("them", remaining);
+    held(place, ballots, flight);
+  }
+  void held(std::optional<Place> place, const Ballots& ballots, Duration flight = kFlight) {
+    vigil.on_held(now, {.holder = {"them"}, .info = {}, .votes = 3, .free_in = {}, .place = place}, ballots,
+                  flight);
+  }
+  void listening(std::size_t nodes = kNodes) {
+    for (NodeIndex node = 0; node < nodes; ++node) vigil.on_listening(now, node);
+  }
+  // Waits in this place, and all that is due at the beginning has been done.
+  void settled(std::optional<Place> place, std::chrono::milliseconds remaining = 30s,
+               Duration flight = kFlight) {
+    held(place, remaining, flight);
+    listening();
+    held(place, remaining, flight);
+    REQUIRE(idle());
+  }
+  void changed(std::initializer_list<NodeIndex> nodes) {
+    for (const NodeIndex node : nodes) vigil.on_change(now, node);
+  }
+  void changed_everywhere() { changed({0, 1, 2, 3, 4}); }
+
+  bool idle() { return std::holds_alternative<Vigil::Nothing>(vigil.next(now)); }
+  Vigil::Look look() {
+    const Vigil::Action action = vigil.next(now);
+    REQUIRE(std::holds_alternative<Vigil::Look>(action));
+    return std::get<Vigil::Look>(action);
+  }
+  bool tries_in_turn() {
+    const Vigil::Action action = vigil.next(now);
+    return std::holds_alternative<Vigil::Try>(action) && std::get<Vigil::Try>(action).in_turn;
+  }
+  bool tries_out_of_turn() {
+    const Vigil::Action action = vigil.next(now);
+    return std::holds_alternative<Vigil::Try>(action) && !std::get<Vigil::Try>(action).in_turn;
+  }
+  // Nothing is due before; then time has passed until then.
+  Duration pass_to_deadline() {
+    REQUIRE(vigil.deadline() != TimePoint::max());
+    const Duration time = std::max(vigil.deadline() - now, Duration{});
+    if (time > Duration{}) {
+      now += time - Duration{1};
+      CHECK(idle());
+      now += Duration{1};
+    }
+    return time;
+  }
+};
+
+Place place(std::uint64_t ahead) {
+  return {.ahead = ahead, .waiting = ahead + 1};
+}
+Outlook outlook(std::optional<std::string> holder, std::optional<Place> where,
+                std::chrono::milliseconds remaining = 30s) {
+  return {.holder = holder ? std::optional{Token{*holder}} : std::nullopt,
+          .remaining = remaining,
+          .place = where};
+}
+
+}  // namespace
+
+TEST_SUITE("vigil") {
+  TEST_CASE("the first in the line tries when a quorum has told of a change, and not before") {
+    Waiting one;
+    one.settled(place(0));
+    one.changed({0, 3});
+    CHECK(one.idle());
+    one.changed({0, 3, 3, 0});  // the same nodes again
+    CHECK(one.idle());
+    one.changed({2});
+    CHECK(one.vigil.deadline() <= one.now);
+    CHECK(one.tries_in_turn());
+    CHECK(one.idle());  // until it has been told how things are
+  }
+
+  TEST_CASE("the stragglers of a change are not taken for the next one") {
+    Waiting one;
+    one.settled(place(0));
+    one.changed({0, 1, 2});
+    REQUIRE(one.tries_in_turn());
+    one.changed({3, 4});
+    CHECK(one.idle());
+  }
+
+  TEST_CASE("a node that was free for the last attempt has changed already") {
+    Waiting one;
+    one.settled(place(0));
+    Ballots ballots(kNodes);
+    for (Ballot& ballot : ballots) ballot.answer = refused("them");
+    ballots[1].answer = ballots[4].answer = Granted{7};
+    one.held(place(0), ballots);
+    REQUIRE(one.idle());
+    one.changed({4});
+    CHECK(one.idle());
+    one.changed({0});
+    CHECK(one.tries_in_turn());
+  }
+
+  TEST_CASE("the second gives the first a slot of time") {
+    const auto slot_after = [](Duration flight) {
+      Waiting one;
+      one.settled(place(1), 30s, flight);
+      one.changed({0, 1, 2});
+      CHECK(one.idle());
+      const Duration slot = one.pass_to_deadline();
+      CHECK(one.tries_in_turn());
+      return slot;
+    };
+    CHECK(slot_after(1ms) == 8ms);
+    CHECK(slot_after(20ms) == 25ms);
+    CHECK(slot_after(10s) == 250ms);
+  }
+
+  TEST_CASE("a second change within the slot says that the first was granted the lock") {
+    Waiting one;
+    one.settled(place(1));
+    one.changed_everywhere();
+    one.now += 1ms;
+    one.changed_everywhere();
+    const Vigil::Look look = one.look();
+    CHECK(look.what == Look::Outlook);
+    CHECK(one.idle());  // one node is enough
+    one.vigil.on_outlook(one.now, look.node, outlook("first", place(0)));
+    CHECK(one.idle());
+    one.now += kSlot;
+    CHECK(one.idle());
+    one.changed({0, 1});
+    CHECK(one.idle());
+    one.changed({2});
+    CHECK(one.tries_in_turn());
+  }
+
+  TEST_CASE("who is behind looks who the holder is, and an extension starts nothing") {
+    Waiting one;
+    one.settled(place(2));
+    one.now += 1s;
+    one.changed_everywhere();
+    CHECK(one.idle());
+    CHECK(one.pass_to_deadline() > Duration{});  // it cannot be the next
+    Vigil::Look look = one.look();
+    CHECK(look.what == Look::Holder);
+    one.vigil.on_holder(one.now, look.node, Token{"them"});
+    const NodeIndex asked = look.node;
+    look = one.look();
+    CHECK(look.what == Look::Remaining);
+    CHECK(look.node == asked);
+    one.vigil.on_remaining(one.now, look.node, 60s);
+    CHECK(one.idle());
+    CHECK(one.vigil.expires() == one.now + 60s);
+  }
+
+  TEST_CASE("another holder moves the line, and where we stand now is asked for") {
+    Waiting one;
+    one.settled(place(2));
+    one.now += 1s;
+    one.changed_everywhere();
+    one.pass_to_deadline();
+    Vigil::Look look = one.look();
+    one.vigil.on_holder(one.now, look.node, Token{"next"});
+    look = one.look();
+    CHECK(look.what == Look::Outlook);
+    one.vigil.on_outlook(one.now, look.node, outlook("next", place(1), 10s));
+    REQUIRE(one.vigil.place());
+    CHECK(one.vigil.place()->ahead == 1);
+    CHECK(one.vigil.expires() == one.now + 10s);
+    CHECK(one.idle());
+  }
+
+  TEST_CASE("where nobody is the holder, each tries when those before it have had their slots") {
+    Waiting one;
+    one.settled(place(2));
+    one.now += 1s;
+    one.changed_everywhere();
+    const TimePoint changed = one.now;
+    one.pass_to_deadline();
+    Vigil::Look look = one.look();
+    one.vigil.on_holder(one.now, look.node, std::nullopt);
+    look = one.look();
+    CHECK(look.what == Look::Outlook);
+    one.vigil.on_outlook(one.now, look.node, outlook({}, place(2)));
+    CHECK(one.idle());  // and not look, and look again
+    one.pass_to_deadline();
+    CHECK(one.now == changed + 2 * kSlot);
+    CHECK(one.tries_in_turn());
+  }
+
+  TEST_CASE("what is heard while a look is under way is not lost") {
+    Waiting one;
+    one.settled(place(1));
+    one.changed_everywhere();
+    one.changed_everywhere();
+    const Vigil::Look look = one.look();
+    one.changed({0, 1, 2});  // after the node was asked, before its answer is here
+    one.vigil.on_outlook(one.now, look.node, outlook("first", place(0)));
+    CHECK(one.tries_in_turn());
+  }
+
+  TEST_CASE("a look that fails costs an attempt if the lock seems free, and else nothing") {
+    Waiting one;
+    one.settled(place(2));
+    one.now += 1s;
+    one.changed_everywhere();  // given back, it seems
+    one.pass_to_deadline();
+    one.vigil.on_look_failed(one.look().node);
+    CHECK(one.tries_in_turn());
+
+    Waiting other;
+    other.settled(place(1));
+    other.changed_everywhere();
+    other.changed_everywhere();  // and taken
+    other.vigil.on_look_failed(other.look().node);
+    CHECK(other.idle());
+    CHECK(other.vigil.deadline() < other.now + 3s);  // the poll
+  }
+
+  TEST_CASE("who was passed over enters the line again") {
+    Waiting one;
+    one.settled(place(1));
+    one.changed_everywhere();
+    one.changed_everywhere();
+    const Vigil::Look look = one.look();
+    one.vigil.on_outlook(one.now, look.node, outlook("newcomer", std::nullopt));
+    CHECK(one.vigil.deadline() <= one.now);
+    CHECK(one.tries_out_of_turn());
+  }
+
+  TEST_CASE("from far back a single node is listened to") {
+    Waiting one;
+    one.settled(place(3));
+    for (NodeIndex node = 0; node < kNodes; ++node) CHECK(one.vigil.wants(node) == (node == kHome));
+    one.now += 100ms;
+    one.changed({0, 2, 3, 4});
+    CHECK(one.vigil.deadline() > one.now + 500ms);  // the poll
+    one.changed({kHome});
+    one.pass_to_deadline();
+    CHECK(one.look().what == Look::Holder);
+
+    Waiting near;
+    near.settled(place(2));
+    for (NodeIndex node = 0; node < kNodes; ++node) CHECK(near.vigil.wants(node));
+  }
+
+  TEST_CASE("from far back another node is listened to when the one does not answer, or does not tell") {
+    Waiting one;
+    Ballots ballots(kNodes);
+    for (Ballot& ballot : ballots) ballot.answer = refused("them");
+    ballots[kHome].answer = failed();
+    one.held(place(9), ballots);
+    CHECK_FALSE(one.vigil.wants(kHome));
+    CHECK(one.vigil.wants(kHome + 1));
+
+    Waiting other;
+    other.held(place(9));
+    REQUIRE(other.vigil.wants(kHome));
+    other.pass_to_deadline();
+    REQUIRE(other.tries_out_of_turn());
+    other.held(place(9));
+    CHECK_FALSE(other.vigil.wants(kHome));
+    CHECK(other.vigil.wants(kHome + 1));
+  }
+
+  TEST_CASE("who has come nearer listens to all again") {
+    Waiting one;
+    one.held(place(3));
+    one.vigil.on_listening(one.now, kHome);
+    one.held(place(3));
+    one.now += 1s;
+    one.changed({kHome});
+    one.changed({kHome});
+    one.pass_to_deadline();
+    const Vigil::Look look = one.look();
+    one.vigil.on_outlook(one.now, look.node, outlook("next", place(2)));
+    for (NodeIndex node = 0; node < kNodes; ++node) CHECK(one.vigil.wants(node));
+    CHECK(one.vigil.deadline() <= one.now + kRetryDelay);  // as too few tell of changes yet
+  }
+
+  TEST_CASE("without a quorum that tells of changes it tries again after the retry delay") {
+    Waiting one;
+    one.held(place(0));
+    one.listening(2);
+    CHECK(one.pass_to_deadline() == kRetryDelay / 2);  // 0.5 to 1.5 times
+    CHECK(one.tries_out_of_turn());
+    one.held(place(0));
+    one.vigil.on_listening(one.now, 2);
+    CHECK(one.vigil.next(one.now).index() != 0);  // what changed before that is told by nobody: a look
+    one.held(place(0));
+    CHECK(one.pass_to_deadline() >= 1s);
+    one.vigil.on_deaf(one.now, 0);
+    CHECK(one.vigil.deadline() == one.now + kRetryDelay / 2);
+  }
+
+  TEST_CASE("the first quorum that tells of changes is reason for a look") {
+    Waiting one;
+    one.held(place(0));
+    one.listening(2);
+    CHECK(one.idle());
+    one.vigil.on_listening(one.now, 2);
+    CHECK(one.vigil.deadline() <= one.now);
+    CHECK(one.look().what == Look::Holder);
+  }
+
+  TEST_CASE("a lost message costs a second or two: one node after the other is asked for the TTL") {
+    Waiting one;
+    Ballots ballots(kNodes);
+    for (Ballot& ballot : ballots) ballot.answer = refused("them", 3600s);
+    ballots[3].answer = failed();
+    one.held(place(1));
+    one.listening();
+    one.held(place(1), ballots);
+    REQUIRE(one.idle());
+    std::vector<NodeIndex> asked;
+    for (int round = 0; round < 8; ++round) {
+      const Duration time = one.pass_to_deadline();
+      CHECK(time >= 1s);
+      CHECK(time <= 2200ms);
+      const Vigil::Look look = one.look();
+      CHECK(look.what == Look::Remaining);
+      asked.push_back(look.node);
+      one.vigil.on_remaining(one.now, look.node, 3600s);
+    }
+    for (const NodeIndex node : {0U, 1U, 2U, 4U}) CHECK(std::count(asked.begin(), asked.end(), node) == 2);
+  }
+
+  TEST_CASE("a key that is found gone without a message is asked after") {
+    Waiting one;
+    one.settled(place(0));
+    one.pass_to_deadline();
+    Vigil::Look look = one.look();
+    REQUIRE(look.what == Look::Remaining);
+    one.vigil.on_remaining(one.now, look.node, std::nullopt);
+    look = one.look();
+    CHECK(look.what == Look::Outlook);
+    one.vigil.on_outlook(one.now, look.node, outlook({}, place(0)));
+    CHECK(one.tries_in_turn());
+  }
+
+  TEST_CASE("when the lock expires for a quorum the first tries, and the others a slot later each") {
+    const auto tries_after = [](std::uint64_t ahead) {
+      Waiting one;
+      one.settled(place(ahead), 500ms);
+      const Duration time = one.pass_to_deadline();
+      CHECK(one.tries_in_turn());
+      return time;
+    };
+    CHECK(tries_after(0) == 501ms);
+    CHECK(tries_after(1) == 509ms);
+    CHECK(tries_after(2) == 517ms);
+  }
+
+  TEST_CASE("a key without a TTL never expires") {
+    Waiting one;
+    one.settled(place(0), -1ms);
+    CHECK(one.vigil.expires() == TimePoint::max());
+    CHECK(one.pass_to_deadline() >= 1s);
+    CHECK(one.look().what == Look::Remaining);
+  }
+
+  TEST_CASE("the place in the line is renewed well before the nodes forget it") {
+    Waiting one;
+    one.settled(place(1), 3600s);
+    const TimePoint began = one.now;
+    for (bool tried = false; !tried;) {
+      one.now = std::max(one.now, one.vigil.deadline());
+      const Vigil::Action action = one.vigil.next(one.now);
+      if (const auto* look = std::get_if<Vigil::Look>(&action))
+        one.vigil.on_remaining(one.now, look->node, 3600s);
+      tried = std::holds_alternative<Vigil::Try>(action);
+      if (tried) CHECK_FALSE(std::get<Vigil::Try>(action).in_turn);
+    }
+    CHECK(one.now - began >= 180s);
+    CHECK(one.now - began <= 220s);
+  }
+
+  TEST_CASE("the farther back, the longer nothing heard can matter, within bounds") {
+    const auto nap_at = [](std::uint64_t ahead) {
+      Waiting one;
+      one.settled(place(ahead));
+      return std::max(one.vigil.nap_until() - one.now, Duration{});
+    };
+    CHECK(nap_at(0) == Duration{});
+    CHECK(nap_at(1) == Duration{});
+    CHECK(nap_at(2) > Duration{});
+    CHECK(nap_at(5) > nap_at(3));
+    CHECK(nap_at(1000) == 50ms);
+  }
+
+  TEST_CASE("who has many others before it sleeps through the first changes, unless somebody watches") {
+    const auto patience_at = [](std::uint64_t ahead, bool curious) {
+      Waiting one{curious};
+      one.settled(place(ahead));
+      return one.vigil.patience();
+    };
+    CHECK(patience_at(0, false) == 1);
+    CHECK(patience_at(24, false) == 1);
+    CHECK(patience_at(30, false) == 13);
+    CHECK(patience_at(30, true) == 1);
+  }
+
+  TEST_CASE("in no line, one stands somewhere among a few") {
+    Waiting one;
+    one.settled(std::nullopt);
+    one.changed({0, 1});
+    CHECK(one.idle());
+    one.changed({2});
+    CHECK(one.vigil.deadline() <= one.now + 8 * kSlot);
+    one.now = std::max(one.now, one.vigil.deadline());
+    CHECK(one.tries_in_turn());
+  }
+
+  TEST_CASE("somebody who watches is told who has the lock now") {
+    Waiting one{true};
+    one.settled(place(1));
+    one.changed_everywhere();
+    one.changed_everywhere();
+    const Vigil::Look look = one.look();
+    one.vigil.on_outlook(one.now, look.node, outlook("first", place(0)));
+    CHECK(one.pass_to_deadline() == 1s);
+    CHECK(one.tries_out_of_turn());  // its answers say who it is
+  }
+
+  TEST_CASE("an answer that comes after an attempt has told more changes nothing") {
+    Waiting one;
+    one.settled(place(1));
+    one.changed_everywhere();
+    one.changed_everywhere();
+    const Vigil::Look look = one.look();
+    one.held(place(0));
+    one.vigil.on_outlook(one.now, look.node, outlook("stale", place(7)));
+    CHECK(one.vigil.place()->ahead == 0);
+    CHECK(one.idle());
+  }
+}

@@ -1,0 +1,264 @@
+#include "redis/nodes.hpp"
+#include "redis_support.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+#include <thread>
+#include <vector>
+
+// What is heard of a lock on the connections of Nodes::listen(), on real servers.
+
+using namespace redlock;
+using namespace redlock::test;
+using std::chrono::milliseconds;
+
+namespace {
+
+template <class What>
+bool is(const redis::Event& event) {
+  return std::holds_alternative<What>(event.what);
+}
+
+// One node that is listened to, and what it tells one by one.
+class Listener {
+ public:
+  explicit Listener(redis::Endpoint endpoint, std::string key = "k")
+      : nodes_{{std::move(endpoint)}, {.key = std::move(key), .holder = {}}} {
+    nodes_.listen(0, kPatience);
+  }
+
+  redis::Nodes& nodes() { return nodes_; }
+
+  // The next that is heard; nothing at `until`.
+  std::optional<redis::Event> next(TimePoint until = BootClock::now() + kPatience) {
+    while (events_.empty() && BootClock::now() < until) nodes_.wait(until, {}, events_);
+    if (events_.empty()) return std::nullopt;
+    redis::Event event = std::move(events_.front());
+    events_.erase(events_.begin());
+    return event;
+  }
+  // The next is of this kind.
+  template <class What>
+  bool hears() {
+    const auto event = next();
+    return event && is<What>(*event) && event->node == 0 && event->id == 0;
+  }
+  // One of the next is.
+  template <class What>
+  bool comes_to_hear() {
+    const TimePoint limit = BootClock::now() + kPatience;
+    while (const auto event = next(limit)) {
+      if (is<What>(*event)) return true;
+    }
+    return false;
+  }
+  // Nothing is heard up to something of which is known that it is heard.
+  bool heard_nothing_before(const std::function<void()>& change_of_the_key) {
+    change_of_the_key();
+    const bool one = hears<redis::KeyChanged>();
+    return one && !next(BootClock::now());
+  }
+
+ private:
+  redis::Nodes nodes_;
+  std::vector<redis::Event> events_;
+};
+
+}  // namespace
+
+TEST_SUITE("listening for changes") {
+  TEST_CASE("a set, an extension, a deletion and an expiry are told, whoever it was") {
+    const auto server = RedisServer::start();
+    if (!server) return;
+    Client client = server->client();
+    for (const auto& endpoint : {server->tcp_endpoint(), server->unix_endpoint()}) {
+      Listener one{endpoint};
+      REQUIRE(one.hears<redis::Listening>());
+      client.ask({"SET", "k", "t", "NX", "PX", "30000"});
+      CHECK(one.hears<redis::KeyChanged>());
+      client.ask({"PEXPIRE", "k", "60000"});
+      CHECK(one.hears<redis::KeyChanged>());
+      client.ask({"DEL", "k"});
+      CHECK(one.hears<redis::KeyChanged>());
+      client.ask({"SET", "k", "t", "PX", "1"});
+      CHECK(one.hears<redis::KeyChanged>());
+      CHECK(one.hears<redis::KeyChanged>());  // it has expired
+      client.ask({"FLUSHALL"});
+      CHECK(one.hears<redis::KeyChanged>());
+    }
+  }
+
+  TEST_CASE("neither reads nor other keys are told, also such as begin with the name") {
+    const auto server = RedisServer::start();
+    if (!server) return;
+    Client client = server->client();
+    Listener one{server->unix_endpoint()};
+    REQUIRE(one.hears<redis::Listening>());
+    client.ask({"GET", "k"});
+    client.ask({"SET", "other", "1"});
+    client.ask({"SET", "k2", "1"});
+    client.ask({"DEL", "k"});  // was not there
+    CHECK(one.heard_nothing_before([&] { client.ask({"SET", "k", "t"}); }));
+  }
+
+  TEST_CASE("keys of any bytes are heard") {
+    const auto server = RedisServer::start();
+    if (!server) return;
+    Client client = server->client();
+    const std::string key{"a \"\r\n\0{}*\xff", 11};
+    Listener one{server->unix_endpoint(), key};
+    REQUIRE(one.hears<redis::Listening>());
+    client.ask({"SET", key, "t"});
+    CHECK(one.hears<redis::KeyChanged>());
+  }
+
+  TEST_CASE("it listens again after its connection, or the server, was killed, and tells of both") {
+    const auto server = RedisServer::start();
+    if (!server) return;
+    Listener one{server->tcp_endpoint()};
+    REQUIRE(one.hears<redis::Listening>());
+    server->client().ask({"CLIENT", "KILL", "TYPE", "pubsub"});
+    CHECK(one.hears<redis::Deaf>());
+    CHECK(one.hears<redis::Listening>());
+    server->client().ask({"SET", "k", "t"});
+    CHECK(one.hears<redis::KeyChanged>());
+    server->stop();
+    CHECK(one.hears<redis::Deaf>());
+    server->restart();
+    CHECK(one.hears<redis::Listening>());
+    server->client().ask({"SET", "k", "t"});
+    CHECK(one.hears<redis::KeyChanged>());
+  }
+
+  TEST_CASE("user and password are used, and with a wrong one it does not try for ever") {
+    const auto server = RedisServer::start({"--user", "alice", "on", ">pw", "~*", "&*", "+@all"});
+    if (!server) return;
+    redis::Endpoint endpoint = server->unix_endpoint();
+    endpoint.username = "alice";
+    endpoint.password = Secret{"pw"};
+    CHECK(Listener{endpoint}.hears<redis::Listening>());
+    endpoint.password = Secret{"wrong"};
+    Listener refused{endpoint};
+    Client client = server->client();
+    CHECK(eventually([&] {
+      refused.next(BootClock::now() + milliseconds{5});
+      return client.tell({"ACL", "LOG"}) != "" || client.ask({"ACL", "LOG"}).elements.size() > 0;
+    }));
+    const auto tried = client.ask({"INFO", "stats"}).text;
+    CHECK_FALSE(refused.next(BootClock::now() + milliseconds{300}));
+    const auto connections = [](const std::string& info) {
+      const auto at = info.find("total_connections_received:");
+      return info.substr(at, info.find('\r', at) - at);
+    };
+    CHECK(connections(client.ask({"INFO", "stats"}).text) == connections(tried));
+  }
+
+  TEST_CASE("where the ACL forbids tracking, or the channel, nothing is heard and it gives up") {
+    const auto server =
+        RedisServer::start({"--user", "notracking", "on", "nopass", "~*", "&*", "+@all", "-client|tracking",
+                            "--user", "nochannel", "on", "nopass", "~*", "resetchannels", "+@all"});
+    if (!server) return;
+    Client client = server->client();
+    for (const char* user : {"notracking", "nochannel"}) {
+      redis::Endpoint endpoint = server->unix_endpoint();
+      endpoint.username = user;
+      endpoint.password = Secret{"any"};
+      client.ask({"ACL", "LOG", "RESET"});
+      Listener one{endpoint};
+      CHECK(eventually([&] {
+        CHECK_FALSE(one.next(BootClock::now() + milliseconds{5}));
+        return !client.ask({"ACL", "LOG"}).elements.empty();
+      }));
+      // Longer than the rest before another try, and not another one made.
+      client.ask({"ACL", "LOG", "RESET"});
+      CHECK_FALSE(one.next(BootClock::now() + milliseconds{300}));
+      CHECK(client.ask({"ACL", "LOG"}).elements.empty());
+    }
+  }
+
+  TEST_CASE("a server that tells of other keys all the time is listened to no longer") {
+    const auto server = RedisServer::start();
+    if (!server) return;
+    Listener one{server->unix_endpoint()};
+    REQUIRE(one.hears<redis::Listening>());
+    Client client = server->client();
+    for (int i = 0; i < 250; ++i) client.ask({"SET", "k-other", std::to_string(i)});
+    CHECK(one.comes_to_hear<redis::Deaf>());
+    CHECK_FALSE(one.next(BootClock::now() + milliseconds{300}));  // does not come back
+  }
+
+  TEST_CASE("what is no answer of Redis ends the connection, and is never taken for a change") {
+    for (const char* nonsense : {"HTTP/1.1 400 Bad Request\r\n\r\n", ":7\r\n+OK\r\n+OK\r\n",
+                                 ":7\r\n+OK\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n*1\r\n:1\r\n"}) {
+      FakeServer server{[&](int fd, int) {
+        CommandReader commands{fd};
+        if (commands.next()) write_all(fd, nonsense);
+        wait_for_end(fd);
+      }};
+      Listener one{server.endpoint()};
+      CHECK(eventually([&] {
+        const auto event = one.next(BootClock::now() + milliseconds{5});
+        CHECK_FALSE((event && is<redis::KeyChanged>(*event)));
+        return server.connections() > 1;  // tries again, later each time
+      }));
+    }
+  }
+
+  TEST_CASE("a server that says nothing is left after the time given, and tried again") {
+    FakeServer server{[](int fd, int) { wait_for_end(fd); }};
+    redis::Nodes nodes{{server.endpoint()}, {.key = "k", .holder = {}}};
+    nodes.listen(0, milliseconds{20});
+    std::vector<redis::Event> events;
+    CHECK(eventually([&] {
+      nodes.wait(BootClock::now() + milliseconds{5}, {}, events);
+      return server.connections() > 1;
+    }));
+    CHECK(events.empty());
+  }
+
+  TEST_CASE("during a nap nothing is told, and all of it after") {
+    const auto server = RedisServer::start();
+    if (!server) return;
+    Listener one{server->unix_endpoint()};
+    REQUIRE(one.hears<redis::Listening>());
+    const TimePoint end = BootClock::now() + milliseconds{300};
+    one.nodes().nap(end);
+    Client client = server->client();
+    client.ask({"SET", "k", "1"});
+    client.ask({"SET", "k", "2"});
+    CHECK_FALSE(one.next(end - milliseconds{1}));
+    CHECK(one.hears<redis::KeyChanged>());
+    CHECK(BootClock::now() >= end);
+    CHECK(one.hears<redis::KeyChanged>());
+  }
+
+  TEST_CASE("awaited changes wake up when all are there, on a plain TCP connection") {
+    const auto server = RedisServer::start();
+    if (!server) return;
+    Listener one{server->tcp_endpoint()};
+    REQUIRE(one.hears<redis::Listening>());
+    one.nodes().await_changes(0, 3);
+    Client client = server->client();
+    client.ask({"SET", "k", "1"});
+    client.ask({"SET", "k", "2"});
+    CHECK_FALSE(one.next(BootClock::now() + milliseconds{100}));
+    client.ask({"SET", "k", "3"});
+    for (int i = 0; i < 3; ++i) CHECK(one.hears<redis::KeyChanged>());
+    one.nodes().await_changes(0, 1);
+    client.ask({"SET", "k", "4"});
+    CHECK(one.hears<redis::KeyChanged>());
+  }
+
+  TEST_CASE("no connection is left when it no longer listens") {
+    const auto server = RedisServer::start();
+    if (!server) return;
+    Listener one{server->unix_endpoint()};
+    REQUIRE(one.hears<redis::Listening>());
+    Client client = server->client();
+    REQUIRE(client.tell({"CLIENT", "LIST", "TYPE", "pubsub"}) != "");
+    one.nodes().stop_listening();
+    CHECK(eventually([&] { return client.tell({"CLIENT", "LIST", "TYPE", "pubsub"}).empty(); }));
+  }
+}
