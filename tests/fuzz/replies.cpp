@@ -1,4 +1,5 @@
-// What a node says, from its bytes to what the algorithm hears: ReplyReader, greeting, answers, words for people.
+// What a node says, from its bytes to what the algorithm hears: ReplyReader, greeting, answers, what those who wait are
+// told, words for people.
 //
 // The first byte of an input says what redlock has asked (bit 0: AUTH, bit 1: SELECT, bits 2 and 3: the request behind
 // the greeting), the second into what pieces the network cuts the rest.
@@ -6,6 +7,7 @@
 #include "redis/answers.hpp"
 #include "redis/describe.hpp"
 #include "redis/greeting.hpp"
+#include "redis/line.hpp"
 #include "redis/wire.hpp"
 
 #include <deque>
@@ -58,12 +60,30 @@ std::string told(const quorum::Reply& reply) {
   }
   if (const auto* refused = std::get_if<quorum::Refused>(&reply)) {
     must(refused->remaining >= std::chrono::milliseconds{-1}, "a remaining time is in range");
+    must(!refused->place || refused->place->ahead < refused->place->waiting, "a place is in the line");
     text += refused->holder.value + refused->info.host + std::to_string(refused->info.pid);
   }
   if (const auto* extended = std::get_if<quorum::Extended>(&reply)) {
     must(extended->counter <= quorum::kMaxFence, "a counter is in range");
   }
   return text;
+}
+
+void look_at(const redis::Value& answer) {
+  static constexpr std::chrono::hours kLongest{24 * 366 * 100};
+  const auto sane = [](std::chrono::milliseconds remaining) {
+    must(remaining >= std::chrono::milliseconds{-1} && remaining <= kLongest, "a remaining time is in range");
+  };
+  for (const auto what : {quorum::Look::Holder, quorum::Look::Remaining, quorum::Look::Outlook}) {
+    const redis::Seen seen = redis::decode_seen(what, answer);
+    if (const auto* remaining = std::get_if<redis::Remaining>(&seen)) {
+      if (remaining->time) sane(*remaining->time);
+    }
+    if (const auto* outlook = std::get_if<quorum::Outlook>(&seen)) {
+      sane(outlook->remaining);
+      must(!outlook->place || outlook->place->ahead < outlook->place->waiting, "a place is in the line");
+    }
+  }
 }
 
 // Turns all replies into what the algorithm hears, as Link does, cut into pieces by `cut`.
@@ -95,6 +115,7 @@ class Listener {
     must(size.bytes <= redis::kMaxReplyBytes && size.values <= redis::kMaxReplyValues,
          "a reply is within its limits");
     if (asked_.greeting.empty()) {
+      look_at(value);
       auto outcome = redis::decode(asked_.request, std::move(value));
       heard_.push_back(std::visit([](const auto& what) { return told(what); }, outcome));
       return true;
