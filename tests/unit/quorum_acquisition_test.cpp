@@ -227,3 +227,47 @@ TEST_CASE("a release whose connection breaks is sent again, for a while") {
     CHECK(attempt.acquisition.settled());
   }
 }
+
+TEST_CASE("who waits says so to every node, and learns its place in the line from most of them") {
+  Client client;
+  Acquisition acquisition{{.ttl = kTtl,
+                           .node_timeout = kNodeTimeout,
+                           .least_validity = 100ms,
+                           .max_rounds = 24,
+                           .waiter = Waiter{.began_us = 5, .number = 6},
+                           .in_turn = true},
+                          client.electorate,
+                          client.ids,
+                          client.entropy};
+  const std::vector<Send> sends = acquisition.start(client.now);
+  REQUIRE(sends.size() == 5);
+  for (const Send& send : sends) {
+    const auto& acquire = std::get<Acquire>(send.request);
+    REQUIRE(acquire.waiter);
+    CHECK(acquire.waiter->began_us == 5);
+    CHECK(acquire.waiter->number == 6);
+    CHECK(acquire.in_turn);
+  }
+  const auto refuse = [&](NodeIndex node, std::uint64_t ahead) {
+    Refused answer = refused("them");
+    answer.place = Place{.ahead = ahead, .waiting = 9};
+    acquisition.on_reply(client.now, node, sends[node].id, answer);
+  };
+  refuse(0, 0);  // has restarted, and forgotten the others
+  refuse(1, 4);
+  refuse(2, 7);
+  REQUIRE(acquisition.verdict());
+  const auto& held = std::get<Held>(*acquisition.verdict());
+  REQUIRE(held.place);
+  CHECK(held.place->ahead == 4);
+  CHECK(held.place->waiting == 9);
+}
+
+TEST_CASE("who does not wait is in no line") {
+  Attempt attempt;
+  attempt.start();
+  for (const Send& send : attempt.sent) CHECK_FALSE(std::get<Acquire>(send.request).waiter);
+  for (NodeIndex node = 0; node < 3; ++node) attempt.answer(node, refused("them"));
+  REQUIRE(attempt.verdict<Held>() != nullptr);
+  CHECK_FALSE(attempt.verdict<Held>()->place);
+}

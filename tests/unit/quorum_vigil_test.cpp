@@ -297,7 +297,7 @@ TEST_SUITE("vigil") {
     one.held(place(3));
     one.vigil.on_listening(one.now, kHome);
     one.held(place(3));
-    one.now += 1s;
+    one.now += 100ms;
     one.changed({kHome});
     one.changed({kHome});
     one.pass_to_deadline();

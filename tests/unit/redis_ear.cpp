@@ -3,9 +3,9 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
+#include <atomic>
+#include <functional>
 #include <string>
-#include <thread>
 #include <vector>
 
 // What is heard of a lock on the connections of Nodes::listen(), on real servers.
@@ -204,6 +204,24 @@ TEST_SUITE("listening for changes") {
         return server.connections() > 1;  // tries again, later each time
       }));
     }
+  }
+
+  TEST_CASE("a server that cannot do it is not asked again") {
+    std::atomic<bool> refused = false;
+    FakeServer server{[&](int fd, int) {
+      CommandReader commands{fd};
+      for (int nth = 1; commands.next(); ++nth) {
+        write_all(fd, nth == 1 ? ":7\r\n" : "-ERR overlapping prefix, or something of the kind\r\n");
+        refused = nth > 1;
+      }
+    }};
+    Listener one{server.endpoint()};
+    CHECK(eventually([&] {
+      one.next(BootClock::now() + milliseconds{5});
+      return refused.load();
+    }));
+    CHECK_FALSE(one.next(BootClock::now() + milliseconds{300}));
+    CHECK(server.connections() == 1);
   }
 
   TEST_CASE("a server that says nothing is left after the time given, and tried again") {
