@@ -344,6 +344,8 @@ bool Link::read_in(Connection& connection) {
     }
     connection.reader.feed({bytes.data(), progress.bytes});
     for (bool more = true; more;) {
+      const bool reading = !pending_.empty() && std::holds_alternative<Reading>(pending_.front().what);
+      connection.reader.limit(reading ? kMaxReplyBytes : kMaxVoteBytes);
       auto next = connection.reader.next();
       if (auto* value = std::get_if<Value>(&next)) {
         if (!take_answer(connection, std::move(*value))) return false;

@@ -18,6 +18,7 @@ namespace {
 
 // What a reply has used of its limits so far. hiredis carries a pointer to it to the functions below.
 struct Budget {
+  std::size_t most_bytes = kMaxReplyBytes;
   std::size_t bytes = 0;
   std::size_t values = 0;
 };
@@ -50,7 +51,7 @@ void* create_string(const redisReadTask* task, char* text, std::size_t length) n
                                                        : Value::Type::String;
   auto& budget = *static_cast<Budget*>(task->privdata);
   budget.bytes += length;
-  if (budget.bytes > kMaxReplyBytes) return nullptr;
+  if (budget.bytes > budget.most_bytes) return nullptr;
   Value* value = place(task, type);
   if (value == nullptr) return nullptr;
   try {
@@ -156,7 +157,8 @@ class ReplyReader::Parser {
     redisReaderFeed(reader_.get(), bytes.data(), bytes.size());
   }
 
-  Next next() {
+  Next next(std::size_t most_bytes) {
+    budget_.most_bytes = most_bytes;
     void* raw = nullptr;
     if (redisReaderGetReply(reader_.get(), &raw) != REDIS_OK) return malformed();
     if (raw != nullptr) {
@@ -191,7 +193,7 @@ class ReplyReader::Parser {
     }
     std::size_t announced = 0;
     const auto [_, error] = std::from_chars(rest.data(), rest.data() + end, announced);
-    if (error == std::errc{} && announced <= kMaxReplyBytes) return std::nullopt;
+    if (error == std::errc{} && announced <= budget_.most_bytes) return std::nullopt;
     return fmt::format("it announces an answer of {} bytes", printable(rest.substr(0, end)));
   }
 
@@ -217,7 +219,7 @@ void ReplyReader::feed(std::string_view bytes) {
 }
 
 ReplyReader::Next ReplyReader::next() {
-  if (parser_) return parser_->next();
+  if (parser_) return parser_->next(limit_);
   if (opening_.empty()) return NeedMore{};
   return judge_opening(opening_);
 }

@@ -26,10 +26,13 @@ struct Value {
   std::vector<Value> elements{};  // Array
 };
 
-// What one reply may need. INFO and ROLE are the longest that redlock asks for. A node may cost a megabyte at
-// most: the bytes twice over in hiredis's buffer, which grows by doubling, once more in the values, and the values.
+// What one reply may need. The names of locks that SCAN finds are the longest that redlock asks for. A node may cost a
+// megabyte at most: the bytes twice over in hiredis's buffer, which grows by doubling, once more in the values, and the
+// values.
 inline constexpr std::size_t kMaxReplyBytes = std::size_t{1} << 18U;
-inline constexpr std::size_t kMaxReplyLine = std::size_t{1} << 16U;
+// The same for all that a lock depends on: to read more would keep the other nodes waiting.
+inline constexpr std::size_t kMaxVoteBytes = std::size_t{1} << 15U;
+inline constexpr std::size_t kMaxReplyLine = std::size_t{1} << 13U;
 inline constexpr std::size_t kMaxReplyValues = 2048;
 
 // Cuts the bytes of one connection into replies. A reply that announces more than the limits above is refused
@@ -49,11 +52,15 @@ class ReplyReader {
 
   void feed(std::string_view bytes);
 
+  // The next reply may have so many bytes; at the beginning kMaxReplyBytes.
+  void limit(std::size_t bytes) noexcept { limit_ = bytes; }
+
   // The next reply, if it is whole. After a Malformed the connection is of no more use.
   Next next();
 
  private:
   class Parser;
+  std::size_t limit_ = kMaxReplyBytes;
   std::string opening_;  // the first bytes, when they are not the Redis protocol
   std::unique_ptr<Parser> parser_;
 };

@@ -45,7 +45,8 @@ words_of() {
     wrong-fence) echo 'not a usable answer: a fence that is none' ;;
     wrong-greeting) echo 'not a usable answer: not an answer to INFO' ;;
     wrong-uptime) echo 'not a usable answer: an INFO with impossible values' ;;
-    long-holder | huge-array | wide-arrays) echo 'larger than any that redlock asks for' ;;
+    long-holder) echo 'it announces an answer of 100000 bytes' ;;
+    huge-array | wide-arrays) echo 'larger than any that redlock asks for' ;;
     huge-string | huge-string-later) echo 'it announces an answer of 536870912 bytes' ;;
     nested-arrays) echo 'it does not speak the Redis protocol' ;;
     endless-line) echo 'a line of its answer has no end' ;;

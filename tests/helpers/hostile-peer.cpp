@@ -96,7 +96,7 @@ class Peer {
 
   // As healthy as can be, but for what it answers to each request.
   void answer(std::string_view with) {
-    if (hear() && say(greeting() + std::string{with})) {
+    if (hear() && say(greeting()) && say(with)) {
       while (hear() && say(with)) continue;
     }
   }
@@ -124,10 +124,10 @@ std::string noise() {
   return bytes;
 }
 
-// A holder that is none too short, in the eight parts of a refusal.
+// A holder that is none too short, in the ten parts of a refusal.
 std::string refusal(std::size_t bytes) {
   const std::string text = bulk(std::string(bytes, 'x'));
-  return "*8\r\n:0\r\n" + text + ":1000\r\n" + text + text + text + text + text;
+  return "*10\r\n:0\r\n" + text + ":1000\r\n" + text + text + text + text + text + ":-1\r\n:-1\r\n";
 }
 
 struct Trick {
@@ -172,7 +172,11 @@ constexpr Trick kTricks[] = {
        peer.hear() && peer.say(info(peer.run_id(), "99999999999999999999") + std::string{kRole}) &&
            peer.hear();
      }},
-    {"long-holder", [](Peer& peer) { peer.answer(refusal(100'000)); }},
+    {"long-holder",
+     [](Peer& peer) {
+       static const std::string once = refusal(100'000);  // its making is no part of what it costs us
+       peer.answer(once);
+     }},
     {"huge-string",
      [](Peer& peer) {
        peer.hear() && peer.say("$536870912\r\n");

@@ -96,6 +96,23 @@ TEST_SUITE("redis wire") {
     CHECK(contains(why(first_of(bytes)), "larger than any"));
   }
 
+  TEST_CASE("a lower limit holds from the next reply on") {
+    ReplyReader reader;
+    reader.feed("$2000\r\n" + std::string(2000, 'x') + "\r\n*2\r\n");
+    CHECK(std::holds_alternative<Value>(reader.next()));
+    reader.limit(1000);
+    CHECK(more(reader.next()));
+    reader.feed("$600\r\n" + std::string(600, 'x') + "\r\n");
+    CHECK(more(reader.next()));
+    reader.feed("$600\r\n" + std::string(600, 'x') + "\r\n");
+    CHECK(contains(why(reader.next()), "larger than any"));
+
+    ReplyReader other;
+    other.limit(1000);
+    other.feed("$1001\r\n");
+    CHECK(contains(why(other.next()), "announces"));
+  }
+
   TEST_CASE("the limits hold for each reply, not for all on a connection") {
     ReplyReader reader;
     for (int i = 0; i < 4; ++i) {
