@@ -104,6 +104,7 @@ void Session::turn(Core& core, TimePoint until, std::span<const int> wake_fds) {
     if (const auto* reply = std::get_if<quorum::Reply>(&event.what)) {
       responsive_[event.node] = true;
       if (std::holds_alternative<quorum::Granted>(*reply)) in_line_[event.node] = false;
+      if (vigil_) vigil_->on_late_answer(event.node);  // while an attempt goes on, that is no news
       failures_[event.node].reset();
       note_answer(event.node);
       dispatch(core.on_reply(now, event.node, event.id, *reply));

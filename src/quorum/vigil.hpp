@@ -41,6 +41,9 @@ class Vigil {
   // An attempt has found the lock held. `flight`: how long a quorum took to answer.
   void on_held(TimePoint now, const Held& held, const Ballots& ballots, Duration flight);
 
+  // The node has answered, if only after the verdict on the attempt.
+  void on_late_answer(NodeIndex node) { nodes_[node].answers = true; }
+
   // Whether the node is to tell us of changes.
   bool wants(NodeIndex node) const;
   // It does from now on, or no longer.
@@ -87,7 +90,7 @@ class Vigil {
 
  private:
   struct Node {
-    bool answers = false;  // has answered the last attempt
+    bool answers = false;  // has answered since the last attempt began
     bool listening = false;
     unsigned changes = 0;                  // since the state of the lock was known
     unsigned known = 0;                    // of these, before it was asked for again

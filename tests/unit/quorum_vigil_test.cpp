@@ -273,6 +273,27 @@ TEST_SUITE("vigil") {
     for (NodeIndex node = 0; node < kNodes; ++node) CHECK(near.vigil.wants(node));
   }
 
+  TEST_CASE("a node that answers after the verdict is listened to, and asked, like the others") {
+    Waiting one;
+    Ballots ballots(kNodes);
+    for (Ballot& ballot : ballots) ballot.answer = refused("them", 3600s);
+    ballots[4].answer = Pending{};
+    one.held(place(0), ballots);
+    CHECK_FALSE(one.vigil.wants(4));
+    one.vigil.on_late_answer(4);
+    CHECK(one.vigil.wants(4));
+    one.listening();
+    bool asked = false;
+    for (int looks = 0; looks < 10 && !asked; ++looks) {
+      one.now = std::max(one.now, one.vigil.deadline());
+      const Vigil::Look look = one.look();
+      asked = look.node == 4;
+      if (look.what == Look::Holder) one.vigil.on_holder(one.now, look.node, Token{"them"});
+      if (look.what == Look::Remaining) one.vigil.on_remaining(one.now, look.node, 3600s);
+    }
+    CHECK(asked);
+  }
+
   TEST_CASE("from far back another node is listened to when the one does not answer, or does not tell") {
     Waiting one;
     Ballots ballots(kNodes);
