@@ -389,7 +389,11 @@ Session::Woken Session::await_turn(const quorum::Held& held, const Wait& wait,
     const TimePoint now = BootClock::now();
     if (now >= wait.until) return {};
     const auto action = vigil_->next(now);
-    if (const auto* attempt = std::get_if<quorum::Vigil::Try>(&action)) return {.in_turn = attempt->in_turn};
+    if (const auto* attempt = std::get_if<quorum::Vigil::Try>(&action)) {
+      const auto place = vigil_->place();
+      const bool passes_others = !place || place->ahead > 0;
+      return {.in_turn = attempt->in_turn && passes_others};
+    }
     if (const auto* wanted = std::get_if<quorum::Vigil::Look>(&action)) {
       look(*wanted);
       continue;

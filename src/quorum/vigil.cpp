@@ -22,6 +22,9 @@ constexpr std::uint64_t kMostSlots = 1000;
 // So many are woken by a change, in case those before them are dead.
 constexpr std::uint64_t kAwake = 24;
 
+// Who has been near the head of the line for so long may stay there for long.
+constexpr Duration kSettling = milliseconds{100};
+
 // In no line, we stand somewhere among so many.
 constexpr double kUnknownCrowd = 8;
 
@@ -87,6 +90,7 @@ void Vigil::on_held(TimePoint now, const Held& held, const Ballots& ballots, Dur
   flight_ = std::min(flight_, flight);
   inquiry_.reset();
   settle_home();
+  plan_settling(now);
   fallback_at_ = TimePoint::max();
   plan_fallback(now);
   renew_at_ = now + times(kRenewal, 0.9 + 0.2 * entropy_.unit());
@@ -104,7 +108,23 @@ void Vigil::settle_home() {
 }
 
 bool Vigil::wants(NodeIndex node) const {
-  return nodes_[node].answers && (!far() || node == home_);
+  if (!nodes_[node].answers) return false;
+  if (node == home_ || settled_) return true;
+  if (far()) return false;
+  std::size_t before = 0;  // from home on
+  for (NodeIndex each = home_; each != node; each = (each + 1) % nodes_.size()) {
+    before += nodes_[each].answers ? 1 : 0;
+  }
+  return before < quorum_of(nodes_.size());
+}
+
+void Vigil::plan_settling(TimePoint now) {
+  if (far()) {
+    settled_ = false;
+    settled_at_ = TimePoint::max();
+  } else if (!settled_ && settled_at_ == TimePoint::max()) {
+    settled_at_ = now + kSettling;
+  }
 }
 
 void Vigil::on_listening(TimePoint now, NodeIndex node) {
@@ -163,6 +183,7 @@ void Vigil::on_outlook(TimePoint now, NodeIndex node, const Outlook& outlook) {
     }
     if (!place_ || place_->ahead != outlook.place->ahead) placed_at_ = now;
     place_ = outlook.place;
+    plan_settling(now);
     plan_fallback(now);  // we may have come near enough to listen to all
   } else if (place_) {
     enter_ = true;  // we were passed over, or the node has lost the line
@@ -255,6 +276,10 @@ Vigil::Action Vigil::next(TimePoint now) {
     }
     return Look{.node = node, .what = what};
   };
+  if (settled_at_ <= now) {
+    settled_ = true;
+    settled_at_ = TimePoint::max();
+  }
   if (std::exchange(enter_, false)) return Try{.in_turn = false};
   if (std::exchange(go_, false)) return Try{.in_turn = true};
   if (may_inquire()) {
@@ -280,7 +305,7 @@ Vigil::Action Vigil::next(TimePoint now) {
 TimePoint Vigil::deadline() const {
   if (enter_ || go_ || may_inquire()) return TimePoint{};
   const TimePoint peek_at = asked_ || inquiry_ ? TimePoint::max() : peek_at_;
-  return std::min({peek_at, armed_at_, expiry_at(), fallback_at_, poll_at_, renew_at_});
+  return std::min({peek_at, armed_at_, expiry_at(), fallback_at_, poll_at_, renew_at_, settled_at_});
 }
 
 // How long those before us need.

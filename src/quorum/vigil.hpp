@@ -26,6 +26,7 @@ struct VigilRules {
 //
 // A node tells that the key has changed, not how. What counts is what a quorum has told; but whoever is far back listens
 // to a single node, for a hundred who are told of each change by all of them cost more than the lock.
+// Whoever comes near in a line that moves will not stay there: a quorum of them suffices for the moment.
 //   The first in the line tries at each change: a release is its turn, and in all other cases its try is refused, and it
 //   is told how things are.
 //   The second gives it a slot of time to be seen trying. A further change before its end says that somebody was
@@ -102,6 +103,7 @@ class Vigil {
   bool far() const { return place_ && place_->ahead >= kFar; }
   bool listening() const;
   void settle_home();
+  void plan_settling(TimePoint now);
   unsigned level() const;
   Duration slots() const;
   Duration nap() const;
@@ -142,10 +144,12 @@ class Vigil {
   TimePoint poll_at_ = TimePoint::max();      // look at the next node then: a message may have been lost
   TimePoint renew_at_ = TimePoint::max();     // try then, so that the nodes know that we still wait
   TimePoint nap_until_{};
-  NodeIndex home_;                  // whom we listen to from far back
-  NodeIndex polled_ = 0;            // the last node that was picked for a look
-  std::optional<NodeIndex> asked_;  // who is asked for the state of the lock just now
-  std::optional<Look> inquiry_;     // a look that the one before gave reason for
+  bool settled_ = false;                     // near the head of the line for a while: listen to all
+  TimePoint settled_at_ = TimePoint::max();  // it is, then
+  NodeIndex home_;                           // whom we listen to from far back
+  NodeIndex polled_ = 0;                     // the last node that was picked for a look
+  std::optional<NodeIndex> asked_;           // who is asked for the state of the lock just now
+  std::optional<Look> inquiry_;              // a look that the one before gave reason for
 };
 
 }  // namespace redlock::quorum
