@@ -49,10 +49,11 @@ process::Outcome run_command(const RunOptions& options, const config::Settings& 
       {.ttl = settings.ttl, .node_timeout = settings.node_timeout, .lead = settings.kill_after},
       won,
       {.extended = extended, .lost = lost}};
-  process::Outcome outcome = process::run({.argv = options.command,
-                                           .environment = environment_of_command(name, settings, won),
-                                           .stop_when_lost = options.stop_when_lost},
-                                          leash, signals, [&] { keeper.start(); });
+  process::Outcome outcome = process::run(
+      {.argv = options.command,
+       .environment = environment_of_command(name, settings, won),
+       .stop_when_lost = options.stop_when_lost},
+      leash, signals, [&] { keeper.start(); }, [&] { keeper.stop_and_release(); });
   keeper.stop();
   // The guard's clock may be the first to say so.
   if (outcome.lease_lost && !keeper.loss()) events.lost(quorum::Expired{});

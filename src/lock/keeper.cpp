@@ -33,6 +33,7 @@ void Keeper::start() {
       const int wake_fds[] = {stop_fd_.get()};
       try {
         loss_ = session_.keep(rules_, won_, wake_fds, callbacks_.extended);
+        if (!loss_ && release_) session_.begin_release(won_.token);
       } catch (const std::exception&
                    error) {  // out of memory, or a defect: better no command than one without a lock
         log::error(fmt::format("cannot extend the lock any more: {}", error.what()));
@@ -49,6 +50,11 @@ void Keeper::stop() {
   if (!thread_.joinable()) return;
   eventfd_write(stop_fd_.get(), 1);
   thread_.join();
+}
+
+void Keeper::stop_and_release() {
+  release_ = true;
+  stop();
 }
 
 }  // namespace redlock::lock

@@ -3,6 +3,7 @@
 #include "base/fd.hpp"
 #include "lock/session.hpp"
 
+#include <atomic>
 #include <functional>
 #include <optional>
 #include <thread>
@@ -30,6 +31,9 @@ class Keeper {
 
   // Ends the thread within the time of one poll and gives the session back. Idempotent.
   void stop();
+  // The same; and unless the lease was lost, the last act of the thread is Session::begin_release(): the next holder
+  // need not wait for the thread's end.
+  void stop_and_release();
 
   // Why the lease was lost, after stop().
   const std::optional<quorum::Loss>& loss() const { return loss_; }
@@ -40,6 +44,7 @@ class Keeper {
   quorum::Won won_;
   Callbacks callbacks_;
   UniqueFd stop_fd_;
+  std::atomic<bool> release_ = false;  // when stopped
   std::optional<quorum::Loss> loss_;
   std::thread thread_;
 };

@@ -236,10 +236,14 @@ void Session::leave_line() {
   }
 }
 
+void Session::begin_release(const quorum::Token& token) {
+  begin_giving_back(giving_back_.emplace(nodes_.size(), token, ids_));
+}
+
 quorum::Releasing::Result Session::release(const quorum::Token& token) {
-  quorum::Releasing releasing{nodes_.size(), token, ids_};
-  give_back(releasing);
-  return releasing.result();
+  if (!giving_back_) begin_release(token);
+  finish_giving_back(*giving_back_);
+  return giving_back_->result();
 }
 
 void Session::begin_by_hand() {
@@ -251,7 +255,8 @@ void Session::begin_by_hand() {
 Session::GivenBack Session::release_by_hand(const quorum::Token& token) {
   begin_by_hand();
   quorum::Releasing releasing{nodes_.size(), token, ids_, true};
-  give_back(releasing);
+  begin_giving_back(releasing);
+  finish_giving_back(releasing);
   return {.result = releasing.result(), .other = releasing.other()};
 }
 
@@ -268,24 +273,28 @@ std::vector<std::string> Session::troubles() const {
   return report_troubles(failures_, asked_by_hand_, electorate_, nodes_);
 }
 
-void Session::give_back(quorum::Releasing& releasing) {
-  ReleasingCore core{releasing};
+void Session::begin_giving_back(quorum::Releasing& releasing) {
   std::fill(responsive_.begin(), responsive_.end(), false);
   const auto sends = releasing.start(read_clocks(), node_timeout_);
-  const TimePoint until =
-      BootClock::now() + node_timeout_;  // no earlier than the requests' own: they say why
+  give_back_until_ = BootClock::now() + node_timeout_;  // no earlier than the requests' own: they say why
   dispatch(sends);
   for (const quorum::Send& send : sends) {  // those that no request ever reached
     if (releasing_[send.node] != send.id) releasing.on_failure(send.node, send.id);
   }
   leave_line();
+}
+
+void Session::finish_giving_back(quorum::Releasing& releasing) {
+  ReleasingCore core{releasing};
   const auto all_written = [&] {
     for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
       if ((releasing_[node] != 0 || leaving_[node] != 0) && !nodes_.written(node)) return false;
     }
     return true;
   };
-  while (!(releasing.done() && all_written()) && BootClock::now() < until) turn(core, until, {});
+  while (!(releasing.done() && all_written()) && BootClock::now() < give_back_until_) {
+    turn(core, give_back_until_, {});
+  }
 }
 
 // An attempt refuses that; but the second of the two may say who it is only after the quorum-th vote.

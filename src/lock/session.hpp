@@ -48,6 +48,8 @@ class Session {
 
   // Gives the lock back on all nodes; waits for a quorum of answers, and as settle() for the rest.
   quorum::Releasing::Result release(const quorum::Token& token);
+  // The first half of it, which does not wait. Once a session.
+  void begin_release(const quorum::Token& token);
 
   // For a lock that another process acquired: with a note for whoever may be extending it (quorum::Release), and on all
   // nodes, whether or not this session has put anything there.
@@ -105,7 +107,8 @@ class Session {
   void take_look(const redis::Event& event);
   void leave_line();
   bool releases_are_safe() const;
-  void give_back(quorum::Releasing& releasing);
+  void begin_giving_back(quorum::Releasing& releasing);
+  void finish_giving_back(quorum::Releasing& releasing);
   void begin_by_hand();
   void warn_of_same_server();
 
@@ -117,6 +120,8 @@ class Session {
   SystemEntropy entropy_;
   std::string key_;
   std::optional<quorum::Acquisition> attempt_;  // the last one
+  std::optional<quorum::Releasing> giving_back_;
+  TimePoint give_back_until_{};
   TimePoint attempt_began_{};
   Duration flight_ = Duration::max();  // the shortest time that an attempt took to find the lock held
 

@@ -28,8 +28,8 @@ UniqueFd open_child_events() {
 
 }  // namespace
 
-Outcome run(const CommandSpec& spec, Leash& leash, SignalGate& signals,
-            const std::function<void()>& started) {
+Outcome run(const CommandSpec& spec, Leash& leash, SignalGate& signals, const std::function<void()>& started,
+            const std::function<void()>& ended) {
   if (BootClock::now() >= leash.term_at()) return {.ending = too_late(), .lease_lost = true};
   const ExecPlan plan{spec.argv, spec.environment};
   const std::vector<pid_t> strangers = present_children();
@@ -58,7 +58,8 @@ Outcome run(const CommandSpec& spec, Leash& leash, SignalGate& signals,
                     .channel = channel.redlock,
                     .timer = own_timer,
                     .strangers = strangers,
-                    .stop_when_lost = spec.stop_when_lost},
+                    .stop_when_lost = spec.stop_when_lost,
+                    .ended = ended},
                    OwnedChild{guard}, started);
 }
 

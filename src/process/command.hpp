@@ -35,10 +35,15 @@ struct Outcome {
 // runs while the guard starts the command, and so even where that fails. It is not called when there is no
 // guard. What it throws goes to the caller, with all processes dead.
 //
+// `ended` is called once in this process when the command's end is reported, before the guard is let go: the place to
+// give the lock back without delay. It is not called when the guard came to no report. What it throws goes to the
+// caller, too.
+//
 // When this returns, everything that was started is dead, but for the guard (see Outcome), what outlived the
 // command's own end (a daemon) and what Ending calls survivors. Orphans that reach this process meanwhile (as
 // PID 1, say) are reaped, unless it had children before: those, and what comes of them, are neither reaped
 // nor killed.
-Outcome run(const CommandSpec& spec, Leash& leash, SignalGate& signals, const std::function<void()>& started);
+Outcome run(const CommandSpec& spec, Leash& leash, SignalGate& signals, const std::function<void()>& started,
+            const std::function<void()>& ended = {});
 
 }  // namespace redlock::process

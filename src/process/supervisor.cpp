@@ -115,6 +115,7 @@ class Supervisor {
             stop_with_the_job(message);
           } else {
             ending_ = ending_of(message);
+            if (with_.ended) with_.ended();
             with_.channel.send({.kind = Message::Kind::Dismiss});
           }
           break;

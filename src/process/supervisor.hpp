@@ -20,6 +20,7 @@ struct Supervision {
   Timer& timer;
   std::span<const pid_t> strangers;  // children to leave alone
   bool stop_when_lost;
+  const std::function<void()>& ended;  // see run()
 };
 
 // Redlock's side while the command runs: passes signals to the guard, stops and goes on with the job, takes
