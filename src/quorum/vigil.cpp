@@ -110,7 +110,7 @@ void Vigil::settle_home() {
 bool Vigil::wants(NodeIndex node) const {
   if (!nodes_[node].answers) return false;
   if (node == home_ || settled_) return true;
-  if (far()) return false;
+  if (behind()) return false;
   std::size_t before = 0;  // from home on
   for (NodeIndex each = home_; each != node; each = (each + 1) % nodes_.size()) {
     before += nodes_[each].answers ? 1 : 0;
@@ -119,7 +119,7 @@ bool Vigil::wants(NodeIndex node) const {
 }
 
 void Vigil::plan_settling(TimePoint now) {
-  if (far()) {
+  if (behind()) {
     settled_ = false;
     settled_at_ = TimePoint::max();
   } else if (!settled_ && settled_at_ == TimePoint::max()) {
@@ -223,6 +223,7 @@ bool Vigil::take_answer(NodeIndex node) {
 void Vigil::know(TimePoint now, bool held) {
   for (Node& node : nodes_) node.changes = std::max(node.changes - node.known, held ? 0U : 1U);
   level_ = held ? 0 : 1;
+  counted_ = 0;
   free_since_.reset();
   go_ = false;
   armed_at_ = TimePoint::max();
@@ -237,7 +238,7 @@ void Vigil::know(TimePoint now, bool held) {
 
 // The greatest count that a quorum has reached, or the one node that we listen to.
 unsigned Vigil::level() const {
-  if (far()) return nodes_[home_].changes;
+  if (behind()) return nodes_[home_].changes;
   std::vector<unsigned> counts;
   for (const Node& node : nodes_) counts.push_back(node.changes);
   const auto last = counts.begin() + static_cast<std::ptrdiff_t>(quorum_of(counts.size()) - 1);
@@ -286,6 +287,7 @@ Vigil::Action Vigil::next(TimePoint now) {
     const Look wanted = *std::exchange(inquiry_, std::nullopt);
     return ask(wanted.node, wanted.what);
   }
+  if (peek_at_ <= now && counts_on(now)) return Nothing{};
   if (peek_at_ <= now && !asked_ && !inquiry_) {
     peek_at_ = TimePoint::max();
     const bool passed_on = level_ > 1;  // and not extended
@@ -315,16 +317,34 @@ Duration Vigil::slots() const {
                 : times(slot, crowd_ * kUnknownCrowd);
 }
 
+// How many go first, by what has been counted: a hint for how long to sleep.
+std::uint64_t Vigil::ahead() const {
+  return place_->ahead - std::min<std::uint64_t>(place_->ahead, counted_ / 2);
+}
+
+// Whether others have had the lock since the last count, and still so many are to have it that a look is not worth it.
+bool Vigil::counts_on(TimePoint now) {
+  if (!behind() || level_ < counted_ + 2) return false;
+  const unsigned before = std::exchange(counted_, level_);
+  if (ahead() < kBehind) {
+    counted_ = before;
+    return false;
+  }
+  tenure_ = std::clamp((now - placed_at_) / (level_ / 2), kLeastTenure, kGreatestTenure);
+  nap_until_ = peek_at_ = now + nap();
+  return true;
+}
+
 Duration Vigil::nap() const {
   const Duration each = std::max(times(tenure_, kShareOfTenure), kLeastTenure);
-  const auto others = std::min<std::uint64_t>(place_->ahead - 1, kMostSlots);
+  const auto others = std::min<std::uint64_t>(std::max<std::uint64_t>(ahead(), 1) - 1, kMostSlots);
   return std::min(each * static_cast<Duration::rep>(others), kGreatestNap);
 }
 
 // Each of those before us makes two. If they go without having had the lock, a look will tell.
 unsigned Vigil::patience() const {
-  if (!far() || rules_.curious || place_->ahead <= kAwake) return 1;
-  const auto others = static_cast<unsigned>(std::min(place_->ahead, kMostSlots) - kAwake);
+  if (!behind() || rules_.curious || ahead() <= kAwake) return 1;
+  const auto others = static_cast<unsigned>(std::min(ahead(), kMostSlots) - kAwake);
   return 1 + 2 * others;
 }
 
@@ -352,7 +372,7 @@ void Vigil::inquire(NodeIndex node, quorum::Look what) {
 }
 
 bool Vigil::listening() const {
-  if (far()) return nodes_[home_].listening;
+  if (behind()) return nodes_[home_].listening;
   const auto listeners =
       std::count_if(nodes_.begin(), nodes_.end(), [](const Node& node) { return node.listening; });
   return static_cast<std::size_t>(listeners) >= quorum_of(nodes_.size());

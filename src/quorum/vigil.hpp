@@ -33,7 +33,7 @@ struct VigilRules {
 //   granted the lock, so it looks at one node where it stands now; without one, the first is dead, or it was only an
 //   extension: it tries.
 //   All others let a time pass in which their turn cannot come, and look whether the holder is another, and if so, where
-//   they stand now. If nobody is the holder, each of them tries when those before it have had their slots.
+//   they stand now; while the line moves fast, those far back only count: two changes for each who has had the lock. If nobody is the holder, each of them tries when those before it have had their slots.
 class Vigil {
  public:
   // `entropy` must outlive this object.
@@ -99,14 +99,15 @@ class Vigil {
     TimePoint expires = TimePoint::max();  // by its TTL; max: for all we know, never
   };
 
-  bool behind() const { return place_ && place_->ahead > 1; }
-  bool far() const { return place_ && place_->ahead >= kFar; }
+  bool behind() const { return place_ && place_->ahead >= kBehind; }
   bool listening() const;
   void settle_home();
   void plan_settling(TimePoint now);
   unsigned level() const;
   Duration slots() const;
+  std::uint64_t ahead() const;
   Duration nap() const;
+  bool counts_on(TimePoint now);
   TimePoint expiry_at() const;
   void know(TimePoint now, bool held);
   void recount(TimePoint now);
@@ -120,7 +121,7 @@ class Vigil {
   std::optional<NodeIndex> pick_node();
 
   // From this place on. The others hear of a change from a quorum, before they have to act on the next.
-  static constexpr std::uint64_t kFar = 3;
+  static constexpr std::uint64_t kBehind = 2;
 
   VigilRules rules_;
   Entropy& entropy_;
@@ -131,6 +132,7 @@ class Vigil {
   std::optional<Place> place_;
   std::optional<TimePoint> free_since_;  // it has been given back, or so it seems
   unsigned level_ = 0;                   // changes that a quorum has told of since
+  unsigned counted_ = 0;                 // of these, while the line moved
   TimePoint placed_at_{};                // when a node told our place
   Duration tenure_;                      // how long one holder has the lock before the next
   Duration flight_ = Duration::max();    // the shortest that a node took to answer

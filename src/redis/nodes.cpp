@@ -72,10 +72,14 @@ void Nodes::Impl::wait(TimePoint until, std::span<const int> wake_fds, std::vect
     poller_.wait(now, next);
 
     const TimePoint woken = BootClock::now();
+    const bool napped = now < nap_until_ && woken >= nap_until_;
     bool called = woken >= until;
     for (std::size_t i = 0; i < wake_fds.size(); ++i) called = called || poller_.ready(i);
     advance_ready(wake_fds, woken);
     advance_due(woken);  // whoever waits until then wants to know of what was due then
+    for (const auto& ear : ears_) {
+      if (ear && napped) ear->advance(woken);
+    }
     if (deliver(events) || called) return;
   }
 }

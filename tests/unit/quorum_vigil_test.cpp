@@ -276,8 +276,50 @@ TEST_SUITE("vigil") {
     CHECK(one.look().what == Look::Holder);
 
     Waiting near;
-    near.settled(place(2));
+    near.settled(place(1));
     for (NodeIndex node = 0; node < kNodes; ++node) CHECK(near.vigil.wants(node));
+  }
+
+  TEST_CASE(
+      "far back in a line that moves fast the changes are counted, and nobody is asked until it is worth "
+      "it") {
+    Waiting one;
+    one.settled(place(10));
+    one.now += 100ms;
+    for (int handed_on = 0; handed_on < 3; ++handed_on) {
+      one.changed({kHome});
+      one.changed({kHome});
+    }
+    one.now = one.vigil.nap_until();
+    CHECK(one.idle());  // no look
+    const Duration nap = one.vigil.nap_until() - one.now;
+    CHECK(nap > Duration{});
+    CHECK(nap <= 6 * 4ms);  // the seventh since, at the most that one is taken to have the lock
+    CHECK(one.vigil.deadline() == one.vigil.nap_until());
+    for (int handed_on = 0; handed_on < 6; ++handed_on) {
+      one.changed({kHome});
+      one.changed({kHome});
+    }
+    one.now = one.vigil.nap_until();
+    const Vigil::Look look = one.look();  // the next but one, if nobody came in between
+    CHECK(look.what == Look::Outlook);
+    one.vigil.on_outlook(one.now, look.node, outlook("ninth", place(7)));  // some have come in between
+    one.now = one.vigil.nap_until();
+    one.changed({kHome});
+    one.changed({kHome});
+    CHECK(one.idle());  // counts anew
+  }
+
+  TEST_CASE("far back in a line that moves no more one looks") {
+    Waiting one;
+    one.settled(place(10));
+    one.now += 100ms;
+    one.changed({kHome});
+    one.changed({kHome});
+    one.now = one.vigil.nap_until();
+    REQUIRE(one.idle());
+    one.now = one.vigil.deadline();
+    CHECK(one.look().what == Look::Outlook);
   }
 
   TEST_CASE("a node that answers after the verdict is listened to, and asked, like the others") {
@@ -323,15 +365,15 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("who has come nearer listens to a quorum, and to all when it stays there") {
     Waiting one;
-    one.held(place(3));
+    one.held(place(2));
     one.vigil.on_listening(one.now, kHome);
-    one.held(place(3));
+    one.held(place(2));
     one.now += 100ms;
     one.changed({kHome});
     one.changed({kHome});
     one.pass_to_deadline();
     const Vigil::Look look = one.look();
-    one.vigil.on_outlook(one.now, look.node, outlook("next", place(2)));
+    one.vigil.on_outlook(one.now, look.node, outlook("next", place(1)));
     for (NodeIndex node = 0; node < kNodes; ++node) CHECK(one.vigil.wants(node) == (node >= 1 && node <= 3));
     CHECK(one.vigil.deadline() <= one.now + kRetryDelay);  // as too few tell of changes yet
     CHECK(one.vigil.deadline() <= one.now + kSettling);
@@ -460,6 +502,14 @@ TEST_SUITE("vigil") {
     CHECK(patience_at(24, false) == 1);
     CHECK(patience_at(30, false) == 13);
     CHECK(patience_at(30, true) == 1);
+
+    Waiting one;
+    one.settled(place(30));
+    one.now += 100ms;
+    for (int change = 0; change < 8; ++change) one.changed({kHome});
+    one.now = one.vigil.nap_until();
+    REQUIRE(one.idle());
+    CHECK(one.vigil.patience() == 5);  // four have had the lock since
   }
 
   TEST_CASE("in no line, one stands somewhere among a few") {
