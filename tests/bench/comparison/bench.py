@@ -1,7 +1,8 @@
 """What every section needs: the machine room, and how much is to be measured."""
+import contextlib
 from dataclasses import dataclass
 
-from .contenders import Contender
+from .contenders import Contender, EtcdctlLock
 from .nodes import Nodes
 from .processes import Processes
 from .stamps import Stamps
@@ -38,8 +39,20 @@ class Bench:
     redlock: Contender
     floor: Contender
     peers: list  # those that are installed
-    etcd_of_five: object  # makes an EtcdctlLock, at first use; None where etcd is not installed
+    has_etcd: bool
     say: object  # tells a person what is being done
+
+    @contextlib.contextmanager
+    def etcd_of_five(self):
+        """An EtcdctlLock whose servers run only meanwhile: what they do when idle is in nobody's way. Or None."""
+        if not self.has_etcd:
+            yield None
+            return
+        etcd = EtcdctlLock(self.processes, 5)
+        try:
+            yield etcd
+        finally:
+            self.processes.end(etcd.cluster.servers)
 
     def start(self, contender, lock, command, *options):
         return self.processes.start(contender.command(lock, command, *options), contender.environment())

@@ -40,14 +40,14 @@ def measure(bench):
     ours, floor = figures[0], figures[1]
     ratio = ours.value / floor.value
     ours.bound = Bound(f"at most {MOST_OF_FLOOR} x the floor ({ratio:.2f} x)", ratio <= MOST_OF_FLOOR)
-    return figures + measure_hung(bench, ours)
+    with bench.etcd_of_five() as etcd:
+        return figures + measure_hung(bench, ours, etcd)
 
 
-def measure_hung(bench, healthy):
+def measure_hung(bench, healthy, etcd):
     contenders = [bench.redlock, *(peer for peer in bench.peers if peer.name == "npm redlock")]
     servers = {contender.name: bench.nodes.servers for contender in contenders}
-    if bench.etcd_of_five:
-        etcd = bench.etcd_of_five()
+    if etcd:
         contenders.append(etcd)
         servers[etcd.name] = etcd.cluster.servers
     samples = {}
@@ -59,7 +59,7 @@ def measure_hung(bench, healthy):
                 if slow and turn >= 3:
                     continue
                 victims = [servers[contender.name][(turn + 2 * i) % 5] for i in range(hung)]
-                alive = etcd.cluster.await_leader if contender.name == "etcdctl lock" else bench_nodes_answer(bench)
+                alive = etcd.cluster.await_leader if contender is etcd else bench_nodes_answer(bench)
                 with Hung(victims, alive):
                     times = laps(bench, contender, 2 if slow else bench.effort.laps)
                 # A run that was given up counts as one that took so long.

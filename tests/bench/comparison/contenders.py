@@ -64,10 +64,10 @@ class Flock(Contender):
 
 
 class EtcdctlLock(Contender):
-    name = "etcdctl lock"
     start_seconds = 0.05
 
     def __init__(self, processes, members=1):
+        self.name = "etcdctl lock" if members == 1 else f"etcdctl lock, {members} members"
         self.cluster = EtcdCluster(processes, members)
         version = first_line(["etcdctl", "version"], {"ETCDCTL_API": "3"})
         self.note = f"{version}, {members} member{'s' if members > 1 else ''}, data in memory"
@@ -86,7 +86,7 @@ class EtcdCluster:
         members = ",".join(f"m{i}=http://127.0.0.1:{port}" for i, port in enumerate(peer_ports))
         self.servers = []
         for i, (client, peer) in enumerate(zip(self.client_ports, peer_ports)):
-            argv = ["etcd", "--name", f"m{i}", "--data-dir", processes.path(f"etcd-{count}-{i}"),
+            argv = ["etcd", "--name", f"m{i}", "--data-dir", processes.path(f"etcd-{peer_ports[i]}"),
                     "--listen-client-urls", f"http://127.0.0.1:{client}",
                     "--advertise-client-urls", f"http://127.0.0.1:{client}",
                     "--listen-peer-urls", f"http://127.0.0.1:{peer}",

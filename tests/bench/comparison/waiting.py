@@ -14,6 +14,7 @@ ONE_SLOT_MS = 10.0  # 8 ms, and the try
 TWENTY_DEAD_MS = 200.0
 APART = 0.020
 GIVE_UP_SECONDS = 60.0
+ROUNDS_OF_FIVE = 3  # of etcd with five members, after the others
 
 
 def waiting_contenders(bench):
@@ -22,27 +23,24 @@ def waiting_contenders(bench):
 
 def handoff(bench):
     """From the end of one command to the first instruction of the next, while as many wait all the time."""
-    figures = []
+    samples = {waiters: {contender.name: [] for contender in waiting_contenders(bench)} for waiters in bench.effort.waiters}
     for waiters in bench.effort.waiters:
-        samples = {contender.name: [] for contender in waiting_contenders(bench)}
         for turn in range(bench.effort.rounds):
             bench.say(f"handoff with {waiters} waiting: round {turn + 1} of {bench.effort.rounds}")
             for contender in rotated(waiting_contenders(bench), turn):
                 if contender.start_seconds > 0.1 and waiters > 10 and (turn or waiters > bench.effort.slow_peer_waiters):
                     continue  # node takes half a minute for a hundred: one round says enough
-                with Crew(bench, contender, "handoff") as crew:
-                    crew.add(waiters)
-                    for _ in range(bench.effort.handoffs):
-                        try:
-                            samples[contender.name].append(crew.hand_on(GIVE_UP_SECONDS))
-                        except TimeoutError:  # the votes stay split: counted as one that took so long
-                            samples[contender.name].append(GIVE_UP_SECONDS * 1000)
-                            break
-                        crew.add(1)
+                samples[waiters][contender.name] += hand_on(bench, contender, waiters)
+    with bench.etcd_of_five() as etcd:
+        for waiters in bench.effort.waiters if etcd else ():
+            bench.say(f"handoff with {waiters} waiting: {etcd.name}")
+            samples[waiters][etcd.name] = [
+                time for _ in range(ROUNDS_OF_FIVE) for time in hand_on(bench, etcd, waiters)
+            ]
+    figures = []
+    for waiters, of_all in samples.items():
         of_this = {
-            name: of_samples("handoff", f"{waiters} waiting", name, "ms", times)
-            for name, times in samples.items()
-            if times
+            name: of_samples("handoff", f"{waiters} waiting", name, "ms", times) for name, times in of_all.items() if times
         }
         for figure in of_this.values():
             figure.details["given up after s"] = GIVE_UP_SECONDS
@@ -54,24 +52,34 @@ def handoff(bench):
     return figures
 
 
+def hand_on(bench, contender, waiters):
+    times = []
+    with Crew(bench, contender, "handoff") as crew:
+        crew.add(waiters)
+        for _ in range(bench.effort.handoffs):
+            try:
+                times.append(crew.hand_on(GIVE_UP_SECONDS))
+            except TimeoutError:  # the votes stay split: counted as one that took so long
+                times.append(GIVE_UP_SECONDS * 1000)
+                break
+            crew.add(1)
+    return times
+
+
 def drain(bench):
     """All wait; from the end of the holder's command until the last process is gone."""
     count = bench.effort.drain
     samples = {contender.name: [] for contender in waiting_contenders(bench)}
-    for turn in range(max(2, bench.effort.rounds // 2)):
+    for turn in range(bench.effort.rounds):
         bench.say(f"drain: round {turn + 1}")
         for contender in rotated(waiting_contenders(bench), turn):
             if contender.start_seconds > 0.1 and (turn or count > bench.effort.slow_peer_waiters):
                 continue
-            with Crew(bench, contender, "drain") as crew:
-                crew.add(count, command=["true"])
-                released = crew.holder.release()
-                crew.holder = None
-                try:
-                    ended = bench.processes.wait([crew.process, *crew.waiters], GIVE_UP_SECONDS)
-                    samples[contender.name].append((ended - released) / 1e6)
-                except subprocess.TimeoutExpired:
-                    samples[contender.name].append(GIVE_UP_SECONDS * 1000)
+            samples[contender.name].append(drain_once(bench, contender, count))
+    with bench.etcd_of_five() as etcd:
+        if etcd:
+            bench.say(f"drain: {etcd.name}")
+            samples[etcd.name] = [drain_once(bench, etcd, count) for _ in range(ROUNDS_OF_FIVE)]
     figures = {
         name: of_samples("drain", f"{count} waiters", name, "ms", times) for name, times in samples.items() if times
     }
@@ -80,6 +88,18 @@ def drain(bench):
     if "etcdctl lock" in figures:
         less_than(figures["redlock"], figures["etcdctl lock"])
     return list(figures.values())
+
+
+def drain_once(bench, contender, count):
+    with Crew(bench, contender, "drain") as crew:
+        crew.add(count, command=["true"])
+        released = crew.holder.release()
+        crew.holder = None
+        try:
+            ended = bench.processes.wait([crew.process, *crew.waiters], GIVE_UP_SECONDS)
+        except subprocess.TimeoutExpired:
+            return GIVE_UP_SECONDS * 1000
+        return (ended - released) / 1e6
 
 
 def fairness(bench):
