@@ -305,23 +305,15 @@ void Session::warn_of_same_server() {
                            nodes_.endpoint(same->first).display(), nodes_.endpoint(same->second).display()));
 }
 
-// Each connection that is closed wakes a node, which is not what the start of the command should have to wait for.
-constexpr Duration kAfterglow = std::chrono::milliseconds{50};
-
 std::optional<quorum::Loss> Session::keep(const quorum::LeaseRules& rules, const quorum::Won& won,
                                           std::span<const int> wake_fds,
                                           const std::function<void(TimePoint)>& on_extended) {
-  TimePoint listens_until = vigil_ ? BootClock::now() + kAfterglow : TimePoint::max();
-  if (vigil_) nodes_.nap(listens_until);
+  nodes_.stop_listening();  // here, where nobody waits for it
   quorum::Lease lease{rules, nodes_.size(), won, ids_, entropy_, read_clocks()};
   TimePoint valid_until = lease.valid_until();
   unsigned failures = 0;
   while (!lease.lost()) {
-    turn(lease, std::min(lease.deadline(), listens_until), wake_fds);
-    if (BootClock::now() >= listens_until) {
-      nodes_.stop_listening();
-      listens_until = TimePoint::max();
-    }
+    turn(lease, lease.deadline(), wake_fds);
     warn_of_same_server();
     if (lease.valid_until() != valid_until) {
       valid_until = lease.valid_until();
