@@ -40,19 +40,21 @@ class Bench:
     floor: Contender
     peers: list  # those that are installed
     has_etcd: bool
+    left_out: list  # why what is not measured is not, for the report
     say: object  # tells a person what is being done
 
     @contextlib.contextmanager
     def etcd_of_five(self):
         """An EtcdctlLock whose servers run only meanwhile: what they do when idle is in nobody's way. Or None."""
-        if not self.has_etcd:
-            yield None
-            return
-        etcd = EtcdctlLock(self.processes, 5)
+        etcd = None
+        try:
+            etcd = EtcdctlLock(self.processes, 5) if self.has_etcd else None
+        except OSError as error:  # what has been measured so far is not lost for it
+            self.left_out.append(f"etcd of five: {error}")
         try:
             yield etcd
         finally:
-            self.processes.end(etcd.cluster.servers)
+            self.processes.end(etcd.cluster.servers if etcd else [])
 
     def start(self, contender, lock, command, *options):
         return self.processes.start(contender.command(lock, command, *options), contender.environment())

@@ -93,7 +93,10 @@ def article(name):
 
 def from_json(path):
     with open(path, encoding="utf-8") as file:
-        results = json.load(file)
+        try:
+            results = json.load(file)
+        except ValueError as error:
+            raise OSError(f"{path} is not what --json wrote: {error}") from error
     for figure in results["figures"]:
         figure["bound"] = Bound(**figure["bound"]) if figure["bound"] else None
     results["figures"] = [Figure(**figure) for figure in results["figures"]]
