@@ -43,7 +43,7 @@ Duration least_validity_of_holder(const config::Settings& settings) {
 
 quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings& settings,
                              Duration least_validity, lock::Session& session, process::SignalGate& signals,
-                             LockEvents& events) {
+                             LockEvents& events, const std::function<void()>& first_in_line) {
   const quorum::AcquireRules rules{
       .ttl = settings.ttl, .node_timeout = settings.node_timeout, .least_validity = least_validity};
   const TimePoint began = BootClock::now();
@@ -58,6 +58,8 @@ quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings&
   const auto on_waiting = [&](const quorum::Verdict& verdict) {
     notice.waiting(verdict);
     if (std::exchange(last_kind, verdict.index()) != verdict.index()) events.waiting(verdict);
+    const auto* held = std::get_if<quorum::Held>(&verdict);
+    if (first_in_line && held != nullptr && held->place && held->place->ahead == 0) first_in_line();
   };
   for (;;) {
     quorum::Verdict verdict = lock::acquire(session, rules, policy, wake_fds, on_waiting);

@@ -35,12 +35,14 @@ std::optional<process::Outcome> run_with_servers(const SandboxOptions& options, 
   process::Leash leash{BootClock::now() + kForEver, kMoment, kMoment};
   // Fresh nodes would be in quarantine; these cannot have forgotten a lock. And a password or prefix from the
   // user's own configuration is not for them.
-  return process::run({.argv = options.command,
-                       .environment = {{"REDLOCK_NODES", servers.urls()},
-                                       {"REDLOCK_CONFIG", servers.config_file()},
-                                       {"REDLOCK_RESTART_QUARANTINE", "0"},
-                                       {"REDLOCK_SANDBOX_PIDS", servers.pids()}}},
-                      leash, signals, [] {});
+  process::Command command{{.argv = options.command,
+                            .environment = {{"REDLOCK_NODES", servers.urls()},
+                                            {"REDLOCK_CONFIG", servers.config_file()},
+                                            {"REDLOCK_RESTART_QUARANTINE", "0"},
+                                            {"REDLOCK_SANDBOX_PIDS", servers.pids()}}},
+                           leash,
+                           signals};
+  return command.run();
 }
 
 }  // namespace

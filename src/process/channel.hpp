@@ -12,6 +12,7 @@ namespace redlock::process {
 struct Message {
   enum class Kind : std::int32_t {
     // redlock to guard
+    Start,     // the lock is ours: start the command (to a guard that was forked ahead)
     Signal,    // value: send this signal to the command
     Continue,  // send SIGCONT if the command is still in stop `serial`: redlock itself has been continued
     Dismiss,   // the report has arrived: go, and leave alone what the command left behind

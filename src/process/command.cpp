@@ -1,18 +1,19 @@
 #include "process/command.hpp"
 
 #include "base/error.hpp"
-#include "base/fd.hpp"
-#include "process/channel.hpp"
+#include "process/descriptors.hpp"
 #include "process/guard.hpp"
 #include "process/kinship.hpp"
 #include "process/supervisor.hpp"
-#include "process/timer.hpp"
 
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <utility>
 
 namespace redlock::process {
 namespace {
@@ -26,41 +27,84 @@ UniqueFd open_child_events() {
   return fd;
 }
 
+bool has_ended(pid_t child) noexcept {
+  siginfo_t info{};
+  return waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
+}
+
 }  // namespace
 
-Outcome run(const CommandSpec& spec, Leash& leash, SignalGate& signals, const std::function<void()>& started,
-            const std::function<void()>& ended) {
-  if (BootClock::now() >= leash.term_at()) return {.ending = too_late(), .lease_lost = true};
-  const ExecPlan plan{spec.argv, spec.environment};
-  const std::vector<pid_t> strangers = present_children();
-  const Subreaper subreaper;
-  ChannelPair channel = open_channel();
-  Timer guard_timer;
-  Timer own_timer;
-  const UniqueFd child_events = open_child_events();
+Command::Command(CommandSpec spec, Leash& leash, SignalGate& signals)
+    : spec_{std::move(spec)},
+      leash_{leash},
+      signals_{signals},
+      late_{spec_.late},
+      plan_{spec_.argv, spec_.environment, late_},
+      child_events_{open_child_events()} {
+}
 
+void Command::fork_ahead() {
+  if (guard_ || receives_orphans() || !present_children().empty()) return;
+  auto foreign = own_descriptors();
+  if (!foreign) return;  // it would keep connections open that this process closes
+  try {
+    fork_guard(true, std::move(*foreign));
+  } catch (const SystemError&) {  // run() will say so, if it still holds then
+  }
+}
+
+// Returns whether there is one; else errno says why.
+bool Command::fork_guard(bool ahead, std::vector<int> foreign) {
+  channel_ = open_channel();
+  const auto is_the_guards = [this](int fd) {
+    return fd == guard_timer_.fd() || fd == child_events_.get() || fd == leash_.lost_event();
+  };
+  std::erase_if(foreign, is_the_guards);
   const pid_t guard = fork();
   if (guard == 0) {
-    channel.redlock.close();
-    run_guard({.plan = plan,
-               .gate = signals,
-               .leash = leash,
-               .channel = channel.guard,
-               .timer = guard_timer,
-               .child_events = child_events.get(),
-               .stop_when_lost = spec.stop_when_lost});
+    channel_.redlock.close();
+    run_guard({.plan = plan_,
+               .gate = signals_,
+               .leash = leash_,
+               .channel = channel_.guard,
+               .timer = guard_timer_,
+               .child_events = child_events_.get(),
+               .stop_when_lost = spec_.stop_when_lost,
+               .ahead = ahead,
+               .foreign = foreign});
   }
-  if (guard < 0) return {.ending = fork_refused(errno)};
-  channel.guard.close();
-  return supervise({.plan = plan,
-                    .leash = leash,
-                    .signals = signals,
-                    .channel = channel.redlock,
-                    .timer = own_timer,
+  if (guard < 0) return false;
+  channel_.guard.close();
+  guard_ = OwnedChild{guard};
+  return true;
+}
+
+// Whoever stopped the whole job while it waited (`kill -STOP -PGID`) may have had only redlock continued.
+bool Command::start_guard_that_waits() noexcept {
+  if (!guard_ || has_ended(guard_.pid())) return false;
+  channel_.redlock.send({.kind = Message::Kind::Start});
+  kill(guard_.pid(), SIGCONT);
+  return true;
+}
+
+Outcome Command::run(const std::function<void()>& started, const std::function<void()>& ended) {
+  if (BootClock::now() >= leash_.term_at()) return {.ending = too_late(), .lease_lost = true};
+  std::vector<pid_t> strangers;
+  const Subreaper subreaper;
+  if (!start_guard_that_waits()) {
+    guard_ = {};
+    strangers = present_children();
+    if (!fork_guard(false, {})) return {.ending = fork_refused(errno)};
+  }
+  return supervise({.plan = plan_,
+                    .leash = leash_,
+                    .signals = signals_,
+                    .channel = channel_.redlock,
+                    .timer = own_timer_,
                     .strangers = strangers,
-                    .stop_when_lost = spec.stop_when_lost,
+                    .stop_when_lost = spec_.stop_when_lost,
                     .ended = ended},
-                   OwnedChild{guard}, started);
+                   std::move(guard_), started);
 }
 
 }  // namespace redlock::process

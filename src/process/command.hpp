@@ -1,13 +1,18 @@
 #pragma once
 
+#include "base/fd.hpp"
+#include "process/channel.hpp"
 #include "process/child.hpp"
 #include "process/ending.hpp"
 #include "process/executable.hpp"
+#include "process/late_variables.hpp"
 #include "process/leash.hpp"
 #include "process/signals.hpp"
+#include "process/timer.hpp"
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 // The command of `run`: spawned, signalled and, when its lease ends, stopped (DESIGN section 4).
@@ -15,7 +20,8 @@ namespace redlock::process {
 
 struct CommandSpec {
   std::vector<std::string> argv;  // argv[0] is looked up in PATH like execvp(3), but no shell runs on ENOEXEC
-  Environment environment;        // on top of ours, replacing what is there
+  Environment environment = {};   // on top of ours, replacing what is there
+  std::vector<std::string> late = {};  // more variables, to be set before run(): see LateVariables
   bool stop_when_lost = true;  // false (--on-lost=warn): the command runs on, and a message says so at once
 };
 
@@ -27,23 +33,55 @@ struct Outcome {
   OwnedChild guard = {};
 };
 
-// Runs the command under `leash` until it has been reaped, passing signals on. Blocks the calling thread,
-// which must be the main thread. Forks the guard: other threads do not exist there, and what they hold open,
-// it closes.
-//
-// `started` is called once in this process when the guard exists: the place to start the keeper thread. It
-// runs while the guard starts the command, and so even where that fails. It is not called when there is no
-// guard. What it throws goes to the caller, with all processes dead.
-//
-// `ended` is called once in this process when the command's end is reported, before the guard is let go: the place to
-// give the lock back without delay. It is not called when the guard came to no report. What it throws goes to the
-// caller, too.
-//
-// When this returns, everything that was started is dead, but for the guard (see Outcome), what outlived the
-// command's own end (a daemon) and what Ending calls survivors. Orphans that reach this process meanwhile (as
-// PID 1, say) are reaped, unless it had children before: those, and what comes of them, are neither reaped
-// nor killed.
-Outcome run(const CommandSpec& spec, Leash& leash, SignalGate& signals, const std::function<void()>& started,
-            const std::function<void()>& ended = {});
+// A command that is to run once, under a leash. All calls are the main thread's.
+class Command {
+ public:
+  // Starts nothing. `leash` and `signals` must outlive the command. Throws SystemError when the kernel refuses.
+  Command(CommandSpec spec, Leash& leash, SignalGate& signals);
+  Command(const Command&) = delete;
+  Command& operator=(const Command&) = delete;
+  ~Command() = default;  // a guard that still waits is killed and reaped
+
+  // One of CommandSpec::late.
+  void set(const std::string& variable, std::string_view value) { late_.set(variable, value); }
+
+  // Forks the guard ahead of run(), for whoever will soon be granted the lock: a fork costs more than a message. Until
+  // then it only waits, and ends with this process. Any number of times; does nothing where the kernel refuses, and where
+  // a guard that waits would be in the way: in a process that has children already or receives those of others, as they
+  // could not be told from the command's.
+  void fork_ahead();
+
+  // Runs the command until it has been reaped, passing signals on. Once. Blocks the calling thread. A guard that is there
+  // only now is forked: other threads do not exist there, and what they hold open, it closes.
+  //
+  // `started` is called once in this process when the guard exists: the place to start the keeper thread. It
+  // runs while the guard starts the command, and so even where that fails. It is not called when there is no
+  // guard. What it throws goes to the caller, with all processes dead.
+  //
+  // `ended` is called once in this process when the command's end is reported, before the guard is let go: the place to
+  // give the lock back without delay. It is not called when the guard came to no report. What it throws goes to the
+  // caller, too.
+  //
+  // When this returns, everything that was started is dead, but for the guard (see Outcome), what outlived the
+  // command's own end (a daemon) and what Ending calls survivors. Orphans that reach this process meanwhile (as
+  // PID 1, say) are reaped, unless it had children before: those, and what comes of them, are neither reaped
+  // nor killed.
+  Outcome run(const std::function<void()>& started = {}, const std::function<void()>& ended = {});
+
+ private:
+  bool fork_guard(bool ahead, std::vector<int> foreign);
+  bool start_guard_that_waits() noexcept;
+
+  CommandSpec spec_;
+  Leash& leash_;
+  SignalGate& signals_;
+  LateVariables late_;
+  ExecPlan plan_;
+  Timer guard_timer_;
+  Timer own_timer_;
+  UniqueFd child_events_;  // the guard's
+  ChannelPair channel_;
+  OwnedChild guard_;  // while it waits
+};
 
 }  // namespace redlock::process

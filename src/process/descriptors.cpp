@@ -3,13 +3,17 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <climits>
+#include <memory>
+#include <string_view>
 
 namespace redlock::process {
 
@@ -41,6 +45,20 @@ bool was_closed_at_start(int standard_descriptor) noexcept {
 void replace_by_null(int fd) {
   const UniqueFd null{open_null()};
   if (dup3(null.get(), fd, O_CLOEXEC) < 0) throw SystemError{"cannot let go of a descriptor", errno};
+}
+
+std::optional<std::vector<int>> own_descriptors() {
+  const std::unique_ptr<DIR, int (*)(DIR*)> open_files{opendir("/proc/self/fd"), &closedir};
+  if (!open_files) return std::nullopt;
+  std::vector<int> own;
+  while (const dirent* entry = readdir(open_files.get())) {
+    const std::string_view name{entry->d_name};
+    int fd = -1;
+    std::from_chars(name.data(), name.data() + name.size(), fd);
+    if (fd <= STDERR_FILENO || fd == dirfd(open_files.get())) continue;
+    if (const int flags = fcntl(fd, F_GETFD); flags >= 0 && (flags & FD_CLOEXEC) != 0) own.push_back(fd);
+  }
+  return own;
 }
 
 void close_all_but(std::span<const int> keep) noexcept {

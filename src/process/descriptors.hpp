@@ -1,7 +1,9 @@
 #pragma once
 
 #include <initializer_list>
+#include <optional>
 #include <span>
+#include <vector>
 
 namespace redlock::process {
 
@@ -15,6 +17,10 @@ bool was_closed_at_start(int standard_descriptor) noexcept;
 
 // Puts /dev/null in place of a descriptor. Throws SystemError when the kernel refuses.
 void replace_by_null(int fd);
+
+// Those that redlock has opened itself, which are close-on-exec, but for the standard ones. None where /proc is not to be
+// read.
+std::optional<std::vector<int>> own_descriptors();
 
 // Closes every descriptor but these. Async-signal-safe. On a kernel without close_range(2) (before 5.9)
 // closes nothing: that only keeps files open a little longer.

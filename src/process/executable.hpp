@@ -1,6 +1,7 @@
 #pragma once
 
 #include "process/ending.hpp"
+#include "process/late_variables.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -22,8 +23,8 @@ std::vector<std::string> executable_candidates(std::string_view name, std::strin
 // All that execve(2) needs, made before the fork so that the child only makes system calls.
 class ExecPlan {
  public:
-  // `argv` must outlive the plan. The environment is ours with `extra` on top.
-  ExecPlan(const std::vector<std::string>& argv, const Environment& extra);
+  // `argv` and `late` must outlive the plan. The environment is ours with `extra` and `late` on top.
+  ExecPlan(const std::vector<std::string>& argv, const Environment& extra, const LateVariables& late);
 
   struct Failure {
     int error_number = 0;

@@ -36,6 +36,7 @@ class Guard {
 
   [[noreturn]] void run() noexcept {
     become_guard();
+    if (tools_.ahead) await_start();
     start_command();
     leave_the_job();
     Tree tree{command_};
@@ -54,6 +55,20 @@ class Guard {
     sigset_t all{};
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, nullptr);
+  }
+
+  // In the job still, since the command is to be in it.
+  void await_start() noexcept {
+    prctl(PR_SET_NAME, kGuardName);
+    for (const int fd : tools_.foreign) close(fd);
+    pollfd channel{.fd = tools_.channel.fd(), .events = POLLIN, .revents = 0};
+    for (;;) {
+      poll(&channel, 1, -1);
+      Message message{};
+      const Channel::Receipt receipt = tools_.channel.receive(message);
+      if (receipt == Channel::Receipt::Closed) _exit(0);
+      if (receipt == Channel::Receipt::Got && message.kind == Message::Kind::Start) return;
+    }
   }
 
   void start_command() noexcept {

@@ -21,6 +21,10 @@ struct GuardTools {
   Timer& timer;
   int child_events;  // signalfd of SIGCHLD
   bool stop_when_lost;
+  // Forked ahead of the grant: it waits for Message::Kind::Start, without the descriptors in `foreign`, and goes when
+  // redlock is gone.
+  bool ahead = false;
+  std::span<const int> foreign = {};
 };
 
 // The guard: the small process between redlock and the command, its parent and the subreaper of all that

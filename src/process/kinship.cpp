@@ -27,6 +27,12 @@ std::vector<pid_t> present_children() {
   return children;
 }
 
+bool receives_orphans() noexcept {
+  int subreaper = 0;
+  prctl(PR_GET_CHILD_SUBREAPER, &subreaper);
+  return subreaper != 0 || getpid() == 1;
+}
+
 Subreaper::Subreaper() noexcept {
   prctl(PR_GET_CHILD_SUBREAPER, &found_);
   if (found_ == 0) prctl(PR_SET_CHILD_SUBREAPER, 1);

@@ -21,7 +21,8 @@ struct Attempt {
 };
 
 Attempt spawn_under(const Leash& leash, const std::vector<std::string>& argv) {
-  const ExecPlan plan{argv, {}};
+  const LateVariables none{{}};
+  const ExecPlan plan{argv, {}, none};
   const SignalGate gate;
   Attempt attempt{.spawned = spawn(plan, leash, gate)};
   if (attempt.spawned.pid > 0) waitpid(attempt.spawned.pid, &attempt.wait_status, 0);
