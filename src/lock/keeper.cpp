@@ -53,6 +53,7 @@ void Keeper::stop() {
 }
 
 void Keeper::stop_and_release() {
+  if (!thread_.joinable() && !loss_) session_.begin_release(won_.token);
   release_ = true;
   stop();
 }

@@ -26,13 +26,13 @@ class Keeper {
   ~Keeper();  // stops
 
   // Starts extending. Separate from construction, so that processes can be forked before there is a second
-  // thread. Throws SystemError when the kernel has no thread to give.
+  // thread, and need not be done for what is over in a moment. Throws SystemError when the kernel has no thread to give.
   void start();
 
   // Ends the thread within the time of one poll and gives the session back. Idempotent.
   void stop();
-  // The same; and unless the lease was lost, the last act of the thread is Session::begin_release(): the next holder
-  // need not wait for the thread's end.
+  // The same; and unless the lease was lost, Session::begin_release(). Where there is a thread that is its last act: the
+  // next holder need not wait for its end.
   void stop_and_release();
 
   // Why the lease was lost, after stop().

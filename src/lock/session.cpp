@@ -285,6 +285,7 @@ void Session::begin_giving_back(quorum::Releasing& releasing) {
 }
 
 void Session::finish_giving_back(quorum::Releasing& releasing) {
+  nodes_.stop_listening();
   ReleasingCore core{releasing};
   const auto all_written = [&] {
     for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {

@@ -87,7 +87,7 @@ bool Command::start_guard_that_waits() noexcept {
   return true;
 }
 
-Outcome Command::run(const std::function<void()>& started, const std::function<void()>& ended) {
+Outcome Command::run(const std::function<void()>& lasting, const std::function<void()>& ended) {
   if (BootClock::now() >= leash_.term_at()) return {.ending = too_late(), .lease_lost = true};
   std::vector<pid_t> strangers;
   const Subreaper subreaper;
@@ -103,8 +103,9 @@ Outcome Command::run(const std::function<void()>& started, const std::function<v
                     .timer = own_timer_,
                     .strangers = strangers,
                     .stop_when_lost = spec_.stop_when_lost,
+                    .lasting = lasting,
                     .ended = ended},
-                   std::move(guard_), started);
+                   std::move(guard_));
 }
 
 }  // namespace redlock::process

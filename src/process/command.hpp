@@ -54,9 +54,9 @@ class Command {
   // Runs the command until it has been reaped, passing signals on. Once. Blocks the calling thread. A guard that is there
   // only now is forked: other threads do not exist there, and what they hold open, it closes.
   //
-  // `started` is called once in this process when the guard exists: the place to start the keeper thread. It
-  // runs while the guard starts the command, and so even where that fails. It is not called when there is no
-  // guard. What it throws goes to the caller, with all processes dead.
+  // `lasting` is called once in this process when the command has not ended after 10 ms, or sooner where TERM is near:
+  // the place to start the keeper thread, which costs more than many a command. What it throws goes to the caller, with
+  // all processes dead.
   //
   // `ended` is called once in this process when the command's end is reported, before the guard is let go: the place to
   // give the lock back without delay. It is not called when the guard came to no report. What it throws goes to the
@@ -66,7 +66,7 @@ class Command {
   // command's own end (a daemon) and what Ending calls survivors. Orphans that reach this process meanwhile (as
   // PID 1, say) are reaped, unless it had children before: those, and what comes of them, are neither reaped
   // nor killed.
-  Outcome run(const std::function<void()>& started = {}, const std::function<void()>& ended = {});
+  Outcome run(const std::function<void()>& lasting = {}, const std::function<void()>& ended = {});
 
  private:
   bool fork_guard(bool ahead, std::vector<int> foreign);

@@ -21,6 +21,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// Who has run for so long is taken to go on for a while; or for this part of the time until TERM.
+constexpr Duration kMoment = 10ms;
+constexpr int kPartOfLease = 8;
+
 // For how long we try to kill what the kernel says we must not.
 constexpr Duration kPatience = 200ms;
 
@@ -35,11 +39,18 @@ class Supervisor {
   }
 
   Outcome watch() {
+    const TimePoint now = BootClock::now();
+    if (with_.lasting) lasts_at_ = now + std::min(kMoment, (with_.leash.term_at() - now) / kPartOfLease);
     while (!ending_) {
       wait();
       take_signals();
       take_messages();
-      if (!ending_) keep_the_deadline();
+      if (ending_) break;
+      keep_the_deadline();
+      if (!ending_ && lasts_at_ && BootClock::now() >= *lasts_at_) {
+        lasts_at_.reset();
+        with_.lasting();
+      }
     }
     return {.ending = *ending_,
             .lease_lost = std::holds_alternative<Stopped>(*ending_) || lease_is_over(),
@@ -53,6 +64,7 @@ class Supervisor {
 
   // The guard acts first; `lead` later it is our turn.
   std::optional<TimePoint> next_deadline() const noexcept {
+    if (lasts_at_) return lasts_at_;  // it is the first
     const Leash& leash = with_.leash;
     if (leash.stop_begun()) return leash.kill_at() + leash.lead();
     if (with_.stop_when_lost) return leash.term_at() + leash.lead();
@@ -197,6 +209,7 @@ class Supervisor {
   OwnedChild guard_;
   Tree tree_;
   std::optional<Ending> ending_;
+  std::optional<TimePoint> lasts_at_;  // when with_.lasting is due
   std::int32_t continues_sent_ = 0;
   std::optional<std::int32_t>
       job_stop_;  // the stop that we followed; none once a SIGCONT has been seen since
@@ -206,10 +219,8 @@ class Supervisor {
 
 }  // namespace
 
-Outcome supervise(const Supervision& supervision, OwnedChild guard, const std::function<void()>& started) {
-  Supervisor supervisor{supervision, std::move(guard)};
-  if (started) started();
-  return supervisor.watch();
+Outcome supervise(const Supervision& supervision, OwnedChild guard) {
+  return Supervisor{supervision, std::move(guard)}.watch();
 }
 
 }  // namespace redlock::process

@@ -20,13 +20,13 @@ struct Supervision {
   Timer& timer;
   std::span<const pid_t> strangers;  // children to leave alone
   bool stop_when_lost;
-  const std::function<void()>& ended;  // see run()
+  const std::function<void()>& lasting;  // see Command::run()
+  const std::function<void()>& ended;    // the same
 };
 
 // Redlock's side while the command runs: passes signals to the guard, stops and goes on with the job, takes
 // the guard's report, and is the second line: what the guard fails to do in time, since it was stopped or
-// killed, is done here. Calls `started` first. Returns, or throws, when the guard has been reaped and the
-// command is dead.
-Outcome supervise(const Supervision& supervision, OwnedChild guard, const std::function<void()>& started);
+// killed, is done here. Returns, or throws, when the guard has been reaped and the command is dead.
+Outcome supervise(const Supervision& supervision, OwnedChild guard);
 
 }  // namespace redlock::process

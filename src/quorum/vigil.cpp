@@ -36,7 +36,7 @@ constexpr double kNodesAtFullRate = 5.5;
 // had it, to be on the safe side, and no more than this, in case they become quicker.
 constexpr double kShareOfTenure = 0.6;
 constexpr Duration kLeastTenure = milliseconds{1};
-constexpr Duration kGreatestTenure = milliseconds{4};
+constexpr Duration kGreatestTenure = milliseconds{2};
 constexpr Duration kGreatestNap = milliseconds{50};
 
 // Well within the life of a place in the line (redis/line.hpp).
