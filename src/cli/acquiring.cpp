@@ -44,8 +44,10 @@ Duration least_validity_of_holder(const config::Settings& settings) {
 quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings& settings,
                              Duration least_validity, lock::Session& session, process::SignalGate& signals,
                              LockEvents& events, const std::function<void()>& first_in_line) {
-  const quorum::AcquireRules rules{
+  quorum::AcquireRules rules{
       .ttl = settings.ttl, .node_timeout = settings.node_timeout, .least_validity = least_validity};
+  if (!options.nonblock)
+    rules.waiter = {.began_us = read_clocks().wall_us, .number = session.entropy().next()};
   const TimePoint began = BootClock::now();
   WaitNotice notice{options.name, session};
   const lock::WaitPolicy policy{.nonblock = options.nonblock,

@@ -51,8 +51,6 @@ quorum::Verdict acquire(Session& session, const quorum::AcquireRules& rules, con
                         std::span<const int> wake_fds,
                         const std::function<void(const quorum::Verdict&)>& on_waiting) {
   quorum::AcquireRules asking = rules;
-  if (!policy.nonblock)
-    asking.waiter = {.began_us = read_clocks().wall_us, .number = session.entropy().next()};
   for (std::uint64_t retries = 0;; ++retries) {
     quorum::Verdict verdict = session.attempt(asking, wake_fds);
     if (std::holds_alternative<quorum::Won>(verdict)) return verdict;

@@ -12,8 +12,8 @@ namespace redlock::process {
 // that both processes see (MAP_SHARED).
 class LateVariables {
  public:
-  static constexpr std::size_t kMost = 4;       // variables
-  static constexpr std::size_t kSize = 256;     // bytes of "NAME=value", with the null byte at its end
+  static constexpr std::size_t kMost = 4;    // variables
+  static constexpr std::size_t kSize = 256;  // bytes of "NAME=value", with the null byte at its end
 
   // Empty ones. Throws SystemError when the kernel refuses; std::length_error when there are too many, or too long ones.
   explicit LateVariables(const std::vector<std::string>& names);
@@ -26,7 +26,9 @@ class LateVariables {
   void set(const std::string& name, std::string_view value);
 
   const std::vector<std::string>& names() const noexcept { return names_; }
-  char* entry(std::size_t i) const noexcept { return (*entries_)[i].data(); }  // "NAME=value"; i < names().size()
+  char* entry(std::size_t i) const noexcept {
+    return (*entries_)[i].data();
+  }  // "NAME=value"; i < names().size()
 
  private:
   using Entries = std::array<std::array<char, kSize>, kMost>;

@@ -129,6 +129,7 @@ void Vigil::plan_settling(TimePoint now) {
 
 void Vigil::on_listening(TimePoint now, NodeIndex node) {
   nodes_[node].listening = true;
+  nodes_[node].told_all = false;
   if (listening()) peek_at_ = std::min(peek_at_, now);  // what changed before this is told by nobody
   plan_fallback(now);
 }
@@ -141,7 +142,9 @@ void Vigil::on_deaf(TimePoint now, NodeIndex node) {
 void Vigil::on_change(TimePoint now, NodeIndex node) {
   ++nodes_[node].changes;
   // A while after the last look nothing was due; soon after it, what is heard has been waiting for the end of the nap.
-  if (behind() && now > nap_until_ + kPrompt) nap_until_ = now + nap();
+  // Changes that are told together shorten the nap that the first of them has begun.
+  if (behind() && now > nap_until_ + kPrompt) heard_at_ = now;
+  if (behind() && now <= heard_at_ + kPrompt) nap_until_ = heard_at_ + nap();
   recount(now);
 }
 
@@ -176,10 +179,12 @@ void Vigil::on_remaining(TimePoint now, NodeIndex node, std::optional<millisecon
 void Vigil::on_outlook(TimePoint now, NodeIndex node, const Outlook& outlook) {
   note_flight(now, node);
   if (!take_answer(node)) return;
+  std::uint64_t moves = 0;
   if (outlook.place) {
     if (place_ && place_->ahead > outlook.place->ahead) {
-      const auto moves = static_cast<Duration::rep>(place_->ahead - outlook.place->ahead);
-      tenure_ = std::clamp((now - placed_at_) / moves, kLeastTenure, kGreatestTenure);
+      moves = place_->ahead - outlook.place->ahead;
+      tenure_ =
+          std::clamp((now - placed_at_) / static_cast<Duration::rep>(moves), kLeastTenure, kGreatestTenure);
     }
     if (!place_ || place_->ahead != outlook.place->ahead) placed_at_ = now;
     place_ = outlook.place;
@@ -189,7 +194,7 @@ void Vigil::on_outlook(TimePoint now, NodeIndex node, const Outlook& outlook) {
     enter_ = true;  // we were passed over, or the node has lost the line
   }
   if (outlook.holder) {
-    know(now, true);
+    know(now, true, moves);
     if (rules_.curious && outlook.holder != holder_) renew_at_ = std::min(renew_at_, now + kCuriosity);
     holder_ = outlook.holder;
     for (Node& each : nodes_) each.expires = end_of(now, outlook.remaining);
@@ -219,9 +224,15 @@ bool Vigil::take_answer(NodeIndex node) {
   return true;
 }
 
-// The state of the lock is known as it was when it was asked for. What has been heard since may be older, or news.
-void Vigil::know(TimePoint now, bool held) {
-  for (Node& node : nodes_) node.changes = std::max(node.changes - node.known, held ? 0U : 1U);
+// The state of the lock is known as it was when one node was asked for it. What has been heard since may be older, or
+// news. The last that had been heard from a node before is news, too, where the `moves` of the line account for all but
+// it, each being the end of one holder and the grant of the next: the node that was asked had not seen that end yet.
+void Vigil::know(TimePoint now, bool held, std::uint64_t moves) {
+  for (Node& node : nodes_) {
+    const bool ended = moves > 0 && node.told_all && node.known == 2 * moves + 1;
+    node.changes = std::max(node.changes - node.known + (ended ? 1U : 0U), held ? 0U : 1U);
+    node.told_all = node.listening;
+  }
   level_ = held ? 0 : 1;
   counted_ = 0;
   free_since_.reset();
@@ -317,9 +328,9 @@ Duration Vigil::slots() const {
                 : times(slot, crowd_ * kUnknownCrowd);
 }
 
-// How many go first, by what has been counted: a hint for how long to sleep.
+// How many go first, by what has been heard: a hint for how long to sleep.
 std::uint64_t Vigil::ahead() const {
-  return place_->ahead - std::min<std::uint64_t>(place_->ahead, counted_ / 2);
+  return place_->ahead - std::min<std::uint64_t>(place_->ahead, level_ / 2);
 }
 
 // Whether others have had the lock since the last count, and still so many are to have it that a look is not worth it.

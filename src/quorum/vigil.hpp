@@ -95,6 +95,7 @@ class Vigil {
     bool listening = false;
     unsigned changes = 0;                  // since the state of the lock was known
     unsigned known = 0;                    // of these, before it was asked for again
+    bool told_all = false;                 // it has listened since the state of the lock was known
     std::optional<TimePoint> looked_at;    // a look is under way since then
     TimePoint expires = TimePoint::max();  // by its TTL; max: for all we know, never
   };
@@ -109,7 +110,7 @@ class Vigil {
   Duration nap() const;
   bool counts_on(TimePoint now);
   TimePoint expiry_at() const;
-  void know(TimePoint now, bool held);
+  void know(TimePoint now, bool held, std::uint64_t moves = 0);
   void recount(TimePoint now);
   void take_change(TimePoint now);
   void note_flight(TimePoint now, NodeIndex node);
@@ -146,6 +147,7 @@ class Vigil {
   TimePoint poll_at_ = TimePoint::max();      // look at the next node then: a message may have been lost
   TimePoint renew_at_ = TimePoint::max();     // try then, so that the nodes know that we still wait
   TimePoint nap_until_{};
+  TimePoint heard_at_{};                     // the first change since the last nap
   bool settled_ = false;                     // near the head of the line for a while: listen to all
   TimePoint settled_at_ = TimePoint::max();  // it is, then
   NodeIndex home_;                           // whom we listen to from far back

@@ -185,6 +185,119 @@ start_stubborn() {
   done
 }
 
+# --- the guard that is forked ahead of the grant ------------------------------------------------------------------------
+
+# Starts the driver, which waits for the file $go; $guard waits for its word.
+start_ahead() {
+  go=$BATS_TEST_TMPDIR/go
+  start_driver --ahead-until "$go" "$@"
+  wait_until 10 guard_waits
+}
+guard_waits() { find_guard && [[ $(ps -o comm= -p "$guard") == lock-guard ]]; }
+has_no_children() { [[ -z $(ps -o pid= --ppid "$1") ]]; }
+
+@test "a guard that waits starts the command at the grant, and not before, with what is known only then" {
+  start_ahead sh -c 'echo "$PPID $REDLOCK_NAME $REDLOCK_TOKEN"'
+  local waits=$guard
+  has_no_children "$guard"
+  [ ! -s "$output_file" ]
+  touch "$go"
+  finish_driver
+  [ "$ending" = "exited 0 held" ]
+  [ "$(< "$output_file")" = "$waits driver granted" ]
+  is_dead "$waits"
+}
+
+@test "a guard that is killed while it waits is replaced" {
+  start_ahead sh -c 'echo "$PPID"'
+  local waits=$guard
+  kill -KILL "$guard"
+  wait_until 10 is_dead "$guard"
+  touch "$go"
+  finish_driver
+  [ "$ending" = "exited 0 held" ]
+  [ -s "$output_file" ]
+  [ "$(< "$output_file")" != "$waits" ]
+}
+
+@test "a guard that is stopped while it waits goes on with the grant" {
+  start_ahead sh -c 'echo "$PPID"'
+  kill -STOP "$guard"
+  wait_until 10 is_stopped "$guard"
+  touch "$go"
+  finish_driver
+  [ "$ending" = "exited 0 held" ]
+  [ "$(< "$output_file")" = "$guard" ]
+}
+
+@test "signals to the whole job while the guard waits do not end it, nor the command later" {
+  set -m
+  start_ahead sh -c 'sleep 0.2; echo "$PPID"'
+  set +m
+  for signal in HUP INT TERM QUIT USR1; do kill -"$signal" "$guard"; done
+  touch "$go"
+  finish_driver
+  [ "$ending" = "exited 0 held" ]
+  [ "$(< "$output_file")" = "$guard" ]
+}
+
+@test "kill -9 of redlock while the guard waits: it goes, and nothing was started" {
+  start_ahead touch "$BATS_TEST_TMPDIR/ran"
+  kill -KILL "$driver"
+  wait_until 10 is_dead "$guard"
+  touch "$go"
+  [ ! -e "$BATS_TEST_TMPDIR/ran" ]
+}
+
+@test "the guard that waits holds nothing of redlock's open; what redlock was given reaches the command" {
+  echo given > "$BATS_TEST_TMPDIR/given"
+  exec 7< "$BATS_TEST_TMPDIR/given"
+  start_ahead sh -c 'cat <&7; ls /proc/self/fd | wc -l'
+  exec 7<&-
+  wait_until 10 eval '(($(ls -l "/proc/$guard/fd" | grep -c signalfd) == 1))'  # its own, and not the gate
+  [ "$(readlink "/proc/$guard/fd/7")" = "$BATS_TEST_TMPDIR/given" ]
+  touch "$go"
+  finish_driver
+  [ "$(head -n 1 "$output_file")" = given ]
+  local with=$(tail -n 1 "$output_file")
+  start_driver sh -c 'ls /proc/self/fd | wc -l'
+  finish_driver
+  ((with == $(< "$output_file") + 1))
+}
+
+@test "nothing is executed by a guard that waited if the lease is over by then" {
+  start_ahead --ttl-ms 300 --delay-ms 400 touch "$BATS_TEST_TMPDIR/ran"
+  touch "$go"
+  finish_driver
+  [ "$ending" = "not-started 79 lost" ]
+  [ ! -e "$BATS_TEST_TMPDIR/ran" ]
+  is_dead "$guard"
+}
+
+@test "no guard is forked ahead by who has children already" {
+  local go=$BATS_TEST_TMPDIR/go
+  bash -c 'sleep 1000 & echo $! > "$1"; shift; exec "$@"' - "$pid_file" \
+    "$REDLOCK_LEASH_DRIVER" --report "$report_file" --ahead-until "$go" sh -c 'echo "$PPID"' > "$output_file" 2>&1 3>&- &
+  driver=$!
+  wait_until 10 eval '[[ $(ps -o comm= -p "$driver") == *leash* ]] && ls "/proc/$driver/fd" -l | grep -q timerfd'
+  [ "$(ps -o pid= --ppid "$driver" | tr -d ' ')" = "$(< "$pid_file")" ]
+  touch "$go"
+  finish_driver
+  [ "$ending" = "exited 0 held" ]
+  is_alive "$(< "$pid_file")"
+}
+
+@test "what a command under a guard that waited leaves behind is killed at the deadline like any other" {
+  start_ahead --ttl-ms 3000 --kill-after-ms 500 --end-file "$end_file" "$BATS_TEST_TMPDIR/stubborn" "$pid_file"
+  touch "$go"
+  wait_until 10 has_lines 4 "$pid_file"
+  mapfile -t tree < "$pid_file"
+  finish_driver
+  [ "$status" -eq 79 ]
+  all_dead "${tree[@]}"
+  ((${EPOCHREALTIME/./} < $(< "$end_file")))
+}
+
 # --- redlock or the guard dies or stops ------------------------------------------------------------------------------
 
 @test "kill -9 of redlock: the whole tree is dead at once" {

@@ -170,6 +170,52 @@ sys.exit(sorted(order) != list(range(1, 31)) or correlation < 0.98)'
   wait_until 10 only_fences_left
 }
 
+@test "who is first in the line has its guard ready; token and fence reach the command, and a death leaves nothing" {
+  start_nodes 5
+  start_holder "$lock"
+  start_redlock 1 run --retry-delay 1h "$lock" -- sh -c "echo \$PPID \$REDLOCK_TOKEN \$REDLOCK_FENCE >> '$marks/served'; until test -e '$marks/go'; do sleep 0.01; done"
+  local first=$redlock
+  wait_until 20 in_line 1 1
+  start_waiter 2
+  wait_until 20 in_line 1 2
+  wait_until 10 eval '[[ $(ps -o comm= --ppid "$first") == lock-guard ]]'
+  local guard=$(ps -o pid= --ppid "$first" | tr -d ' ')
+  [ -z "$(ps -o pid= --ppid "$waiter")" ]  # the second has none yet
+  [ "$(readlink "/proc/$guard"/fd/* | grep -c socket)" -eq 1 ]  # no connection to a node
+
+  end_holder
+  wait_until 10 served 1
+  local told
+  read -r -a told < "$marks/served"
+  [ "${told[0]}" = "$guard" ]
+  [ "${told[1]}" = "$(redis_cli 1 GET "$lock")" ]
+  [ "${told[2]}" = "$(redis_cli 1 GET "redlock.fence:$lock")" ]
+
+  wait_until 10 eval '[[ $(ps -o comm= --ppid "$waiter") == lock-guard ]]'  # now it is the first
+  guard=$(ps -o pid= --ppid "$waiter" | tr -d ' ')
+  kill -KILL "$waiter"
+  wait_until 10 eval '! kill -0 "$guard" 2> /dev/null'
+  touch "$marks/go"
+  finish "$first"
+  [ "$status" -eq 0 ]
+}
+
+@test "a signal that does not end who waits costs it no place in the line" {
+  start_nodes 5
+  start_holder "$lock"
+  start_line 2
+  local place=$(redis_cli 1 ZRANGE "redlock.queue:$lock" 0 -1 | sort)
+  kill -WINCH "${waiters[0]}"
+  kill -STOP "${waiters[0]}"
+  kill -CONT "${waiters[0]}"
+  wait_until 10 eval '[[ $(awk "/^ShdPnd|^SigPnd/ { print \$2 }" "/proc/${waiters[0]}/status" | sort -u) == 0000000000000000 ]]'
+  wait_until 10 all_in_line 2
+  [ "$(redis_cli 1 ZRANGE "redlock.queue:$lock" 0 -1 | sort)" = "$place" ]
+  end_holder
+  for waiter in "${waiters[@]}"; do finish "$waiter"; done
+  [ "$(order_of_service)" = "1 2 " ]
+}
+
 @test "who gives up leaves the line: time is up, TERM, INT, an interrupted acquire" {
   start_nodes 5
   start_holder "$lock"

@@ -235,6 +235,20 @@ TEST_SUITE("vigil") {
     CHECK(one.tries_in_turn());
   }
 
+  TEST_CASE("a release that other nodes have told of before the look is not lost with what was known") {
+    Waiting one;
+    one.settled(place(1));
+    one.changed_everywhere();
+    one.changed_everywhere();
+    one.changed({0, 1});  // the next release, which the node that is asked now has not seen
+    const Vigil::Look look = one.look();
+    REQUIRE(look.node > 1);
+    one.vigil.on_outlook(one.now, look.node, outlook("first", place(0)));
+    CHECK(one.idle());
+    one.changed({look.node});
+    CHECK(one.tries_in_turn());
+  }
+
   TEST_CASE("a look that fails costs an attempt if the lock seems free, and else nothing") {
     Waiting one;
     one.settled(place(2));
@@ -510,6 +524,15 @@ TEST_SUITE("vigil") {
     one.now = one.vigil.nap_until();
     REQUIRE(one.idle());
     CHECK(one.vigil.patience() == 5);  // four have had the lock since
+  }
+
+  TEST_CASE("changes that are told together count before it is decided how long to sleep") {
+    Waiting one;
+    one.settled(place(90));
+    one.now += 10s;
+    for (int change = 0; change < 2 * 80; ++change) one.changed({kHome});
+    CHECK(one.vigil.nap_until() > one.now);
+    CHECK(one.vigil.nap_until() < one.now + 15ms);  // ten are left, and not ninety
   }
 
   TEST_CASE("in no line, one stands somewhere among a few") {
