@@ -8,6 +8,7 @@
 #include "cli/wait_notice.hpp"
 #include "lock/waiting.hpp"
 #include "process/core_dump.hpp"
+#include "process/priority.hpp"
 #include "process/waiting_signals.hpp"
 #include "quorum/validity.hpp"
 
@@ -56,12 +57,15 @@ quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings&
                                 .retry_count = settings.retry_count,
                                 .curious = notice.live()};
   const int wake_fds[] = {signals.fd()};
+  process::Standby standby;
   std::size_t last_kind = std::variant_npos;
   const auto on_waiting = [&](const quorum::Verdict& verdict) {
     notice.waiting(verdict);
     if (std::exchange(last_kind, verdict.index()) != verdict.index()) events.waiting(verdict);
     const auto* held = std::get_if<quorum::Held>(&verdict);
-    if (first_in_line && held != nullptr && held->place && held->place->ahead == 0) first_in_line();
+    const auto place = held != nullptr ? held->place : std::nullopt;
+    standby.set(place && place->ahead > 0);
+    if (first_in_line && place && place->ahead == 0) first_in_line();
   };
   for (;;) {
     quorum::Verdict verdict = lock::acquire(session, rules, policy, wake_fds, on_waiting);

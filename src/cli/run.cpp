@@ -10,6 +10,7 @@
 #include "cli/messages.hpp"
 #include "lock/keeper.hpp"
 #include "process/command.hpp"
+#include "process/priority.hpp"
 #include "process/waiting_signals.hpp"
 #include "quorum/validity.hpp"
 
@@ -69,7 +70,11 @@ process::Outcome run_command(const RunOptions& options, const config::Settings& 
       {.ttl = settings.ttl, .node_timeout = settings.node_timeout, .lead = settings.kill_after},
       won,
       {.extended = extended, .lost = lost}};
-  process::Outcome outcome = leashed.command.run([&] { keeper.start(); }, [&] { keeper.stop_and_release(); });
+  process::Outcome outcome = leashed.command.run([&] { keeper.start(); },
+                                                 [&] {
+                                                   keeper.stop_and_release();
+                                                   process::step_back();
+                                                 });
   keeper.stop();
   // The guard's clock may be the first to say so.
   if (outcome.lease_lost && !keeper.loss()) events.lost(quorum::Expired{});

@@ -1,6 +1,7 @@
 #include "process/guard.hpp"
 
 #include "process/descriptors.hpp"
+#include "process/priority.hpp"
 #include "process/spawn.hpp"
 #include "process/tree.hpp"
 
@@ -162,11 +163,16 @@ class Guard {
         case Channel::Receipt::Nothing: return;
         case Channel::Receipt::Closed: redlock_gone_ = true; return;
         case Channel::Receipt::Got:
-          if (message.kind == Message::Kind::Dismiss) _exit(0);
+          if (message.kind == Message::Kind::Dismiss) leave();
           pass_on(message);
           break;
       }
     }
+  }
+
+  [[noreturn]] static void leave() noexcept {
+    step_back();
+    _exit(0);
   }
 
   void pass_on(const Message& message) noexcept {
