@@ -50,6 +50,13 @@ constexpr Duration kPrompt = milliseconds{1};
 
 constexpr Duration kLeastPause = milliseconds{1};
 
+// After so long, or half a flight, what a node was about to tell has been told.
+constexpr Duration kLeastDoubt = milliseconds{1};
+
+// One message may tell of two changes (a node writes its messages when it has done all that it was asked for): of so many
+// who have had the lock one was not counted, at most.
+constexpr std::uint64_t kMiscounted = 12;
+
 TimePoint sum(TimePoint at, Duration delay) {
   return at == TimePoint::max() ? at : at + delay;
 }
@@ -129,7 +136,6 @@ void Vigil::plan_settling(TimePoint now) {
 
 void Vigil::on_listening(TimePoint now, NodeIndex node) {
   nodes_[node].listening = true;
-  nodes_[node].told_all = false;
   if (listening()) peek_at_ = std::min(peek_at_, now);  // what changed before this is told by nobody
   plan_fallback(now);
 }
@@ -225,20 +231,21 @@ bool Vigil::take_answer(NodeIndex node) {
 }
 
 // The state of the lock is known as it was when one node was asked for it. What has been heard since may be older, or
-// news. The last that had been heard from a node before is news, too, where the `moves` of the line account for all but
-// it, each being the end of one holder and the grant of the next: the node that was asked had not seen that end yet.
+// news; and what had been heard before from the others may be news to the node that was asked, unless it is what the
+// `moves` of the line account for, each with the end of one holder and the grant of the next: see once more.
 void Vigil::know(TimePoint now, bool held, std::uint64_t moves) {
-  for (Node& node : nodes_) {
-    const bool ended = moves > 0 && node.told_all && node.known == 2 * moves + 1;
-    node.changes = std::max(node.changes - node.known + (ended ? 1U : 0U), held ? 0U : 1U);
-    node.told_all = node.listening;
-  }
+  const bool doubtful = std::any_of(nodes_.begin(), nodes_.end(), [moves](const Node& node) {
+    return node.known > 0 && node.known != 2 * moves;
+  });
+  for (Node& node : nodes_) node.changes = std::max(node.changes - node.known, held ? 0U : 1U);
   level_ = held ? 0 : 1;
   counted_ = 0;
   free_since_.reset();
   go_ = false;
   armed_at_ = TimePoint::max();
   peek_at_ = TimePoint::max();
+  doubt_at_ = TimePoint::max();
+  if (doubtful && held) doubt(now);
   nap_until_ = behind() && listening() ? now + nap() : TimePoint{};
   crowd_ = entropy_.unit();
   for (Node& node : nodes_) node.known = 0;
@@ -262,6 +269,18 @@ void Vigil::recount(TimePoint now) {
     ++level_;
     take_change(now);
   }
+  const bool agreed =
+      std::none_of(nodes_.begin(), nodes_.end(), [this](const Node& node) { return node.changes > level_; });
+  if (!agreed)
+    doubt(now);
+  else if (level_ > 0)
+    doubt_at_ = TimePoint::max();
+}
+
+// A node may have told of two changes in one message, or of one before it was listened to: what is heard next will not
+// raise the count, and so it is not waited for.
+void Vigil::doubt(TimePoint now) {
+  if (!behind()) doubt_at_ = std::min(doubt_at_, now + std::clamp(flight_ / 2, kLeastDoubt, kGreatestSlot));
 }
 
 void Vigil::take_change(TimePoint now) {
@@ -299,9 +318,9 @@ Vigil::Action Vigil::next(TimePoint now) {
     return ask(wanted.node, wanted.what);
   }
   if (peek_at_ <= now && counts_on(now)) return Nothing{};
-  if (peek_at_ <= now && !asked_ && !inquiry_) {
-    peek_at_ = TimePoint::max();
-    const bool passed_on = level_ > 1;  // and not extended
+  if (std::min(peek_at_, doubt_at_) <= now && !asked_ && !inquiry_) {
+    const bool passed_on = level_ > 1 || doubt_at_ <= now;  // and not extended
+    peek_at_ = doubt_at_ = TimePoint::max();
     if (const auto node = pick_node())
       return ask(*node, passed_on ? quorum::Look::Outlook : quorum::Look::Holder);
     return Try{.in_turn = false};
@@ -317,7 +336,7 @@ Vigil::Action Vigil::next(TimePoint now) {
 
 TimePoint Vigil::deadline() const {
   if (enter_ || go_ || may_inquire()) return TimePoint{};
-  const TimePoint peek_at = asked_ || inquiry_ ? TimePoint::max() : peek_at_;
+  const TimePoint peek_at = asked_ || inquiry_ ? TimePoint::max() : std::min(peek_at_, doubt_at_);
   return std::min({peek_at, armed_at_, expiry_at(), fallback_at_, poll_at_, renew_at_, settled_at_});
 }
 
@@ -337,7 +356,7 @@ std::uint64_t Vigil::ahead() const {
 bool Vigil::counts_on(TimePoint now) {
   if (!behind() || level_ < counted_ + 2) return false;
   const unsigned before = std::exchange(counted_, level_);
-  if (ahead() < kBehind) {
+  if (ahead() < kBehind + place_->ahead / kMiscounted) {
     counted_ = before;
     return false;
   }

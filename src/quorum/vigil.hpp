@@ -24,8 +24,9 @@ struct VigilRules {
 // try again. Pure, like Acquisition; and a hint in all it says: who tries too early is refused, who tries too late has
 // lost time (DESIGN section 3, "Waiting").
 //
-// A node tells that the key has changed, not how. What counts is what a quorum has told; but whoever is far back listens
-// to a single node, for a hundred who are told of each change by all of them cost more than the lock.
+// A node tells that the key has changed, not how, and of two changes perhaps in one message. What counts is what a quorum
+// has told, and where some have told more it is doubtful: a look. But whoever is far back listens to a single node, for a
+// hundred who are told of each change by all of them cost more than the lock.
 // Whoever comes near in a line that moves will not stay there: a quorum of them suffices for the moment.
 //   The first in the line tries at each change: a release is its turn, and in all other cases its try is refused, and it
 //   is told how things are.
@@ -95,7 +96,6 @@ class Vigil {
     bool listening = false;
     unsigned changes = 0;                  // since the state of the lock was known
     unsigned known = 0;                    // of these, before it was asked for again
-    bool told_all = false;                 // it has listened since the state of the lock was known
     std::optional<TimePoint> looked_at;    // a look is under way since then
     TimePoint expires = TimePoint::max();  // by its TTL; max: for all we know, never
   };
@@ -108,6 +108,7 @@ class Vigil {
   Duration slots() const;
   std::uint64_t ahead() const;
   Duration nap() const;
+  void doubt(TimePoint now);
   bool counts_on(TimePoint now);
   TimePoint expiry_at() const;
   void know(TimePoint now, bool held, std::uint64_t moves = 0);
@@ -143,6 +144,7 @@ class Vigil {
   bool go_ = false;                           // try now, in turn
   TimePoint armed_at_ = TimePoint::max();     // try then, in turn
   TimePoint peek_at_ = TimePoint::max();      // see who the holder is then
+  TimePoint doubt_at_ = TimePoint::max();     // the same: what the nodes have told does not agree
   TimePoint fallback_at_ = TimePoint::max();  // try then, since too few nodes tell of changes
   TimePoint poll_at_ = TimePoint::max();      // look at the next node then: a message may have been lost
   TimePoint renew_at_ = TimePoint::max();     // try then, so that the nodes know that we still wait

@@ -235,18 +235,41 @@ TEST_SUITE("vigil") {
     CHECK(one.tries_in_turn());
   }
 
-  TEST_CASE("a release that other nodes have told of before the look is not lost with what was known") {
+  TEST_CASE(
+      "a release that others have told of, and the node that is asked has not seen, is looked for once "
+      "more") {
     Waiting one;
     one.settled(place(1));
     one.changed_everywhere();
     one.changed_everywhere();
-    one.changed({0, 1});  // the next release, which the node that is asked now has not seen
-    const Vigil::Look look = one.look();
-    REQUIRE(look.node > 1);
+    one.changed({0, 1});
+    Vigil::Look look = one.look();
     one.vigil.on_outlook(one.now, look.node, outlook("first", place(0)));
-    CHECK(one.idle());
-    one.changed({look.node});
+    CHECK(one.pass_to_deadline() == 1ms);
+    look = one.look();
+    CHECK(look.what == Look::Outlook);
+    one.vigil.on_outlook(one.now, look.node, outlook({}, place(0)));
     CHECK(one.tries_in_turn());
+  }
+
+  TEST_CASE("a node that tells of two changes at once is no reason to wait for a slot") {
+    Waiting one;
+    one.settled(place(1), 30s, 4ms);
+    one.changed({0, 1, 2});                // the end of one holder
+    one.changed({0, 1});                   // and the grant of the next, which the others had told of already
+    CHECK(one.pass_to_deadline() == 2ms);  // half a flight
+    Vigil::Look look = one.look();
+    CHECK(look.what == Look::Outlook);
+    one.vigil.on_outlook(one.now, look.node, outlook("first", place(0)));
+    one.changed({0, 1, 2});
+    CHECK(one.tries_in_turn());
+
+    Waiting other;  // the same, and the others tell of the second change in time
+    other.settled(place(1), 30s, 4ms);
+    other.changed({0, 1, 2});
+    other.changed({0, 1});
+    other.changed({2});
+    CHECK(other.look().what == Look::Outlook);
   }
 
   TEST_CASE("a look that fails costs an attempt if the lock seems free, and else nothing") {
@@ -533,6 +556,21 @@ TEST_SUITE("vigil") {
     for (int change = 0; change < 2 * 80; ++change) one.changed({kHome});
     CHECK(one.vigil.nap_until() > one.now);
     CHECK(one.vigil.nap_until() < one.now + 15ms);  // ten are left, and not ninety
+  }
+
+  TEST_CASE("the longer the line that was counted, the sooner the count is checked") {
+    const auto looks_after = [](std::uint64_t ahead, std::uint64_t served) {
+      Waiting one;
+      one.settled(place(ahead));
+      one.now += 10s;
+      for (std::uint64_t change = 0; change < 2 * served; ++change) one.changed({kHome});
+      one.now = std::max(one.now, one.vigil.nap_until());
+      return !one.idle();
+    };
+    CHECK_FALSE(looks_after(96, 85));
+    CHECK(looks_after(96, 87));  // nine are left, of which eight may not have been counted
+    CHECK_FALSE(looks_after(10, 8));
+    CHECK(looks_after(10, 9));
   }
 
   TEST_CASE("in no line, one stands somewhere among a few") {
