@@ -2,7 +2,7 @@
 import contextlib
 from dataclasses import dataclass
 
-from .contenders import Contender, EtcdctlLock
+from .contenders import Contender, EtcdctlLock, Redlock
 from .nodes import Nodes
 from .processes import Processes
 from .stamps import Stamps
@@ -55,6 +55,10 @@ class Bench:
             yield etcd
         finally:
             self.processes.end(etcd.cluster.servers if etcd else [])
+
+    def redlock_of_one(self):
+        """Over one node, which like etcd with one member bears no loss."""
+        return Redlock(self.redlock.program, self.nodes.environment(self.nodes.ports[:1]), name="redlock, 1 node")
 
     def start(self, contender, lock, command, *options):
         return self.processes.start(contender.command(lock, command, *options), contender.environment())

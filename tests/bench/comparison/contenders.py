@@ -25,10 +25,8 @@ class Contender:
 
 
 class Redlock(Contender):
-    name = "redlock"
-
-    def __init__(self, program, environment):
-        self.program, self.settings = program, environment
+    def __init__(self, program, environment, name="redlock"):
+        self.program, self.settings, self.name = program, environment, name
         self.note = first_line([program, "--version"])
 
     def command(self, lock, command, *options):

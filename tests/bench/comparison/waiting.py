@@ -69,10 +69,11 @@ def hand_on(bench, contender, waiters):
 def drain(bench):
     """All wait; from the end of the holder's command until the last process is gone."""
     count = bench.effort.drain
-    samples = {contender.name: [] for contender in waiting_contenders(bench)}
+    contenders = [*waiting_contenders(bench), bench.redlock_of_one()]
+    samples = {contender.name: [] for contender in contenders}
     for turn in range(bench.effort.rounds):
         bench.say(f"drain: round {turn + 1}")
-        for contender in rotated(waiting_contenders(bench), turn):
+        for contender in rotated(contenders, turn):
             if contender.start_seconds > 0.1 and (turn or count > bench.effort.slow_peer_waiters):
                 continue
             samples[contender.name].append(drain_once(bench, contender, count))
