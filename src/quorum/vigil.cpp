@@ -271,10 +271,11 @@ void Vigil::recount(TimePoint now) {
   }
   const bool agreed =
       std::none_of(nodes_.begin(), nodes_.end(), [this](const Node& node) { return node.changes > level_; });
-  if (!agreed)
+  if (!agreed) {
     doubt(now);
-  else if (level_ > 0)
+  } else if (level_ > 0) {
     doubt_at_ = TimePoint::max();
+  }
 }
 
 // A node may have told of two changes in one message, or of one before it was listened to: what is heard next will not
