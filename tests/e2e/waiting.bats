@@ -200,6 +200,29 @@ sys.exit(sorted(order) != list(range(1, 31)) or correlation < 0.98)'
   [ "$status" -eq 0 ]
 }
 
+policy() { sed 's/.*) //' "/proc/$1/stat" | cut -d ' ' -f 39; } # sched(7): 0 the usual one, 3 SCHED_BATCH
+has_policy() { [[ $(policy "$2") == "$1" ]]; }
+
+@test "who waits behind others interrupts nobody; neither that nor giving way at the end reaches a command" {
+  start_nodes 5
+  start_holder "$lock"
+  local i waiters=()
+  for i in 1 2; do
+    start_redlock "$i" run --retry-delay 1h "$lock" -- sh -c "sed 's/.*) //' /proc/\$\$/stat | cut -d ' ' -f 17,39 >> '$marks/served'"
+    waiters+=("$redlock")
+    wait_until 20 in_line 1 "$i"
+  done
+  wait_until 10 has_policy 3 "${waiters[1]}"
+  has_policy 0 "${waiters[0]}"
+  end_holder
+  for i in 0 1; do
+    finish "${waiters[i]}"
+    [ "$status" -eq 0 ]
+  done
+  [ "$(sort -u "$marks/served")" = '0 0' ]  # nice, policy
+  has_lines 2 "$marks/served"
+}
+
 @test "a signal that does not end who waits costs it no place in the line" {
   start_nodes 5
   start_holder "$lock"
