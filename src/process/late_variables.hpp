@@ -26,9 +26,8 @@ class LateVariables {
   void set(const std::string& name, std::string_view value);
 
   const std::vector<std::string>& names() const noexcept { return names_; }
-  char* entry(std::size_t i) const noexcept {
-    return (*entries_)[i].data();
-  }  // "NAME=value"; i < names().size()
+  // "NAME=value"; i < names().size().
+  char* entry(std::size_t i) const noexcept { return (*entries_)[i].data(); }
 
  private:
   using Entries = std::array<std::array<char, kSize>, kMost>;

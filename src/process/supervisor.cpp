@@ -64,7 +64,7 @@ class Supervisor {
 
   // The guard acts first; `lead` later it is our turn.
   std::optional<TimePoint> next_deadline() const noexcept {
-    if (lasts_at_) return lasts_at_;  // it is the first
+    if (lasts_at_) return lasts_at_;  // comes before TERM
     const Leash& leash = with_.leash;
     if (leash.stop_begun()) return leash.kill_at() + leash.lead();
     if (with_.stop_when_lost) return leash.term_at() + leash.lead();
