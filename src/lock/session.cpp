@@ -122,8 +122,12 @@ void Session::turn(Core& core, TimePoint until, std::span<const int> wake_fds) {
 bool Session::take_hearsay(const redis::Event& event) {
   const quorum::NodeIndex node = event.node;
   const TimePoint now = BootClock::now();
-  if (std::holds_alternative<redis::Listening>(event.what)) {
-    if (vigil_) vigil_->on_listening(now, node);
+  if (const auto* listening = std::get_if<redis::Listening>(&event.what)) {
+    if (vigil_) vigil_->on_listening(now, node, listening->calls);
+    return true;
+  }
+  if (const auto* called = std::get_if<redis::Called>(&event.what)) {
+    if (vigil_ && attempt_->verdict()) vigil_->on_called(now, node, called->ahead);
     return true;
   }
   if (std::holds_alternative<redis::Deaf>(event.what)) {
@@ -341,7 +345,7 @@ bool Session::sleep(TimePoint until, std::span<const int> wake_fds) {
 void Session::listen() {
   for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
     if (!vigil_->wants(node)) continue;
-    nodes_.listen(node, node_timeout_);
+    nodes_.listen(node, node_timeout_, vigil_->wants_calls(node) ? calls_ : std::string{});
     nodes_.await_changes(node, vigil_->patience());
   }
 }
@@ -385,6 +389,7 @@ Session::Woken Session::await_turn(const quorum::Held& held, const Wait& wait,
     vigil_.emplace(
         quorum::VigilRules{.nodes = nodes_.size(), .retry_delay = wait.retry_delay, .curious = wait.curious},
         entropy_);
+    if (waiter_) calls_ = redis::calls_to(*waiter_);
   }
   vigil_->on_held(BootClock::now(), held, attempt_->ballots(), flight_);
   for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
@@ -409,6 +414,7 @@ Session::Woken Session::await_turn(const quorum::Held& held, const Wait& wait,
       continue;
     }
     listen();
+    nodes_.hush(vigil_->hushes());
     nodes_.nap(vigil_->nap_until());
     turn(*attempt_, std::min(wait.until, vigil_->deadline()), wake_fds);
     tell_news(*vigil_, told, told_expires, wait);

@@ -133,6 +133,7 @@ class Session {
     quorum::Look what{};
   };
   std::vector<Looking> looks_;              // under way
+  std::string calls_;                       // the channel on which we are called while we wait
   std::optional<quorum::Waiter> waiter_;    // we, perhaps in the lines of
   std::vector<bool> in_line_;               // these nodes
   std::vector<quorum::RequestId> leaving_;  // under way, as `releasing_`

@@ -19,9 +19,6 @@ constexpr double kSlotFlights = 1.25;
 // Whoever is farther behind than this has been overtaken by events long before.
 constexpr std::uint64_t kMostSlots = 1000;
 
-// So many are woken by a change, in case those before them are dead.
-constexpr std::uint64_t kAwake = 24;
-
 // Who has been near the head of the line for so long may stay there for long.
 constexpr Duration kSettling = milliseconds{100};
 
@@ -38,6 +35,15 @@ constexpr double kShareOfTenure = 0.6;
 constexpr Duration kLeastTenure = milliseconds{1};
 constexpr Duration kGreatestTenure = milliseconds{2};
 constexpr Duration kGreatestNap = milliseconds{50};
+
+// For so long after a call it is trusted more than what the changes seem to say.
+constexpr Duration kCallHolds = milliseconds{100};
+
+// Who is to be called looks after so long for each who goes first, should the call fail to come.
+constexpr Duration kRestForEach = milliseconds{5};
+
+// Who was called, and turns out to be behind so many, was called by mistake.
+constexpr std::uint64_t kNotNear = 8;
 
 // Well within the life of a place in the line (redis/line.hpp).
 constexpr Duration kRenewal = seconds{200};
@@ -84,6 +90,7 @@ void Vigil::on_held(TimePoint now, const Held& held, const Ballots& ballots, Dur
   asked_.reset();
   enter_ = false;
   place_ = held.place;
+  called_ = called_ && place_ && place_->ahead < kNotNear;
   know(now, true);
   for (NodeIndex i = 0; i < nodes_.size(); ++i) {
     const Refused* refused = ballots[i].refused();
@@ -103,6 +110,18 @@ void Vigil::on_held(TimePoint now, const Held& held, const Ballots& ballots, Dur
   renew_at_ = now + times(kRenewal, 0.9 + 0.2 * entropy_.unit());
 }
 
+void Vigil::settle_in(TimePoint now, const Place& place) {
+  if (place_ && place_->ahead > place.ahead) {
+    const auto moves = static_cast<Duration::rep>(place_->ahead - place.ahead);
+    tenure_ = std::clamp((now - placed_at_) / moves, kLeastTenure, kGreatestTenure);
+  }
+  if (!place_ || place_->ahead != place.ahead) placed_at_ = now;
+  place_ = place;
+  called_ = called_ && place.ahead < kNotNear;
+  plan_settling(now);
+  plan_fallback(now);  // we may have come near enough to listen to more
+}
+
 // A node that answers; and not the one that has not begun to tell since the last attempt.
 void Vigil::settle_home() {
   const bool in_vain = fallback_at_ != TimePoint::max() && !nodes_[home_].listening;
@@ -117,7 +136,7 @@ void Vigil::settle_home() {
 bool Vigil::wants(NodeIndex node) const {
   if (!nodes_[node].answers) return false;
   if (node == home_ || settled_) return true;
-  if (behind()) return false;
+  if (!near()) return false;
   std::size_t before = 0;  // from home on
   for (NodeIndex each = home_; each != node; each = (each + 1) % nodes_.size()) {
     before += nodes_[each].answers ? 1 : 0;
@@ -134,24 +153,59 @@ void Vigil::plan_settling(TimePoint now) {
   }
 }
 
-void Vigil::on_listening(TimePoint now, NodeIndex node) {
+void Vigil::on_listening(TimePoint now, NodeIndex node, bool calls) {
   nodes_[node].listening = true;
-  if (listening()) peek_at_ = std::min(peek_at_, now);  // what changed before this is told by nobody
+  if (node == home_) {
+    calls_ = calls;
+    call_explained_ = true;
+  }
+  // What changed before this is told by nobody; but whoever was just called is going to be called again.
+  const bool is_told = just_called(now) && place_->ahead > 0;
+  if (listening() && !is_told) peek_at_ = std::min(peek_at_, now);
   plan_fallback(now);
 }
 
 void Vigil::on_deaf(TimePoint now, NodeIndex node) {
   nodes_[node].listening = false;
+  if (node == home_) calls_ = resting_ = false;
   plan_fallback(now);
 }
 
+// As exact as a look. The others have told of the release and the grant before it, or will: what they told beyond that
+// is news, and what they still have to tell is not waited for.
+void Vigil::on_called(TimePoint now, NodeIndex node, std::uint64_t ahead) {
+  if (node != home_ || !place_ || ahead >= place_->ahead) return;
+  call_explained_ = hushes();
+  called_ = true;
+  called_at_ = now;
+  settle_in(now, {.ahead = ahead, .waiting = place_->waiting - (place_->ahead - ahead)});
+  asked_.reset();
+  inquiry_.reset();
+  holder_.reset();
+  if (rules_.curious) renew_at_ = std::min(renew_at_, now + kCuriosity);
+  for (Node& each : nodes_) each.known = std::min(each.changes, 2U);
+  nodes_[home_].known = nodes_[home_].changes;
+  know(now, true, 1);
+  if (ahead > 0 && listening()) {
+    nap_until_ = now + times(tenure_, kShareOfTenure) * static_cast<Duration::rep>(ahead);
+  }
+}
+
+bool Vigil::just_called(TimePoint now) const {
+  return called_ && place_ && now < called_at_ + kCallHolds;
+}
+
 void Vigil::on_change(TimePoint now, NodeIndex node) {
+  if (hushes()) return;  // told before the node heard of that
+  if (node == home_ && !std::exchange(call_explained_, true)) return;
   ++nodes_[node].changes;
   // A while after the last look nothing was due; soon after it, what is heard has been waiting for the end of the nap.
   // Changes that are told together shorten the nap that the first of them has begun.
-  if (behind() && now > nap_until_ + kPrompt) heard_at_ = now;
-  if (behind() && now <= heard_at_ + kPrompt) nap_until_ = heard_at_ + nap();
+  if (!near() && now > nap_until_ + kPrompt) heard_at_ = now;
+  const bool together = !near() && now <= heard_at_ + kPrompt;
+  if (together) nap_until_ = heard_at_ + (calls_ ? std::min(nap(), slot()) : nap());
   recount(now);
+  if (together) heard_ = level_;
 }
 
 // ---- What looks have found ---------------------------------------------------------------------------
@@ -187,15 +241,8 @@ void Vigil::on_outlook(TimePoint now, NodeIndex node, const Outlook& outlook) {
   if (!take_answer(node)) return;
   std::uint64_t moves = 0;
   if (outlook.place) {
-    if (place_ && place_->ahead > outlook.place->ahead) {
-      moves = place_->ahead - outlook.place->ahead;
-      tenure_ =
-          std::clamp((now - placed_at_) / static_cast<Duration::rep>(moves), kLeastTenure, kGreatestTenure);
-    }
-    if (!place_ || place_->ahead != outlook.place->ahead) placed_at_ = now;
-    place_ = outlook.place;
-    plan_settling(now);
-    plan_fallback(now);  // we may have come near enough to listen to all
+    if (place_) moves = place_->ahead - std::min(place_->ahead, outlook.place->ahead);
+    settle_in(now, *outlook.place);
   } else if (place_) {
     enter_ = true;  // we were passed over, or the node has lost the line
   }
@@ -246,7 +293,8 @@ void Vigil::know(TimePoint now, bool held, std::uint64_t moves) {
   peek_at_ = TimePoint::max();
   doubt_at_ = TimePoint::max();
   if (doubtful && held) doubt(now);
-  nap_until_ = behind() && listening() ? now + nap() : TimePoint{};
+  resting_ = false;
+  nap_until_ = !near() && listening() ? now + nap() : TimePoint{};
   crowd_ = entropy_.unit();
   for (Node& node : nodes_) node.known = 0;
   recount(now);
@@ -281,7 +329,12 @@ void Vigil::recount(TimePoint now) {
 // A node may have told of two changes in one message, or of one before it was listened to: what is heard next will not
 // raise the count, and so it is not waited for.
 void Vigil::doubt(TimePoint now) {
-  if (!behind()) doubt_at_ = std::min(doubt_at_, now + std::clamp(flight_ / 2, kLeastDoubt, kGreatestSlot));
+  if (behind() || (just_called(now) && place_->ahead > 0)) return;
+  const auto more =
+      std::count_if(nodes_.begin(), nodes_.end(), [this](const Node& node) { return node.changes > level_; });
+  const bool late = just_called(now) && more < 2;  // with the change that the call came for
+  doubt_at_ =
+      std::min(doubt_at_, now + (late ? slot() : std::clamp(flight_ / 2, kLeastDoubt, kGreatestSlot)));
 }
 
 void Vigil::take_change(TimePoint now) {
@@ -291,7 +344,7 @@ void Vigil::take_change(TimePoint now) {
     go_ = true;
   } else if (place_ && (behind() || !released)) {
     armed_at_ = TimePoint::max();
-    peek_at_ = std::min(peek_at_, std::max(nap_until_, now));
+    peek_at_ = std::min(peek_at_, std::max(nap_until_, calls_ ? now + slot() : now));
   } else {
     armed_at_ = released ? now + slots() : TimePoint::max();
   }
@@ -318,9 +371,13 @@ Vigil::Action Vigil::next(TimePoint now) {
     const Look wanted = *std::exchange(inquiry_, std::nullopt);
     return ask(wanted.node, wanted.what);
   }
+  if (peek_at_ <= now && std::exchange(resting_, false)) {
+    peek_at_ = TimePoint::max();  // the first thing to do when the nodes tell of changes again
+    return Nothing{};
+  }
   if (peek_at_ <= now && counts_on(now)) return Nothing{};
   if (std::min(peek_at_, doubt_at_) <= now && !asked_ && !inquiry_) {
-    const bool passed_on = level_ > 1 || doubt_at_ <= now;  // and not extended
+    const bool passed_on = !holder_ || level_ > 1 || doubt_at_ <= now;  // and not extended
     peek_at_ = doubt_at_ = TimePoint::max();
     if (const auto node = pick_node())
       return ask(*node, passed_on ? quorum::Look::Outlook : quorum::Look::Holder);
@@ -341,11 +398,14 @@ TimePoint Vigil::deadline() const {
   return std::min({peek_at, armed_at_, expiry_at(), fallback_at_, poll_at_, renew_at_, settled_at_});
 }
 
+Duration Vigil::slot() const {
+  return std::clamp(times(flight_, kSlotFlights), kLeastSlot, kGreatestSlot);
+}
+
 // How long those before us need.
 Duration Vigil::slots() const {
-  const Duration slot = std::clamp(times(flight_, kSlotFlights), kLeastSlot, kGreatestSlot);
-  return place_ ? slot * static_cast<Duration::rep>(std::min<std::uint64_t>(place_->ahead, kMostSlots))
-                : times(slot, crowd_ * kUnknownCrowd);
+  return place_ ? slot() * static_cast<Duration::rep>(std::min<std::uint64_t>(place_->ahead, kMostSlots))
+                : times(slot(), crowd_ * kUnknownCrowd);
 }
 
 // How many go first, by what has been heard: a hint for how long to sleep.
@@ -355,7 +415,7 @@ std::uint64_t Vigil::ahead() const {
 
 // Whether others have had the lock since the last count, and still so many are to have it that a look is not worth it.
 bool Vigil::counts_on(TimePoint now) {
-  if (!behind() || level_ < counted_ + 2) return false;
+  if (near() || level_ < counted_ + 2) return false;
   const unsigned before = std::exchange(counted_, level_);
   if (ahead() < kBehind + place_->ahead / kMiscounted) {
     counted_ = before;
@@ -363,7 +423,14 @@ bool Vigil::counts_on(TimePoint now) {
   }
   tenure_ = std::clamp((now - placed_at_) / (level_ / 2), kLeastTenure, kGreatestTenure);
   nap_until_ = peek_at_ = now + nap();
+  if (calls_ && level_ >= heard_ + 2) rest(now);
   return true;
+}
+
+void Vigil::rest(TimePoint now) {
+  resting_ = true;
+  nap_until_ = TimePoint{};
+  peek_at_ = now + kRestForEach * static_cast<Duration::rep>(std::min(ahead(), kMostSlots));
 }
 
 Duration Vigil::nap() const {
@@ -374,7 +441,7 @@ Duration Vigil::nap() const {
 
 // Each of those before us makes two. If they go without having had the lock, a look will tell.
 unsigned Vigil::patience() const {
-  if (!behind() || rules_.curious || ahead() <= kAwake) return 1;
+  if (near() || calls_ || rules_.curious || ahead() <= kAwake) return 1;
   const auto others = static_cast<unsigned>(std::min(ahead(), kMostSlots) - kAwake);
   return 1 + 2 * others;
 }
@@ -403,7 +470,7 @@ void Vigil::inquire(NodeIndex node, quorum::Look what) {
 }
 
 bool Vigil::listening() const {
-  if (behind()) return nodes_[home_].listening;
+  if (!near()) return nodes_[home_].listening;
   const auto listeners =
       std::count_if(nodes_.begin(), nodes_.end(), [](const Node& node) { return node.listening; });
   return static_cast<std::size_t>(listeners) >= quorum_of(nodes_.size());

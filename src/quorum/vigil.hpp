@@ -48,11 +48,16 @@ class Vigil {
 
   // Whether the node is to tell us of changes.
   bool wants(NodeIndex node) const;
-  // It does from now on, or no longer.
-  void on_listening(TimePoint now, NodeIndex node);
+  // It does from now on, or no longer. `calls`: and calls us when our turn comes near.
+  void on_listening(TimePoint now, NodeIndex node, bool calls = false);
   void on_deaf(TimePoint now, NodeIndex node);
   // The key has changed there.
   void on_change(TimePoint now, NodeIndex node);
+
+  // Of one node we want to be called.
+  bool wants_calls(NodeIndex node) const { return node == home_; }
+  // Somebody who waited was granted the lock there, and so many go before us now.
+  void on_called(TimePoint now, NodeIndex node, std::uint64_t ahead);
 
   struct Nothing {};
   // Ask a node.
@@ -82,6 +87,11 @@ class Vigil {
   // Until then nothing that the nodes tell can matter.
   TimePoint nap_until() const { return nap_until_; }
 
+  // The nodes need not tell of changes for now: so far back we are called in time.
+  bool hushes() const {
+    return calls_ && !near() && !rules_.curious && (resting_ || place_->ahead >= kAwake);
+  }
+
   // Whoever is farther back still need not be woken by the first changes: so many are to come together. At least 1.
   unsigned patience() const;
 
@@ -101,15 +111,20 @@ class Vigil {
   };
 
   bool behind() const { return place_ && place_->ahead >= kBehind; }
+  bool near() const { return called_ || !behind(); }
+  bool just_called(TimePoint now) const;
   bool listening() const;
   void settle_home();
+  void settle_in(TimePoint now, const Place& place);
   void plan_settling(TimePoint now);
   unsigned level() const;
+  Duration slot() const;
   Duration slots() const;
   std::uint64_t ahead() const;
   Duration nap() const;
   void doubt(TimePoint now);
   bool counts_on(TimePoint now);
+  void rest(TimePoint now);
   TimePoint expiry_at() const;
   void know(TimePoint now, bool held, std::uint64_t moves = 0);
   void recount(TimePoint now);
@@ -124,6 +139,8 @@ class Vigil {
 
   // From this place on. The others hear of a change from a quorum, before they have to act on the next.
   static constexpr std::uint64_t kBehind = 2;
+  // So many hear of the changes, in case those before them are dead.
+  static constexpr std::uint64_t kAwake = 24;
 
   VigilRules rules_;
   Entropy& entropy_;
@@ -150,6 +167,12 @@ class Vigil {
   TimePoint renew_at_ = TimePoint::max();     // try then, so that the nodes know that we still wait
   TimePoint nap_until_{};
   TimePoint heard_at_{};                     // the first change since the last nap
+  unsigned heard_ = 0;                       // the level that it, and what was told with it, made
+  bool calls_ = false;                       // home calls us
+  bool called_ = false;                      // it has, and we are near since then
+  TimePoint called_at_{};                    // the last time
+  bool call_explained_ = true;               // home has told of the change that it called us for
+  bool resting_ = false;                     // the line moves fast, and we are not near: until peek_at_
   bool settled_ = false;                     // near the head of the line for a while: listen to all
   TimePoint settled_at_ = TimePoint::max();  // it is, then
   NodeIndex home_;                           // whom we listen to from far back

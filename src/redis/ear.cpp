@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "redis/approach.hpp"
 #include "redis/classify.hpp"
+#include "redis/line.hpp"
 
 #include <fmt/format.h>
 
@@ -33,9 +34,9 @@ constexpr std::size_t kMostAwaited = std::size_t{1} << 15U;  // bytes
 constexpr std::size_t kReadSize = std::size_t{1} << 14U;
 constexpr int kMostReads = 4;  // in a row: the node must not keep us from our timers
 
-Secret commands(std::initializer_list<std::initializer_list<std::string_view>> all) {
+Secret commands(std::initializer_list<std::vector<std::string_view>> all) {
   std::string bytes;
-  for (const auto& words : all) bytes += format_command({words.begin(), words.size()}).reveal();
+  for (const auto& words : all) bytes += format_command(words).reveal();
   return Secret{std::move(bytes)};
 }
 
@@ -52,13 +53,18 @@ bool names(const Value& keys, const std::string& key) {
                      [&](const Value& each) { return each.text == key; });
 }
 
+bool says(const Value& value, std::string_view what) {
+  return value.type == Value::Type::Array && !value.elements.empty() && value.elements[0].text == what;
+}
+
 }  // namespace
 
-Ear::Ear(quorum::NodeIndex node, const Endpoint& endpoint, const std::string& key, Duration timeout,
-         Entropy& entropy, std::vector<Event>& events)
+Ear::Ear(quorum::NodeIndex node, const Endpoint& endpoint, const std::string& key, std::string calls,
+         Duration timeout, Entropy& entropy, std::vector<Event>& events)
     : node_{node},
       endpoint_{endpoint},
       key_{key},
+      calls_{std::move(calls)},
       timeout_{timeout},
       entropy_{entropy},
       events_{events},
@@ -199,10 +205,50 @@ void Ear::await_changes(unsigned count) {
   setsockopt(connection->stream->fd(), SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
 }
 
+void Ear::hush(bool quiet, TimePoint now) {
+  if (std::exchange(quiet_, quiet) == quiet) return;
+  auto* connection = std::get_if<Connection>(&phase_);
+  if (connection == nullptr || connection->step != (quiet ? Step::Listening : Step::Hushed)) return;
+  change_over(*connection, now);
+}
+
+// A connection that is subscribed to anything may do nothing else, and is told of changes though it has left their
+// channel. The server does all of this in one go: no call is lost.
+bool Ear::change_over(Connection& connection, TimePoint now) {
+  if (!callable_) return true;
+  if (quiet_) await_changes(1);
+  connection.step = Step::ChangingOver;
+  connection.hushed = quiet_;
+  connection.due = 4;  // one for each channel, and one for the tracking
+  if (quiet_) {
+    return say(connection,
+               {{"UNSUBSCRIBE", calls_, kChannel}, {"CLIENT", "TRACKING", "OFF"}, {"SUBSCRIBE", calls_}},
+               now);
+  }
+  return say(connection, {{"UNSUBSCRIBE", calls_}, tracking(connection), {"SUBSCRIBE", calls_, kChannel}},
+             now);
+}
+
+bool Ear::say(Connection& connection, std::initializer_list<Words> all, TimePoint now) {
+  connection.unsent = commands(all);
+  connection.written = 0;
+  return write_out(connection, now);
+}
+
+Ear::Words Ear::tracking(const Connection& connection) const {
+  return {"CLIENT", "TRACKING", "ON", "REDIRECT", connection.id, "BCAST", "PREFIX", key_};
+}
+
 // Takes one answer or message. False when the connection has ended.
 bool Ear::take(Connection& connection, const Value& value, TimePoint now) {
   if (value.type == Value::Type::Error) {
     // What it is not allowed is not asked for again; LOADING and the like pass.
+    if (connection.step == Step::Publish ||
+        connection.step == Step::Calls) {  // not allowed: there will be no calls
+      callable_ = false;
+      connection.step = connection.step == Step::Publish ? Step::Calls : Step::Subscribe;
+      return true;
+    }
     const quorum::Failure failure = classify(value.text);
     using enum quorum::Failure::Kind;
     const bool refused = refuses_command(value.text) || failure.kind == AuthFailed ||
@@ -216,16 +262,24 @@ bool Ear::take(Connection& connection, const Value& value, TimePoint now) {
     case Step::Auth: connection.step = Step::Id; return true;
     case Step::Id: {
       if (value.type != Value::Type::Integer) break;
-      connection.unsent = commands(
-          {{"CLIENT", "TRACKING", "ON", "REDIRECT", std::to_string(value.integer), "BCAST", "PREFIX", key_},
-           {"SUBSCRIBE", kChannel}});
-      connection.written = 0;
+      connection.id = std::to_string(value.integer);
       connection.step = Step::Tracking;
-      return write_out(connection, now);
+      if (calls_.empty()) return say(connection, {tracking(connection), {"SUBSCRIBE", kChannel}}, now);
+      // Who is not allowed to call has, most likely, the rights of those who should call us.
+      return say(
+          connection,
+          {tracking(connection), {"PUBLISH", calls_, ""}, {"SUBSCRIBE", calls_}, {"SUBSCRIBE", kChannel}},
+          now);
     }
-    case Step::Tracking: connection.step = Step::Subscribe; return true;
+    case Step::Tracking:
+      callable_ = !calls_.empty();
+      connection.step = callable_ ? Step::Publish : Step::Subscribe;
+      return true;
+    case Step::Publish: connection.step = Step::Calls; return true;
+    case Step::Calls: connection.step = Step::Subscribe; return true;
     case Step::Subscribe:
       if (value.type != Value::Type::Array) break;
+      if (!says(value, "subscribe")) return take_message(value, now);  // a call
       connection.step = Step::Listening;
       connection.unsent = {};
       connection.written = 0;
@@ -233,9 +287,17 @@ bool Ear::take(Connection& connection, const Value& value, TimePoint now) {
       rest_ = kLeastRest;
       told_ = true;
       keep_alive(endpoint_, connection.stream->fd());
-      events_.push_back({.node = node_, .id = 0, .what = Listening{}});
+      events_.push_back({.node = node_, .id = 0, .what = Listening{.calls = callable_}});
+      return !quiet_ || change_over(connection, now);
+    case Step::Listening:
+    case Step::Hushed: return take_message(value, now);
+    case Step::ChangingOver:
+      if (says(value, "message")) return take_message(value, now);
+      if (--connection.due > 0) return true;
+      connection.step = connection.hushed ? Step::Hushed : Step::Listening;
+      if (quiet_ != connection.hushed) return change_over(connection, now);
+      if (!quiet_) events_.push_back({.node = node_, .id = 0, .what = Listening{.calls = callable_}});
       return true;
-    case Step::Listening: return take_message(value, now);
   }
   end(Ending::Broken, "an answer to another question", now);
   return false;
@@ -246,6 +308,11 @@ bool Ear::take_message(const Value& value, TimePoint now) {
   if (value.type != Value::Type::Array || value.elements.size() != 3) {
     end(Ending::Broken, "not a message", now);
     return false;
+  }
+  if (!calls_.empty() && value.elements[1].text == calls_) {
+    const auto ahead = decode_call(value.elements[2].text);
+    if (ahead) events_.push_back({.node = node_, .id = 0, .what = Called{.ahead = *ahead}});
+    return true;
   }
   if (names(value.elements[2], key_)) {
     events_.push_back({.node = node_, .id = 0, .what = KeyChanged{}});

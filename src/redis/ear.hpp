@@ -12,6 +12,7 @@
 #include "redis/stream.hpp"
 #include "redis/wire.hpp"
 
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,12 +28,13 @@ namespace redlock::redis {
 //   Resting -> Lookup (names only) -> Connector -> Connection (handshake, commands, messages) -> Resting
 //
 // It comes back by itself when the connection breaks; but not to a node that forbids it, or that tells of other keys
-// all the time. No call blocks; Listening, KeyChanged and Deaf are appended to `events`.
+// all the time. No call blocks; Listening, KeyChanged, Called and Deaf are appended to `events`.
 class Ear {
  public:
-  // Starts with the first advance(). All references must outlive the ear. `timeout`: for the connection to be ready.
-  Ear(quorum::NodeIndex node, const Endpoint& endpoint, const std::string& key, Duration timeout,
-      Entropy& entropy, std::vector<Event>& events);
+  // Starts with the first advance(). `calls`: the channel on which a waiter is called (redis/line.hpp); empty: it is not,
+  // and is told of changes all the time. All references must outlive the ear. `timeout`: for the connection to be ready.
+  Ear(quorum::NodeIndex node, const Endpoint& endpoint, const std::string& key, std::string calls,
+      Duration timeout, Entropy& entropy, std::vector<Event>& events);
   Ear(const Ear&) = delete;
   Ear& operator=(const Ear&) = delete;
   ~Ear() = default;
@@ -43,6 +45,10 @@ class Ear {
   // While it listens: its descriptor need not become ready before there are messages of so many changes.
   void await_changes(unsigned count);
 
+  // Whether the node is only to call, and to tell of no changes. When it tells of them again, Listening says so. A hint:
+  // where there are no calls, it goes on telling.
+  void hush(bool quiet, TimePoint now);
+
   // When advance() has something to do though no descriptor is ready; TimePoint::max() for never.
   TimePoint next_timer() const noexcept;
   void watch(Poller& poller) const;
@@ -50,7 +56,7 @@ class Ear {
  private:
   struct Resting {};
   // What the next answer answers.
-  enum class Step { Auth, Id, Tracking, Subscribe, Listening };
+  enum class Step { Auth, Id, Tracking, Publish, Calls, Subscribe, Listening, ChangingOver, Hushed };
   struct Connection {
     explicit Connection(std::unique_ptr<Stream> opened) : stream{std::move(opened)} {}
 
@@ -59,6 +65,9 @@ class Ear {
     Progress::State waits_for = Progress::State::WantRead;
     Step step = Step::Id;
     unsigned awaited = 1;  // changes
+    std::string id;        // the server's, of this connection
+    bool hushed = false;   // or on the way to it
+    unsigned due = 0;      // ChangingOver: answers
     Secret unsent;
     std::size_t written = 0;
     ReplyReader reader;
@@ -72,17 +81,24 @@ class Ear {
   void read_in(Connection& connection, TimePoint now);
   bool take(Connection& connection, const Value& value, TimePoint now);
   bool take_message(const Value& value, TimePoint now);
+  bool change_over(Connection& connection, TimePoint now);
+  using Words = std::vector<std::string_view>;
+  bool say(Connection& connection, std::initializer_list<Words> all, TimePoint now);
+  Words tracking(const Connection& connection) const;
   void end(Ending ending, std::string_view why, TimePoint now);
 
   quorum::NodeIndex node_;
   const Endpoint& endpoint_;
   const std::string& key_;
+  std::string calls_;  // the channel; empty: none
   Duration timeout_;
   Entropy& entropy_;
   std::vector<Event>& events_;
   std::variant<Resting, Lookup, Connector, Connection> phase_;
   TimePoint timer_{};  // Resting: when to try again
   TimePoint give_up_at_ = TimePoint::max();
+  bool callable_ = false;    // there is a channel for calls, and it is permitted
+  bool quiet_ = false;       // only calls are wanted
   bool told_ = false;        // that it listens, and not that it no longer does
   Duration rest_;            // before the next try
   TimePoint noise_since_{};  // when the counting of messages about other keys began

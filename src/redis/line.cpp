@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <string_view>
 
 namespace redlock::redis {
@@ -47,6 +48,17 @@ Seen decode_outlook(const Value& answer) {
 
 std::string name_in_line(const quorum::Waiter& waiter) {
   return fmt::format("{:016}-{:016x}", waiter.began_us, waiter.number);
+}
+
+std::string calls_to(const quorum::Waiter& waiter) {
+  return std::string{kTurn} + name_in_line(waiter);
+}
+
+std::optional<unsigned> decode_call(std::string_view message) {
+  unsigned ahead = 0;
+  const auto [end, error] = std::from_chars(message.data(), message.data() + message.size(), ahead);
+  if (error != std::errc{} || end != message.data() + message.size() || ahead >= kCalled) return std::nullopt;
+  return ahead;
 }
 
 std::optional<quorum::Place> place_in_line(long long ahead, long long waiting) {

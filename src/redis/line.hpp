@@ -7,6 +7,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -19,6 +20,14 @@ inline constexpr std::chrono::minutes kPlaceLife{5};
 
 // A waiter's name in the lines of the nodes: the names sort as the waiters began.
 std::string name_in_line(const quorum::Waiter& waiter);
+
+// The channel on which a node calls a waiter when somebody who waited was granted the lock, and fewer than kCalled go
+// before this one now. The message is their number.
+inline constexpr std::string_view kTurn = "redlock.turn:";
+inline constexpr unsigned kCalled = 3;
+std::string calls_to(const quorum::Waiter& waiter);
+// What cannot be is no call.
+std::optional<unsigned> decode_call(std::string_view message);
 
 // What a node says of it: so many go first, so many are in the line. What cannot be is no place.
 std::optional<quorum::Place> place_in_line(long long ahead, long long waiting);

@@ -25,14 +25,20 @@ class Nodes::Impl {
   std::deque<Link>& links() noexcept { return links_; }
   const std::deque<Link>& links() const noexcept { return links_; }
 
-  void listen(quorum::NodeIndex node, Duration timeout) {
+  void listen(quorum::NodeIndex node, Duration timeout, const std::string& calls) {
     if (ears_[node]) return;
-    ears_[node] = std::make_unique<Ear>(node, links_[node].endpoint(), key_, timeout, entropy_, events_);
+    ears_[node] =
+        std::make_unique<Ear>(node, links_[node].endpoint(), key_, calls, timeout, entropy_, events_);
   }
   void await_changes(quorum::NodeIndex node, unsigned count) {
     if (ears_[node]) ears_[node]->await_changes(count);
   }
   void nap(TimePoint until) noexcept { nap_until_ = until; }
+  void hush(bool quiet) {
+    for (auto& ear : ears_) {
+      if (ear) ear->hush(quiet, BootClock::now());
+    }
+  }
   void stop_listening() noexcept {
     for (auto& ear : ears_) ear.reset();
   }
@@ -165,8 +171,8 @@ bool Nodes::may_hold_key(quorum::NodeIndex node) const {
   return impl_->links()[node].may_hold_key();
 }
 
-void Nodes::listen(quorum::NodeIndex node, Duration timeout) {
-  impl_->listen(node, timeout);
+void Nodes::listen(quorum::NodeIndex node, Duration timeout, const std::string& calls) {
+  impl_->listen(node, timeout, calls);
 }
 
 void Nodes::await_changes(quorum::NodeIndex node, unsigned count) {
@@ -175,6 +181,10 @@ void Nodes::await_changes(quorum::NodeIndex node, unsigned count) {
 
 void Nodes::nap(TimePoint until) {
   impl_->nap(until);
+}
+
+void Nodes::hush(bool quiet) {
+  impl_->hush(quiet);
 }
 
 void Nodes::stop_listening() {

@@ -30,7 +30,12 @@ struct Query {
 };
 
 // What a node that is listened to tells (Nodes::listen). Hints: nothing may depend on them but when to ask.
-struct Listening {};   // from now on it tells of each change
+struct Listening {  // from now on it tells of each change
+  bool calls;       // and calls us when our turn comes near
+};
+struct Called {  // so many go first now
+  unsigned ahead;
+};
 struct KeyChanged {};  // the lock's key was set, extended, deleted, or has expired
 struct Deaf {};        // it tells of no changes, or no longer; if it does again, Listening says so
 
@@ -38,7 +43,7 @@ struct Deaf {};        // it tells of no changes, or no longer; if it does again
 struct Event {
   quorum::NodeIndex node;
   quorum::RequestId id;  // 0 for what answers no request: an Identity, and what is heard
-  std::variant<quorum::Identity, quorum::Reply, Value, quorum::Failure, Listening, KeyChanged, Deaf>
+  std::variant<quorum::Identity, quorum::Reply, Value, quorum::Failure, Listening, Called, KeyChanged, Deaf>
       what;  // Value: to a Query
 };
 
@@ -73,12 +78,15 @@ class Nodes {
   bool may_hold_key(quorum::NodeIndex node) const;
 
   // Has the node tell of changes of the lock's key, on one more connection, for which `timeout` is the time to be ready;
-  // it is opened by the next wait(). Once is enough: it comes back after failures.
-  void listen(quorum::NodeIndex node, Duration timeout);
+  // it is opened by the next wait(). Once is enough: it comes back after failures. `calls`: the channel on which a waiter
+  // is called (redis/line.hpp), or empty.
+  void listen(quorum::NodeIndex node, Duration timeout, const std::string& calls = {});
   // The node need not be heard before it has told of so many changes, if that saves waking up. A hint.
   void await_changes(quorum::NodeIndex node, unsigned count);
   // Until this time the connections of listen() are not looked at; what they tell meanwhile is told then.
   void nap(TimePoint until);
+  // Whether the nodes, where they do call, are only to do that, and to tell of no changes.
+  void hush(bool quiet);
   // Closes all of them.
   void stop_listening();
 

@@ -38,7 +38,8 @@ end
 )lua";
 
 // The line: a sorted set of waiters, whose names sort by when they began, with the milliseconds of the node's clock at
-// which each is taken for dead. Where the ACL, or what is there, allows no line, there is none.
+// which each is taken for dead. Where the ACL, or what is there, allows no line, there is none. Whoever has come near its
+// head is called by name, so that those behind need not hear of each change.
 constexpr std::string_view kLineLua = R"lua(
 local function enter_line(key, waiter, life)
   local time = redis.pcall('TIME')
@@ -63,6 +64,20 @@ local function leave_line(key, waiter, in_turn)
   for _, other in ipairs(line) do
     if other <= waiter then redis.pcall('ZREM', key, other) end
   end
+end
+local function call_next(key)
+  local line, first, last = redis.pcall('ZRANGE', key, 0, -1), {}
+  if line.err then return end
+  for i = 1, #line do
+    local waiter = line[i]
+    if not last or waiter < last then
+      table.insert(first, waiter)
+      table.sort(first)
+      first[called + 1] = nil
+      last = first[called]
+    end
+  end
+  for place, waiter in ipairs(first) do redis.pcall('PUBLISH', turn .. waiter, place - 1) end
 end
 )lua";
 
@@ -92,7 +107,10 @@ if holder then
 end
 write_info(KEYS[2], token, ttl, planted, 5)
 redis.call('SET', KEYS[1], token, 'PX', ttl)
-if ARGV[10] then leave_line(KEYS[4], ARGV[10], ARGV[11]) end
+if ARGV[10] then
+  leave_line(KEYS[4], ARGV[10], ARGV[11])
+  call_next(KEYS[4])
+end
 return {1, string.format('%.0f', fence)}
 )lua";
 
@@ -162,7 +180,8 @@ return {0, 0}
 
 // A comment costs bytes on every flight, so the scripts carry none.
 const std::string& acquire_script() {
-  static const std::string script = fmt::format("{}{}{}{}", kCounterLua, kInfoLua, kLineLua, kAcquireLua);
+  static const std::string script = fmt::format("local turn, called = '{}', {}{}{}{}{}", kTurn, kCalled,
+                                                kCounterLua, kInfoLua, kLineLua, kAcquireLua);
   return script;
 }
 const std::string& confirm_script() {

@@ -21,7 +21,13 @@ all_in_line() {
   local node
   for node in $(all_nodes); do in_line "$node" "$1" || return 1; done
 }
-listeners() { redis_cli "$1" CLIENT LIST | grep -c 'sub=1' || :; }
+listeners() { redis_cli "$1" CLIENT LIST | grep -c 'sub=[^0]' || :; }
+# On all nodes: connections that are told of changes.
+told_of_changes() {
+  local node
+  for node in $(all_nodes); do redis_cli "$node" INFO clients; done |
+    awk -F '[:\r]' '/^tracking_clients:/ { all += $2 } END { print all + 0 }'
+}
 nobody_listens() {
   local node
   for node in $(all_nodes); do [[ $(listeners "$node") == 0 ]] || return 1; done
@@ -156,6 +162,8 @@ order_of_service() { tr '\n' ' ' < "$marks/served"; }
   start_holder "$lock"
   held=yes
   start_line 30
+  # The first two by all nodes, up to the 24th by one; those behind are called.
+  wait_until 20 eval '(($(told_of_changes) == 2 * 5 + 22))'
   end_holder
   local i
   for ((i = 1; i <= 30; ++i)); do
@@ -364,6 +372,25 @@ has_policy() { [[ $(policy "$2") == "$1" ]]; }
     [ "$status" -eq 0 ]
   done
   served 3
+}
+
+@test "where only calls are forbidden they are woken all the same" {
+  start_nodes 3
+  local node rights
+  for rights in '-publish' 'resetchannels &__redis__:invalidate'; do
+    for node in 1 2 3; do
+      # shellcheck disable=SC2086 # words
+      redis_cli "$node" ACL SETUSER waiter reset on '>s3cret' '~*' '&*' +@all $rights
+    done
+    start_holder "$lock"
+    REDLOCK_NODES=$(sed 's,://,://waiter:s3cret@,g' <<< "$REDLOCK_NODES") start_line 6
+    end_holder
+    for waiter in "${waiters[@]}"; do
+      finish "$waiter"
+      [ "$status" -eq 0 ]
+    done
+  done
+  served 12
 }
 
 @test "keys of others that begin with the name wake nobody for long" {

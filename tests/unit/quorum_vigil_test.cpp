@@ -41,6 +41,20 @@ class Waiting {
   void listening(std::size_t nodes = kNodes) {
     for (NodeIndex node = 0; node < nodes; ++node) vigil.on_listening(now, node);
   }
+  // Has waited there, on nodes of which its own calls it.
+  void far_back(std::uint64_t ahead) {
+    held(Place{.ahead = ahead, .waiting = ahead + 1});
+    vigil.on_listening(now, kHome, true);
+    vigil.on_look_failed(look().node);
+    now += 10s;
+    vigil.on_look_failed(look().node);  // the poll
+    REQUIRE(idle());
+  }
+  // A release and a grant, as it hears of them.
+  void handed_on(std::initializer_list<NodeIndex> nodes) {
+    changed(nodes);
+    changed(nodes);
+  }
   // Has waited in this place for a while, and has just been told again how things are.
   void settled(std::optional<Place> place, std::chrono::milliseconds remaining = 30s,
                Duration flight = kFlight) {
@@ -571,6 +585,140 @@ TEST_SUITE("vigil") {
     CHECK(looks_after(96, 87));  // nine are left, of which eight may not have been counted
     CHECK_FALSE(looks_after(10, 8));
     CHECK(looks_after(10, 9));
+  }
+
+  TEST_CASE(
+      "who is called listens to a quorum, looks at nobody, and goes when it is the first and a quorum has "
+      "told") {
+    Waiting one;
+    one.far_back(40);
+    one.vigil.on_called(one.now, kHome, 2);
+    CHECK(one.vigil.place()->ahead == 2);
+    CHECK(one.vigil.place()->waiting == 3);
+    CHECK_FALSE(one.vigil.hushes());
+    CHECK(one.vigil.wants(2));
+    CHECK(one.vigil.wants(3));
+    CHECK_FALSE(one.vigil.wants(0));
+    for (const NodeIndex node : {1, 2, 3}) one.vigil.on_listening(one.now, node, node == kHome);
+    CHECK(one.idle());
+    one.handed_on({2, 3});
+    one.changed({kHome});
+    one.vigil.on_called(one.now, kHome, 1);
+    one.changed({kHome});  // for which it was called
+    CHECK(one.idle());
+    one.handed_on({2, 3});
+    one.changed({kHome});
+    one.vigil.on_called(one.now, kHome, 0);
+    one.changed({kHome});
+    CHECK(one.idle());
+    one.changed({2, 3});
+    CHECK(one.idle());
+    one.changed({kHome});
+    CHECK(one.tries_in_turn());
+  }
+
+  TEST_CASE("a node that is ahead of the one that calls has told of the release already") {
+    Waiting one;
+    one.far_back(40);
+    one.vigil.on_called(one.now, kHome, 1);
+    for (const NodeIndex node : {1, 2, 3}) one.vigil.on_listening(one.now, node, node == kHome);
+    one.handed_on({2, 3});
+    one.changed({2, 3});
+    one.changed({kHome});
+    one.vigil.on_called(one.now, kHome, 0);
+    one.changed({kHome});
+    REQUIRE(one.idle());
+    one.changed({kHome});
+    CHECK(one.tries_in_turn());
+  }
+
+  TEST_CASE("a node that calls in vain costs a look, or a slot, and no more") {
+    Waiting one;
+    one.far_back(5);
+    one.vigil.on_called(one.now, 0, 1);  // not home
+    CHECK(one.vigil.place()->ahead == 5);
+    one.vigil.on_called(one.now, kHome, 0);
+    for (const NodeIndex node : {1, 2, 3}) one.vigil.on_listening(one.now, node, node == kHome);
+    const Vigil::Look look = one.look();
+    CHECK(look.what == Look::Outlook);
+    one.vigil.on_outlook(one.now, look.node, outlook("them", place(9)));
+    CHECK(one.vigil.place()->ahead == 9);
+    CHECK_FALSE(one.vigil.wants(2));  // not near after all
+    one.vigil.on_called(one.now, kHome, 1);
+    const TimePoint called = one.now;
+    one.now += 50ms;
+    one.vigil.on_called(one.now, kHome, 1);  // again and again: nothing is put off by that
+    CHECK(one.vigil.nap_until() <= called + 2ms);
+  }
+
+  TEST_CASE(
+      "the second that was called gives the first its slot, and looks when it is not called as it should "
+      "be") {
+    Waiting one;
+    one.far_back(5);
+    one.vigil.on_called(one.now, kHome, 1);
+    for (const NodeIndex node : {1, 2, 3}) one.vigil.on_listening(one.now, node, node == kHome);
+    one.changed({kHome});  // for which it was called
+    one.now += 20ms;
+    one.changed({1, 2, 3});
+    CHECK(one.pass_to_deadline() == kSlot);
+    CHECK(one.tries_in_turn());
+    one.held(place(1));
+    one.now += 20ms;
+    one.handed_on({1, 2, 3});
+    CHECK(one.pass_to_deadline() == kSlot);
+    CHECK(one.look().what == Look::Outlook);
+  }
+
+  TEST_CASE("who is far back and is called need not be told of changes, unless somebody watches") {
+    const auto hushes_at = [](std::uint64_t ahead, bool curious) {
+      Waiting one{curious};
+      one.far_back(ahead);
+      return one.vigil.hushes();
+    };
+    CHECK_FALSE(hushes_at(23, false));  // in case all before it are dead
+    CHECK(hushes_at(24, false));
+    CHECK_FALSE(hushes_at(24, true));
+
+    Waiting one;
+    one.settled(place(30));
+    CHECK_FALSE(one.vigil.hushes());  // nobody calls
+    one.vigil.on_listening(one.now, kHome, true);
+    CHECK(one.vigil.hushes());
+    one.vigil.on_look_failed(one.look().node);
+    one.handed_on({kHome});  // on the way before
+    CHECK(one.vigil.deadline() > one.now + kSlot);
+    one.vigil.on_deaf(one.now, kHome);
+    CHECK_FALSE(one.vigil.hushes());
+  }
+
+  TEST_CASE("nor while the line moves fast; without a call it listens again after a while, and looks") {
+    Waiting one;
+    one.far_back(20);
+    one.changed({kHome});
+    CHECK(one.vigil.nap_until() == one.now + kSlot);
+    one.now += 2ms;
+    one.changed({kHome});
+    one.handed_on({kHome});
+    CHECK_FALSE(one.vigil.hushes());
+    one.pass_to_deadline();
+    CHECK(one.idle());
+    CHECK(one.vigil.hushes());
+    CHECK(one.vigil.nap_until() <= one.now);  // a call is to be heard
+    CHECK(one.pass_to_deadline() == 18 * 5ms);
+    CHECK(one.idle());
+    CHECK_FALSE(one.vigil.hushes());
+    one.vigil.on_listening(one.now, kHome, true);
+    CHECK(one.look().what == Look::Outlook);
+  }
+
+  TEST_CASE("in a line that moves slowly it goes on listening") {
+    Waiting one;
+    one.far_back(20);
+    one.handed_on({kHome});
+    one.pass_to_deadline();
+    CHECK(one.idle());
+    CHECK_FALSE(one.vigil.hushes());
   }
 
   TEST_CASE("in no line, one stands somewhere among a few") {

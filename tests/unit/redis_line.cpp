@@ -122,6 +122,48 @@ TEST_SUITE("the line") {
     CHECK(line_after(true) == "4");
   }
 
+  TEST_CASE(
+      "when one who waited is granted the lock the next three are called, in the order of when they began") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    Conversation& node = *bench.node;
+    const auto enter = [&](std::uint64_t began) {
+      answer<Refused>(node, waiting("w" + std::to_string(began), waiter(began)));
+    };
+    answer<Granted>(node, acquire("holder"));
+    for (const std::uint64_t began : {5U, 3U, 6U, 1U, 4U, 2U, 7U}) enter(began);
+    Client listener = bench.server->client();
+    for (std::uint64_t began = 1; began <= 7; ++began)
+      listener.ask({"SUBSCRIBE", redis::calls_to(waiter(began))});
+    const auto hears = [&](std::uint64_t began, const char* ahead) {
+      const redis::Value message = listener.read();
+      REQUIRE(message.elements.size() == 3);
+      CHECK(message.elements[0].text == "message");
+      CHECK(message.elements[1].text == redis::calls_to(waiter(began)));
+      CHECK(message.elements[2].text == ahead);
+    };
+    bench.client->ask({"DEL", "k"});
+    answer<Granted>(node, waiting("w1", waiter(1), true));
+    hears(2, "0");
+    hears(3, "1");
+    hears(4, "2");
+    bench.client->ask({"DEL", "k"});
+    answer<Granted>(node, waiting("w3", waiter(3)));  // not in its turn
+    hears(2, "0");
+    hears(4, "1");
+    hears(5, "2");
+    bench.client->ask({"DEL", "k"});
+    answer<Granted>(node, waiting("w5", waiter(5), true));  // after all before it
+    hears(6, "0");
+    hears(7, "1");
+    bench.client->ask({"DEL", "k"});
+    answer<Granted>(node, acquire("who does not wait"));
+    bench.client->ask({"DEL", "k"});
+    answer<Granted>(node, waiting("w7", waiter(7), true));
+    bench.client->ask({"PUBLISH", redis::calls_to(waiter(1)), "nothing before this"});
+    hears(1, "nothing before this");
+  }
+
   TEST_CASE("the dead drop out, and a line of the dead only is gone by itself") {
     Bench bench;
     if (bench.server == nullptr) return;

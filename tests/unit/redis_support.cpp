@@ -74,6 +74,10 @@ Client::Client(const std::string& socket_path) : socket_{::socket(AF_UNIX, SOCK_
 
 redis::Value Client::ask(std::initializer_list<std::string_view> words) {
   write_all(socket_.get(), redis::format_command({words.begin(), words.size()}).reveal());
+  return read();
+}
+
+redis::Value Client::read() {
   for (;;) {
     auto next = reader_.next();
     if (auto* value = std::get_if<redis::Value>(&next)) return std::move(*value);

@@ -45,6 +45,7 @@ class Client {
  public:
   explicit Client(const std::string& socket_path);  // throws when nobody listens
   redis::Value ask(std::initializer_list<std::string_view> words);
+  redis::Value read();  // what the server says next
   // The answer as text: the string, the integer in digits, "(nil)", or the error behind "-".
   std::string tell(std::initializer_list<std::string_view> words);
 
