@@ -25,16 +25,20 @@ struct VigilRules {
 // lost time (DESIGN section 3, "Waiting").
 //
 // A node tells that the key has changed, not how, and of two changes perhaps in one message. What counts is what a quorum
-// has told, and where some have told more it is doubtful: a look. But whoever is far back listens to a single node, for a
-// hundred who are told of each change by all of them cost more than the lock.
-// Whoever comes near in a line that moves will not stay there: a quorum of them suffices for the moment.
+// has told, and where some have told more it is doubtful: a look. But whoever is far back listens to a single node, its
+// home, for a hundred who are told of each change by all of them cost more than the lock.
+// Home also calls the first in the line by name when one who waited is granted the lock. Whoever is to be called need not
+// be told of changes meanwhile, beyond some place or while the line moves fast; and a call is as good as a look.
+// Whoever comes near in a line that moves will not stay there: a quorum of nodes suffices for the moment.
 //   The first in the line tries at each change: a release is its turn, and in all other cases its try is refused, and it
 //   is told how things are.
 //   The second gives it a slot of time to be seen trying. A further change before its end says that somebody was
 //   granted the lock, so it looks at one node where it stands now; without one, the first is dead, or it was only an
 //   extension: it tries.
 //   All others let a time pass in which their turn cannot come, and look whether the holder is another, and if so, where
-//   they stand now; while the line moves fast, those far back only count: two changes for each who has had the lock. If nobody is the holder, each of them tries when those before it have had their slots.
+//   they stand now; while the line moves fast, those far back only count: two changes for each who has had the lock. If
+//   nobody is the holder, each of them tries when those before it have had their slots.
+// Where calls are to be expected, none of them looks before a slot has passed without one.
 class Vigil {
  public:
   // `entropy` must outlive this object.
