@@ -687,7 +687,7 @@ TEST_SUITE("vigil") {
     CHECK(one.vigil.hushes());
     one.vigil.on_look_failed(one.look().node);
     one.handed_on({kHome});  // on the way before
-    CHECK(one.vigil.deadline() > one.now + kSlot);
+    CHECK(one.vigil.deadline() > one.now + 500ms);  // the poll
     one.vigil.on_deaf(one.now, kHome);
     CHECK_FALSE(one.vigil.hushes());
   }
