@@ -686,7 +686,7 @@ TEST_SUITE("vigil") {
     one.vigil.on_listening(one.now, kHome, true);
     CHECK(one.vigil.hushes());
     one.vigil.on_look_failed(one.look().node);
-    one.handed_on({kHome});  // on the way before
+    one.handed_on({kHome});                         // on the way before
     CHECK(one.vigil.deadline() > one.now + 500ms);  // the poll
     one.vigil.on_deaf(one.now, kHome);
     CHECK_FALSE(one.vigil.hushes());
