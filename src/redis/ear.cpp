@@ -220,6 +220,7 @@ bool Ear::change_over(Connection& connection, TimePoint now) {
   connection.step = Step::ChangingOver;
   connection.hushed = quiet_;
   connection.due = 4;  // one for each channel, and one for the tracking
+  give_up_at_ = now + timeout_;
   if (quiet_) {
     return say(connection,
                {{"UNSUBSCRIBE", calls_, kChannel}, {"CLIENT", "TRACKING", "OFF"}, {"SUBSCRIBE", calls_}},
@@ -243,8 +244,11 @@ Ear::Words Ear::tracking(const Connection& connection) const {
 bool Ear::take(Connection& connection, const Value& value, TimePoint now) {
   if (value.type == Value::Type::Error) {
     // What it is not allowed is not asked for again; LOADING and the like pass.
-    if (connection.step == Step::Publish ||
-        connection.step == Step::Calls) {  // not allowed: there will be no calls
+    if (connection.step == Step::Publish || connection.step == Step::Calls) {
+      if (callable_ && log::enabled(log::Level::Debug)) {
+        log::debug(fmt::format("{}: does not call: {}: telling of each change instead", endpoint_.display(),
+                               classify(value.text).detail));
+      }
       callable_ = false;
       connection.step = connection.step == Step::Publish ? Step::Calls : Step::Subscribe;
       return true;
@@ -295,6 +299,7 @@ bool Ear::take(Connection& connection, const Value& value, TimePoint now) {
       if (says(value, "message")) return take_message(value, now);
       if (--connection.due > 0) return true;
       connection.step = connection.hushed ? Step::Hushed : Step::Listening;
+      give_up_at_ = TimePoint::max();
       if (quiet_ != connection.hushed) return change_over(connection, now);
       if (!quiet_) events_.push_back({.node = node_, .id = 0, .what = Listening{.calls = callable_}});
       return true;

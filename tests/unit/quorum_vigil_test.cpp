@@ -50,6 +50,11 @@ class Waiting {
     vigil.on_look_failed(look().node);  // the poll
     REQUIRE(idle());
   }
+  // Is called, and then told of changes by a quorum.
+  void called_near(std::uint64_t ahead) {
+    vigil.on_called(now, kHome, ahead);
+    for (const NodeIndex node : {1, 2, 3}) vigil.on_listening(now, node, node == kHome);
+  }
   // A release and a grant, as it hears of them.
   void handed_on(std::initializer_list<NodeIndex> nodes) {
     changed(nodes);
@@ -620,8 +625,7 @@ TEST_SUITE("vigil") {
   TEST_CASE("a node that is ahead of the one that calls has told of the release already") {
     Waiting one;
     one.far_back(40);
-    one.vigil.on_called(one.now, kHome, 1);
-    for (const NodeIndex node : {1, 2, 3}) one.vigil.on_listening(one.now, node, node == kHome);
+    one.called_near(1);
     one.handed_on({2, 3});
     one.changed({2, 3});
     one.changed({kHome});
@@ -637,8 +641,7 @@ TEST_SUITE("vigil") {
     one.far_back(5);
     one.vigil.on_called(one.now, 0, 1);  // not home
     CHECK(one.vigil.place()->ahead == 5);
-    one.vigil.on_called(one.now, kHome, 0);
-    for (const NodeIndex node : {1, 2, 3}) one.vigil.on_listening(one.now, node, node == kHome);
+    one.called_near(0);
     const Vigil::Look look = one.look();
     CHECK(look.what == Look::Outlook);
     one.vigil.on_outlook(one.now, look.node, outlook("them", place(9)));
@@ -656,8 +659,7 @@ TEST_SUITE("vigil") {
       "be") {
     Waiting one;
     one.far_back(5);
-    one.vigil.on_called(one.now, kHome, 1);
-    for (const NodeIndex node : {1, 2, 3}) one.vigil.on_listening(one.now, node, node == kHome);
+    one.called_near(1);
     one.changed({kHome});  // for which it was called
     one.now += 20ms;
     one.changed({1, 2, 3});

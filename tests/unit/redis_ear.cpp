@@ -369,6 +369,37 @@ TEST_SUITE("listening for changes") {
     }
   }
 
+  TEST_CASE(
+      "a server that does not answer when it is to be silent is left, and not taken for one that calls") {
+    FakeServer fake{[](int fd, int) {
+      CommandReader commands{fd};
+      while (const auto words = commands.next()) {
+        const std::string& what = words->front();
+        if (what == "UNSUBSCRIBE") break;
+        if (what == "SUBSCRIBE") write_all(fd, "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
+        if (what == "PUBLISH" || (*words)[1] == "ID") write_all(fd, ":1\r\n");
+        if (what == "CLIENT" && (*words)[1] != "ID") write_all(fd, "+OK\r\n");
+      }
+      wait_for_end(fd);
+    }};
+    redis::Nodes nodes{{fake.endpoint()}, {.key = "k", .holder = {}}};
+    nodes.listen(0, milliseconds{100}, "turn:me");
+    const auto comes = [&](auto what) {
+      std::vector<redis::Event> events;
+      const TimePoint limit = BootClock::now() + kPatience;
+      while (BootClock::now() < limit) {
+        nodes.wait(limit, {}, events);
+        for (const redis::Event& event : events) {
+          if (is<decltype(what)>(event)) return true;
+        }
+      }
+      return false;
+    };
+    REQUIRE(comes(redis::Listening{}));
+    nodes.hush(true);
+    CHECK(comes(redis::Deaf{}));
+  }
+
   TEST_CASE("no connection is left when it no longer listens") {
     const auto server = RedisServer::start();
     if (!server) return;
