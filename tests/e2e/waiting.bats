@@ -384,6 +384,7 @@ has_policy() { [[ $(policy "$2") == "$1" ]]; }
     done
     start_holder "$lock"
     REDLOCK_NODES=$(sed 's,://,://waiter:s3cret@,g' <<< "$REDLOCK_NODES") start_line 6
+    wait_until 20 eval '(($(told_of_changes) == 2 * 3 + 4))'
     end_holder
     for waiter in "${waiters[@]}"; do
       finish "$waiter"
