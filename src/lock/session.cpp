@@ -285,7 +285,6 @@ void Session::begin_giving_back(quorum::Releasing& releasing) {
   for (const quorum::Send& send : sends) {  // those that no request ever reached
     if (releasing_[send.node] != send.id) releasing.on_failure(send.node, send.id);
   }
-  leave_line();
 }
 
 void Session::finish_giving_back(quorum::Releasing& releasing) {
@@ -297,9 +296,16 @@ void Session::finish_giving_back(quorum::Releasing& releasing) {
     }
     return true;
   };
-  while (!(releasing.done() && all_written()) && BootClock::now() < give_back_until_) {
-    turn(core, give_back_until_, {});
-  }
+  const auto finish = [&] {
+    while (!(releasing.done() && all_written()) && BootClock::now() < give_back_until_) {
+      turn(core, give_back_until_, {});
+    }
+  };
+  finish();
+  // Where the last request was granted, as most often, the node has taken us out of the line; its answer comes before
+  // that to the release.
+  leave_line();
+  finish();
 }
 
 // An attempt refuses that; but the second of the two may say who it is only after the quorum-th vote.
@@ -347,6 +353,7 @@ void Session::listen() {
     if (!vigil_->wants(node)) continue;
     nodes_.listen(node, node_timeout_, vigil_->wants_calls(node) ? calls_ : std::string{});
     nodes_.await_changes(node, vigil_->patience());
+    nodes_.hush(node, vigil_->hushes(node));
   }
 }
 
@@ -413,8 +420,8 @@ Session::Woken Session::await_turn(const quorum::Held& held, const Wait& wait,
       look(*wanted);
       continue;
     }
+    if (vigil_->gets_ready() && !std::exchange(ready_, true)) wait.get_ready();
     listen();
-    nodes_.hush(vigil_->hushes());
     nodes_.nap(vigil_->nap_until());
     turn(*attempt_, std::min(wait.until, vigil_->deadline()), wake_fds);
     tell_news(*vigil_, told, told_expires, wait);

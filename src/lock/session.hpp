@@ -84,6 +84,7 @@ class Session {
     Duration retry_delay;  // see quorum::VigilRules
     bool curious;          // likewise
     std::function<void(const quorum::Held&)> on_news;
+    std::function<void()> get_ready;  // called once, when it has waited for a while: there is time for that now
   };
   struct Woken {
     bool by_descriptor = false;
@@ -127,6 +128,7 @@ class Session {
 
   // Waiting.
   std::optional<quorum::Vigil> vigil_;  // once the lock was held by somebody else
+  bool ready_ = false;                  // Wait::get_ready has been called
   std::vector<unsigned> heard_;         // changes since the attempt under way began
   struct Looking {
     quorum::RequestId id = 0;  // 0: none

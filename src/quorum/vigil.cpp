@@ -22,6 +22,9 @@ constexpr std::uint64_t kMostSlots = 1000;
 // Who has been near the head of the line for so long may stay there for long.
 constexpr Duration kSettling = milliseconds{100};
 
+// Whoever has waited for so long may wait for long, and has time now; the handoff will have none.
+constexpr Duration kPreparation = milliseconds{100};
+
 // In no line, we stand somewhere among so many.
 constexpr double kUnknownCrowd = 8;
 
@@ -105,6 +108,7 @@ void Vigil::on_held(TimePoint now, const Held& held, const Ballots& ballots, Dur
   inquiry_.reset();
   settle_home();
   plan_settling(now);
+  if (!gets_ready_ && ready_at_ == TimePoint::max()) ready_at_ = now + kPreparation;
   fallback_at_ = TimePoint::max();
   plan_fallback(now);
   renew_at_ = now + times(kRenewal, 0.9 + 0.2 * entropy_.unit());
@@ -136,7 +140,7 @@ void Vigil::settle_home() {
 bool Vigil::wants(NodeIndex node) const {
   if (!nodes_[node].answers) return false;
   if (node == home_ || settled_) return true;
-  if (!near()) return false;
+  if (!near() && !gets_ready_) return false;
   std::size_t before = 0;  // from home on
   for (NodeIndex each = home_; each != node; each = (each + 1) % nodes_.size()) {
     before += nodes_[each].answers ? 1 : 0;
@@ -159,9 +163,12 @@ void Vigil::on_listening(TimePoint now, NodeIndex node, bool calls) {
     calls_ = calls;
     call_explained_ = true;
   }
-  // What changed before this is told by nobody; but whoever was just called is going to be called again.
-  const bool is_told = just_called(now) && place_->ahead > 0;
-  if (listening() && !is_told) peek_at_ = std::min(peek_at_, now);
+  // What changed before this is told by nobody; but whoever was just called is going to be called again, or home, which
+  // has been telling since, has told of nothing.
+  const bool home_tells = node != home_ && nodes_[home_].listening && nodes_[home_].changes == 0;
+  const bool is_told = just_called(now) && (place_->ahead > 0 || home_tells);
+  unseen_ = unseen_ || !is_told;
+  if (unseen_ && listening()) peek_at_ = std::min(peek_at_, now);
   plan_fallback(now);
 }
 
@@ -288,6 +295,7 @@ void Vigil::know(TimePoint now, bool held, std::uint64_t moves) {
   level_ = held ? 0 : 1;
   counted_ = 0;
   free_since_.reset();
+  unseen_ = false;
   go_ = false;
   armed_at_ = TimePoint::max();
   peek_at_ = TimePoint::max();
@@ -304,7 +312,7 @@ void Vigil::know(TimePoint now, bool held, std::uint64_t moves) {
 
 // The greatest count that a quorum has reached, or the one node that we listen to.
 unsigned Vigil::level() const {
-  if (behind()) return nodes_[home_].changes;
+  if (heeds_home()) return nodes_[home_].changes;
   std::vector<unsigned> counts;
   for (const Node& node : nodes_) counts.push_back(node.changes);
   const auto last = counts.begin() + static_cast<std::ptrdiff_t>(quorum_of(counts.size()) - 1);
@@ -365,6 +373,10 @@ Vigil::Action Vigil::next(TimePoint now) {
     settled_ = true;
     settled_at_ = TimePoint::max();
   }
+  if (ready_at_ <= now) {
+    gets_ready_ = true;
+    ready_at_ = TimePoint::max();
+  }
   if (std::exchange(enter_, false)) return Try{.in_turn = false};
   if (std::exchange(go_, false)) return Try{.in_turn = true};
   if (may_inquire()) {
@@ -395,7 +407,7 @@ Vigil::Action Vigil::next(TimePoint now) {
 TimePoint Vigil::deadline() const {
   if (enter_ || go_ || may_inquire()) return TimePoint{};
   const TimePoint peek_at = asked_ || inquiry_ ? TimePoint::max() : std::min(peek_at_, doubt_at_);
-  return std::min({peek_at, armed_at_, expiry_at(), fallback_at_, poll_at_, renew_at_, settled_at_});
+  return std::min({peek_at, armed_at_, expiry_at(), fallback_at_, poll_at_, renew_at_, settled_at_, ready_at_});
 }
 
 Duration Vigil::slot() const {
@@ -470,7 +482,7 @@ void Vigil::inquire(NodeIndex node, quorum::Look what) {
 }
 
 bool Vigil::listening() const {
-  if (!near()) return nodes_[home_].listening;
+  if (heeds_home()) return nodes_[home_].listening;
   const auto listeners =
       std::count_if(nodes_.begin(), nodes_.end(), [](const Node& node) { return node.listening; });
   return static_cast<std::size_t>(listeners) >= quorum_of(nodes_.size());

@@ -29,7 +29,8 @@ struct VigilRules {
 // home, for a hundred who are told of each change by all of them cost more than the lock.
 // Home also calls the first in the line by name when one who waited is granted the lock. Whoever is to be called need not
 // be told of changes meanwhile, beyond some place or while the line moves fast; and a call is as good as a look.
-// Whoever comes near in a line that moves will not stay there: a quorum of nodes suffices for the moment.
+// Whoever comes near in a line that moves will not stay there: a quorum of nodes suffices for the moment, and until it is
+// the first, home alone. To connect takes longer than a handoff, so who waits for a while has all of a quorum ready.
 //   The first in the line tries at each change: a release is its turn, and in all other cases its try is refused, and it
 //   is told how things are.
 //   The second gives it a slot of time to be seen trying. A further change before its end says that somebody was
@@ -88,13 +89,15 @@ class Vigil {
   // When next() has something to say though nothing is heard.
   TimePoint deadline() const;
 
+  // It has waited for so long that it pays to have ready whatever the handoff will need, far back as it may be.
+  bool gets_ready() const { return gets_ready_; }
+
   // Until then nothing that the nodes tell can matter.
   TimePoint nap_until() const { return nap_until_; }
 
-  // The nodes need not tell of changes for now: so far back we are called in time.
-  bool hushes() const {
-    return calls_ && !near() && !rules_.curious && (resting_ || place_->ahead >= kAwake);
-  }
+  // The node need not tell of changes for now: far back we are called in time; and whoever heeds only home keeps the other
+  // connections for later.
+  bool hushes(NodeIndex node) const { return node == home_ ? hushes() : heeds_home(); }
 
   // Whoever is farther back still need not be woken by the first changes: so many are to come together. At least 1.
   unsigned patience() const;
@@ -116,6 +119,13 @@ class Vigil {
 
   bool behind() const { return place_ && place_->ahead >= kBehind; }
   bool near() const { return called_ || !behind(); }
+  // Called, and not yet the first: it will be that at once.
+  bool passes() const { return called_ && calls_ && !settled_ && place_ && place_->ahead > 0; }
+  // What counts is what home tells, and not a quorum.
+  bool heeds_home() const { return behind() || passes(); }
+  bool hushes() const {
+    return calls_ && !near() && !rules_.curious && (resting_ || place_->ahead >= kAwake);
+  }
   bool just_called(TimePoint now) const;
   bool listening() const;
   void settle_home();
@@ -163,6 +173,7 @@ class Vigil {
 
   bool enter_ = false;                        // try now, to stand in the line again
   bool go_ = false;                           // try now, in turn
+  bool unseen_ = false;                       // what has changed before a node told of changes: see when a quorum does
   TimePoint armed_at_ = TimePoint::max();     // try then, in turn
   TimePoint peek_at_ = TimePoint::max();      // see who the holder is then
   TimePoint doubt_at_ = TimePoint::max();     // the same: what the nodes have told does not agree
@@ -177,6 +188,8 @@ class Vigil {
   TimePoint called_at_{};                    // the last time
   bool call_explained_ = true;               // home has told of the change that it called us for
   bool resting_ = false;                     // the line moves fast, and we are not near: until peek_at_
+  bool gets_ready_ = false;
+  TimePoint ready_at_ = TimePoint::max();    // it does, then
   bool settled_ = false;                     // near the head of the line for a while: listen to all
   TimePoint settled_at_ = TimePoint::max();  // it is, then
   NodeIndex home_;                           // whom we listen to from far back

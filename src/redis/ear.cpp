@@ -208,8 +208,19 @@ void Ear::await_changes(unsigned count) {
 void Ear::hush(bool quiet, TimePoint now) {
   if (std::exchange(quiet_, quiet) == quiet) return;
   auto* connection = std::get_if<Connection>(&phase_);
-  if (connection == nullptr || connection->step != (quiet ? Step::Listening : Step::Hushed)) return;
-  change_over(*connection, now);
+  if (connection == nullptr) return;
+  if (!quiet && connection->step == Step::Ready) begin_telling(*connection, now);
+  if (connection->step == (quiet ? Step::Listening : Step::Hushed)) change_over(*connection, now);
+}
+
+bool Ear::begin_telling(Connection& connection, TimePoint now) {
+  connection.step = Step::Tracking;
+  give_up_at_ = now + timeout_;
+  if (calls_.empty()) return say(connection, {tracking(connection), {"SUBSCRIBE", kChannel}}, now);
+  // Who is not allowed to call has, most likely, the rights of those who should call us.
+  return say(
+      connection,
+      {tracking(connection), {"PUBLISH", calls_, ""}, {"SUBSCRIBE", calls_}, {"SUBSCRIBE", kChannel}}, now);
 }
 
 // A connection that is subscribed to anything may do nothing else, and is told of changes though it has left their
@@ -267,14 +278,14 @@ bool Ear::take(Connection& connection, const Value& value, TimePoint now) {
     case Step::Id: {
       if (value.type != Value::Type::Integer) break;
       connection.id = std::to_string(value.integer);
-      connection.step = Step::Tracking;
-      if (calls_.empty()) return say(connection, {tracking(connection), {"SUBSCRIBE", kChannel}}, now);
-      // Who is not allowed to call has, most likely, the rights of those who should call us.
-      return say(
-          connection,
-          {tracking(connection), {"PUBLISH", calls_, ""}, {"SUBSCRIBE", calls_}, {"SUBSCRIBE", kChannel}},
-          now);
+      if (!quiet_ || !calls_.empty()) return begin_telling(connection, now);
+      connection.step = Step::Ready;
+      give_up_at_ = TimePoint::max();
+      rest_ = kLeastRest;
+      keep_alive(endpoint_, connection.stream->fd());
+      return true;
     }
+    case Step::Ready: break;
     case Step::Tracking:
       callable_ = !calls_.empty();
       connection.step = callable_ ? Step::Publish : Step::Subscribe;

@@ -39,6 +39,9 @@ class Ear {
   Ear& operator=(const Ear&) = delete;
   ~Ear() = default;
 
+  // Whether it was given a channel for calls.
+  bool subscribes() const noexcept { return !calls_.empty(); }
+
   // Does all that can be done now.
   void advance(TimePoint now);
 
@@ -46,7 +49,7 @@ class Ear {
   void await_changes(unsigned count);
 
   // Whether the node is only to call, and to tell of no changes. When it tells of them again, Listening says so. A hint:
-  // where there are no calls, it goes on telling.
+  // where there are no calls, it only puts off the beginning of it, and the connection stands ready.
   void hush(bool quiet, TimePoint now);
 
   // When advance() has something to do though no descriptor is ready; TimePoint::max() for never.
@@ -56,7 +59,7 @@ class Ear {
  private:
   struct Resting {};
   // What the next answer answers.
-  enum class Step { Auth, Id, Tracking, Publish, Calls, Subscribe, Listening, ChangingOver, Hushed };
+  enum class Step { Auth, Id, Ready, Tracking, Publish, Calls, Subscribe, Listening, ChangingOver, Hushed };
   struct Connection {
     explicit Connection(std::unique_ptr<Stream> opened) : stream{std::move(opened)} {}
 
@@ -81,6 +84,7 @@ class Ear {
   void read_in(Connection& connection, TimePoint now);
   bool take(Connection& connection, const Value& value, TimePoint now);
   bool take_message(const Value& value, TimePoint now);
+  bool begin_telling(Connection& connection, TimePoint now);
   bool change_over(Connection& connection, TimePoint now);
   using Words = std::vector<std::string_view>;
   bool say(Connection& connection, std::initializer_list<Words> all, TimePoint now);

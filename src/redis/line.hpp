@@ -24,7 +24,7 @@ std::string name_in_line(const quorum::Waiter& waiter);
 // The channel on which a node calls a waiter when somebody who waited was granted the lock, and fewer than kCalled go
 // before this one now. The message is their number.
 inline constexpr std::string_view kTurn = "redlock.turn:";
-inline constexpr unsigned kCalled = 3;
+inline constexpr unsigned kCalled = 2;
 std::string calls_to(const quorum::Waiter& waiter);
 // What cannot be is no call.
 std::optional<unsigned> decode_call(std::string_view message);

@@ -26,7 +26,8 @@ class Nodes::Impl {
   const std::deque<Link>& links() const noexcept { return links_; }
 
   void listen(quorum::NodeIndex node, Duration timeout, const std::string& calls) {
-    if (ears_[node]) return;
+    if (ears_[node] && (calls.empty() || ears_[node]->subscribes())) return;
+    if (ears_[node]) events_.push_back({.node = node, .id = 0, .what = Deaf{}});
     ears_[node] =
         std::make_unique<Ear>(node, links_[node].endpoint(), key_, calls, timeout, entropy_, events_);
   }
@@ -34,10 +35,8 @@ class Nodes::Impl {
     if (ears_[node]) ears_[node]->await_changes(count);
   }
   void nap(TimePoint until) noexcept { nap_until_ = until; }
-  void hush(bool quiet) {
-    for (auto& ear : ears_) {
-      if (ear) ear->hush(quiet, BootClock::now());
-    }
+  void hush(quorum::NodeIndex node, bool quiet) {
+    if (ears_[node]) ears_[node]->hush(quiet, BootClock::now());
   }
   void stop_listening() noexcept {
     for (auto& ear : ears_) ear.reset();
@@ -183,8 +182,8 @@ void Nodes::nap(TimePoint until) {
   impl_->nap(until);
 }
 
-void Nodes::hush(bool quiet) {
-  impl_->hush(quiet);
+void Nodes::hush(quorum::NodeIndex node, bool quiet) {
+  impl_->hush(node, quiet);
 }
 
 void Nodes::stop_listening() {

@@ -79,14 +79,15 @@ class Nodes {
 
   // Has the node tell of changes of the lock's key, on one more connection, for which `timeout` is the time to be ready;
   // it is opened by the next wait(). Once is enough: it comes back after failures. `calls`: the channel on which a waiter
-  // is called (redis/line.hpp), or empty.
+  // is called (redis/line.hpp), or empty; a connection that was opened without it is opened anew.
   void listen(quorum::NodeIndex node, Duration timeout, const std::string& calls = {});
   // The node need not be heard before it has told of so many changes, if that saves waking up. A hint.
   void await_changes(quorum::NodeIndex node, unsigned count);
   // Until this time the connections of listen() are not looked at; what they tell meanwhile is told then.
   void nap(TimePoint until);
-  // Whether the nodes, where they do call, are only to do that, and to tell of no changes.
-  void hush(bool quiet);
+  // Whether the node is to tell of no changes for now: where it does call, it is only to do that; where there are no
+  // calls, it need not begin to tell.
+  void hush(quorum::NodeIndex node, bool quiet);
   // Closes all of them.
   void stop_listening();
 

@@ -77,7 +77,7 @@ servers_are_gone() {
   for signal in TERM INT HUP; do
     rm -f "$marks/pids"
     launch "$signal" "$REDLOCK" sandbox -n 3 -- bash -c "$note_pids; exec sleep 1000" "$marks"
-    wait_until 20 test -e "$marks/pids"
+    wait_until 20 eval 'pgrep -P "$launched" -x sleep'  # a shell may take no notice of an INT while it waits for mv
     kill -"$signal" "$launched"
     [ "$(ending_of "$signal")" = "exited $((128 + $(kill -l $signal)))" ]
     servers_are_gone

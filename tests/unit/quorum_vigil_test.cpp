@@ -14,6 +14,7 @@ constexpr Duration kFlight = 1ms;
 constexpr Duration kSlot = 8ms;  // the least
 constexpr Duration kRetryDelay = 200ms;
 constexpr Duration kSettling = 100ms;
+constexpr Duration kPreparation = 100ms;
 constexpr NodeIndex kHome = 1;  // Counting's first number
 
 // One that waits, for whom the test plays the nodes. Counting's numbers are so small that there is no jitter: each time
@@ -50,11 +51,17 @@ class Waiting {
     vigil.on_look_failed(look().node);  // the poll
     REQUIRE(idle());
   }
-  // Is called, and then told of changes by a quorum.
+  // Is called, and then told of changes: by home, or if it is the first, by a quorum.
   void called_near(std::uint64_t ahead) {
+    const bool told_before = is_told_by(kHome);
     vigil.on_called(now, kHome, ahead);
-    for (const NodeIndex node : {1, 2, 3}) vigil.on_listening(now, node, node == kHome);
+    for (const NodeIndex node : {1, 2, 3}) {
+      if (is_told_by(node) && !(node == kHome && told_before)) vigil.on_listening(now, node, node == kHome);
+    }
   }
+  // And need not be.
+  bool keeps_ready(NodeIndex node) const { return vigil.wants(node) && vigil.hushes(node); }
+  bool is_told_by(NodeIndex node) const { return vigil.wants(node) && !vigil.hushes(node); }
   // A release and a grant, as it hears of them.
   void handed_on(std::initializer_list<NodeIndex> nodes) {
     changed(nodes);
@@ -323,7 +330,7 @@ TEST_SUITE("vigil") {
   TEST_CASE("from far back a single node is listened to") {
     Waiting one;
     one.settled(place(3));
-    for (NodeIndex node = 0; node < kNodes; ++node) CHECK(one.vigil.wants(node) == (node == kHome));
+    for (NodeIndex node = 0; node < kNodes; ++node) CHECK(one.is_told_by(node) == (node == kHome));
     one.now += 100ms;
     one.changed({0, 2, 3, 4});
     CHECK(one.vigil.deadline() > one.now + 500ms);  // the poll
@@ -333,7 +340,7 @@ TEST_SUITE("vigil") {
 
     Waiting near;
     near.settled(place(1));
-    for (NodeIndex node = 0; node < kNodes; ++node) CHECK(near.vigil.wants(node));
+    for (NodeIndex node = 0; node < kNodes; ++node) CHECK(near.is_told_by(node));
   }
 
   TEST_CASE(
@@ -424,7 +431,8 @@ TEST_SUITE("vigil") {
     one.held(place(2));
     one.vigil.on_listening(one.now, kHome);
     one.held(place(2));
-    one.now += 100ms;
+    one.now += kPreparation;
+    REQUIRE(one.idle());
     one.changed({kHome});
     one.changed({kHome});
     one.pass_to_deadline();
@@ -592,29 +600,53 @@ TEST_SUITE("vigil") {
     CHECK(looks_after(10, 9));
   }
 
+  TEST_CASE("who has waited for a while gets ready, and keeps the connections that it will need") {
+    for (const std::uint64_t ahead : {2U, 40U}) {
+      Waiting one;
+      one.held(place(ahead));
+      one.vigil.on_listening(one.now, kHome, true);
+      one.vigil.on_look_failed(one.look().node);
+      one.now += kPreparation - 1ms;
+      CHECK(one.idle());
+      CHECK_FALSE(one.vigil.gets_ready());
+      CHECK_FALSE(one.vigil.wants(2));
+      CHECK(one.vigil.deadline() == one.now + 1ms);
+      one.now += 1ms;
+      CHECK(one.idle());
+      CHECK(one.vigil.gets_ready());
+      CHECK_FALSE(one.keeps_ready(0));
+      CHECK(one.keeps_ready(2));
+      CHECK(one.keeps_ready(3));
+      CHECK_FALSE(one.keeps_ready(4));
+      one.held(place(ahead));
+      CHECK(one.vigil.gets_ready());  // and stays so
+    }
+  }
+
   TEST_CASE(
-      "who is called listens to a quorum, looks at nobody, and goes when it is the first and a quorum has "
-      "told") {
+      "who is called looks at nobody, and goes when it is the first and a quorum has told; before, it heeds "
+      "home") {
     Waiting one;
     one.far_back(40);
-    one.vigil.on_called(one.now, kHome, 2);
-    CHECK(one.vigil.place()->ahead == 2);
-    CHECK(one.vigil.place()->waiting == 3);
-    CHECK_FALSE(one.vigil.hushes());
-    CHECK(one.vigil.wants(2));
-    CHECK(one.vigil.wants(3));
-    CHECK_FALSE(one.vigil.wants(0));
-    for (const NodeIndex node : {1, 2, 3}) one.vigil.on_listening(one.now, node, node == kHome);
-    CHECK(one.idle());
-    one.handed_on({2, 3});
-    one.changed({kHome});
     one.vigil.on_called(one.now, kHome, 1);
+    CHECK(one.vigil.place()->ahead == 1);
+    CHECK(one.vigil.place()->waiting == 2);
+    CHECK(one.is_told_by(kHome));
+    CHECK(one.keeps_ready(2));
+    CHECK(one.keeps_ready(3));
+    CHECK_FALSE(one.vigil.wants(0));
+    one.vigil.on_listening(one.now, kHome, true);
+    CHECK(one.idle());
+    one.changed({kHome});
+    CHECK(one.idle());
+    CHECK(one.vigil.deadline() == one.now + kSlot);
+    one.vigil.on_called(one.now, kHome, 0);
     one.changed({kHome});  // for which it was called
     CHECK(one.idle());
-    one.handed_on({2, 3});
-    one.changed({kHome});
-    one.vigil.on_called(one.now, kHome, 0);
-    one.changed({kHome});
+    for (const NodeIndex node : {2, 3}) {
+      CHECK(one.is_told_by(node));
+      one.vigil.on_listening(one.now, node);
+    }
     CHECK(one.idle());
     one.changed({2, 3});
     CHECK(one.idle());
@@ -622,10 +654,38 @@ TEST_SUITE("vigil") {
     CHECK(one.tries_in_turn());
   }
 
-  TEST_CASE("a node that is ahead of the one that calls has told of the release already") {
+  TEST_CASE("a release that comes before a quorum tells of changes costs a look") {
     Waiting one;
     one.far_back(40);
     one.called_near(1);
+    one.changed({kHome});
+    one.vigil.on_called(one.now, kHome, 0);
+    one.changed({kHome});  // for which it was called
+    one.vigil.on_listening(one.now, 2);
+    CHECK(one.idle());
+    one.changed({kHome});
+    CHECK(one.idle());
+    one.vigil.on_listening(one.now, 3);
+    const Vigil::Look look = one.look();
+    CHECK(look.what == Look::Outlook);
+    one.vigil.on_outlook(one.now, look.node, outlook({}, place(0)));
+    CHECK(one.tries_in_turn());
+  }
+
+  TEST_CASE("the second that stays it hears of a quorum like any other") {
+    Waiting one;
+    one.far_back(40);
+    one.called_near(1);
+    CHECK(one.keeps_ready(2));
+    one.settle();
+    for (NodeIndex node = 0; node < kNodes; ++node) CHECK(one.is_told_by(node));
+  }
+
+  TEST_CASE("a node that is ahead of the one that calls has told of the release already") {
+    Waiting one;
+    one.settled(place(1));
+    one.vigil.on_listening(one.now, kHome, true);
+    one.vigil.on_look_failed(one.look().node);
     one.handed_on({2, 3});
     one.changed({2, 3});
     one.changed({kHome});
@@ -638,15 +698,15 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("a node that calls in vain costs a look, or a slot, and no more") {
     Waiting one;
-    one.far_back(5);
+    one.far_back(40);
     one.vigil.on_called(one.now, 0, 1);  // not home
-    CHECK(one.vigil.place()->ahead == 5);
+    CHECK(one.vigil.place()->ahead == 40);
     one.called_near(0);
     const Vigil::Look look = one.look();
     CHECK(look.what == Look::Outlook);
     one.vigil.on_outlook(one.now, look.node, outlook("them", place(9)));
     CHECK(one.vigil.place()->ahead == 9);
-    CHECK_FALSE(one.vigil.wants(2));  // not near after all
+    CHECK_FALSE(one.is_told_by(2));  // not near after all
     one.vigil.on_called(one.now, kHome, 1);
     const TimePoint called = one.now;
     one.now += 50ms;
@@ -676,7 +736,7 @@ TEST_SUITE("vigil") {
     const auto hushes_at = [](std::uint64_t ahead, bool curious) {
       Waiting one{curious};
       one.far_back(ahead);
-      return one.vigil.hushes();
+      return one.vigil.hushes(kHome);
     };
     CHECK_FALSE(hushes_at(23, false));  // in case all before it are dead
     CHECK(hushes_at(24, false));
@@ -684,14 +744,14 @@ TEST_SUITE("vigil") {
 
     Waiting one;
     one.settled(place(30));
-    CHECK_FALSE(one.vigil.hushes());  // nobody calls
+    CHECK_FALSE(one.vigil.hushes(kHome));  // nobody calls
     one.vigil.on_listening(one.now, kHome, true);
-    CHECK(one.vigil.hushes());
+    CHECK(one.vigil.hushes(kHome));
     one.vigil.on_look_failed(one.look().node);
     one.handed_on({kHome});                         // on the way before
     CHECK(one.vigil.deadline() > one.now + 500ms);  // the poll
     one.vigil.on_deaf(one.now, kHome);
-    CHECK_FALSE(one.vigil.hushes());
+    CHECK_FALSE(one.vigil.hushes(kHome));
   }
 
   TEST_CASE("nor while the line moves fast; without a call it listens again after a while, and looks") {
@@ -702,14 +762,14 @@ TEST_SUITE("vigil") {
     one.now += 2ms;
     one.changed({kHome});
     one.handed_on({kHome});
-    CHECK_FALSE(one.vigil.hushes());
+    CHECK_FALSE(one.vigil.hushes(kHome));
     one.pass_to_deadline();
     CHECK(one.idle());
-    CHECK(one.vigil.hushes());
+    CHECK(one.vigil.hushes(kHome));
     CHECK(one.vigil.nap_until() <= one.now);  // a call is to be heard
     CHECK(one.pass_to_deadline() == 18 * 5ms);
     CHECK(one.idle());
-    CHECK_FALSE(one.vigil.hushes());
+    CHECK_FALSE(one.vigil.hushes(kHome));
     one.vigil.on_listening(one.now, kHome, true);
     CHECK(one.look().what == Look::Outlook);
   }
@@ -720,7 +780,7 @@ TEST_SUITE("vigil") {
     one.handed_on({kHome});
     one.pass_to_deadline();
     CHECK(one.idle());
-    CHECK_FALSE(one.vigil.hushes());
+    CHECK_FALSE(one.vigil.hushes(kHome));
   }
 
   TEST_CASE("in no line, one stands somewhere among a few") {

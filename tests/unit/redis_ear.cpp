@@ -287,9 +287,9 @@ TEST_SUITE("listening for changes") {
     Client client = server->client();
     Listener one{server->unix_endpoint(), "k", "turn:me"};
     REQUIRE(one.listens(true));
-    client.ask({"PUBLISH", "turn:me", "2"});
-    CHECK(one.hears_call(2));
-    for (const char* wrong : {"", "-1", "1.5", " 1", "3", "99999999999999999999", "x"})
+    client.ask({"PUBLISH", "turn:me", "1"});
+    CHECK(one.hears_call(1));
+    for (const char* wrong : {"", "-1", "1.5", " 1", "2", "3", "99999999999999999999", "x"})
       client.ask({"PUBLISH", "turn:me", wrong});
     client.ask({"PUBLISH", "turn:other", "1"});
     CHECK(one.heard_nothing_before([&] { client.ask({"SET", "k", "t"}); }));
@@ -321,23 +321,23 @@ TEST_SUITE("listening for changes") {
       Listener one{endpoint, "k", "turn:me"};
       REQUIRE(one.listens(true));
       REQUIRE(trackers() == "1");
-      one.nodes().hush(true);
+      one.nodes().hush(0, true);
       CHECK(tracks(one, "0"));
       client.ask({"SET", "k", "t"});
-      client.ask({"PUBLISH", "turn:me", "2"});
-      CHECK(one.hears_call(2));
-      one.nodes().hush(false);
+      client.ask({"PUBLISH", "turn:me", "1"});
+      CHECK(one.hears_call(1));
+      one.nodes().hush(0, false);
       CHECK(one.listens(true));
       CHECK(trackers() == "1");
       client.ask({"SET", "k", "t"});
       CHECK(one.hears<redis::KeyChanged>());
       client.ask({"PUBLISH", "turn:me", "1"});
       CHECK(one.hears_call(1));
-      one.nodes().hush(true);
-      one.nodes().hush(false);  // and thinks better of it before it is done
+      one.nodes().hush(0, true);
+      one.nodes().hush(0, false);  // and thinks better of it before it is done
       CHECK(one.listens(true));
       CHECK(trackers() == "1");
-      one.nodes().hush(true);
+      one.nodes().hush(0, true);
       CHECK(tracks(one, "0"));
       // It stays hushed when the connection has broken.
       client.ask({"CLIENT", "KILL", "TYPE", "pubsub"});
@@ -349,6 +349,43 @@ TEST_SUITE("listening for changes") {
       one.nodes().stop_listening();
       CHECK(tracks(one, "0"));
     }
+  }
+
+  TEST_CASE("where nobody is to call, a node that is hushed does not begin to tell of changes, but is ready to") {
+    const auto server = RedisServer::start();
+    if (!server) return;
+    Client client = server->client();
+    redis::Nodes nodes{{server->tcp_endpoint()}, {.key = "k", .holder = {}}};
+    std::vector<redis::Event> events;
+    const auto open = [&] { return client.tell({"CLIENT", "LIST"}).find("cmd=client|id ") != std::string::npos; };
+    const auto waits_until = [&](auto what) {
+      const TimePoint limit = BootClock::now() + kPatience;
+      while (!what() && BootClock::now() < limit) nodes.wait(BootClock::now() + milliseconds{10}, {}, events);
+      return what();
+    };
+    nodes.listen(0, kPatience);
+    nodes.hush(0, true);
+    REQUIRE(waits_until(open));
+    client.ask({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+    REQUIRE(waits_until(open));  // it comes back by itself
+    CHECK(client.tell({"INFO", "clients"}).find("tracking_clients:0") != std::string::npos);
+    CHECK(events.empty());
+    nodes.hush(0, false);
+    nodes.hush(0, true);  // too late: where there are no calls it goes on telling
+    REQUIRE(waits_until([&] { return !events.empty(); }));
+    CHECK(is<redis::Listening>(events.front()));
+    client.ask({"SET", "k", "t"});
+    REQUIRE(waits_until([&] { return events.size() > 1; }));
+    CHECK(is<redis::KeyChanged>(events.back()));
+
+    // It becomes the one that calls.
+    events.clear();
+    nodes.hush(0, false);
+    for (int times = 0; times < 2; ++times) nodes.listen(0, kPatience, "turn:me");
+    REQUIRE(waits_until([&] { return events.size() > 1; }));
+    CHECK(is<redis::Deaf>(events.front()));
+    REQUIRE(is<redis::Listening>(events.back()));
+    CHECK(std::get<redis::Listening>(events.back().what).calls);
   }
 
   TEST_CASE("where the ACL forbids calls there are none, and it cannot be hushed") {
@@ -363,7 +400,7 @@ TEST_SUITE("listening for changes") {
       endpoint.password = Secret{"any"};
       Listener one{endpoint, "k", "turn:me"};
       REQUIRE(one.listens(false));
-      one.nodes().hush(true);
+      one.nodes().hush(0, true);
       client.ask({"SET", "k", "t"});
       CHECK(one.hears<redis::KeyChanged>());
     }
@@ -396,7 +433,7 @@ TEST_SUITE("listening for changes") {
       return false;
     };
     REQUIRE(comes(redis::Listening{}));
-    nodes.hush(true);
+    nodes.hush(0, true);
     CHECK(comes(redis::Deaf{}));
   }
 

@@ -31,9 +31,8 @@ def watch(bench, contender, waiters, seconds):
         time.sleep(seconds)
         took = time.monotonic() - began
         cpu_after, counts_after = cpu_of(crew), bench.nodes.command_counts()
-        memory = [unshared_kib(process.pid) / 1024 for process in crew.waiters]
-        holder = unshared_kib(crew.process.pid) / 1024
-        guard = [unshared_kib(pid) / 1024 for pid, name in descendants(crew.process.pid) if name == "lock-guard"]
+        memory = [unshared_kib(family(process)) / 1024 for process in crew.waiters]
+        holder = unshared_kib(family(crew.process)) / 1024
         holder_cpu = (cpu_after[crew.process.pid] - cpu[crew.process.pid]) / took * 100
 
     shares = [(cpu_after[process.pid] - cpu[process.pid]) / took * 100 for process in crew.waiters]
@@ -49,8 +48,6 @@ def watch(bench, contender, waiters, seconds):
         Figure("crowd", "CPU of the holder", contender.name, "% of a core", holder_cpu),
         Figure("crowd", "unshared memory of the holder", contender.name, "MiB", holder),
     ]
-    if guard:
-        figures.append(Figure("crowd", "unshared memory of the guard", contender.name, "MiB", guard[0]))
     if ours:
         at_most(figures[0], COMMANDS_PER_SECOND)
         at_most(figures[2], CPU_SHARE)
@@ -58,12 +55,14 @@ def watch(bench, contender, waiters, seconds):
     return figures
 
 
+def family(process):
+    """The process, and its guard if it has one."""
+    return [process.pid] + [pid for pid, name in descendants(process.pid) if name == "lock-guard"]
+
+
 def cpu_of(crew):
-    """By process; the guard's is counted with its holder."""
-    seconds = {process.pid: cpu_seconds(process.pid) for process in crew.waiters}
-    family = [crew.process.pid] + [pid for pid, name in descendants(crew.process.pid) if name == "lock-guard"]
-    seconds[crew.process.pid] = sum(map(cpu_seconds, family))
-    return seconds
+    """By process; a guard's is counted with it."""
+    return {process.pid: sum(map(cpu_seconds, family(process))) for process in [crew.process, *crew.waiters]}
 
 
 def commands(contender, waiters, took, before, after):

@@ -117,13 +117,15 @@ def descendants(pid):
     return found
 
 
-def unshared_kib(pid):
-    """What would be free again if only this process ended."""
+def unshared_kib(pids):
+    """What would be free again if only these ended: a process and those that it forked, which still share with it what
+    neither has written to since."""
     total = 0
-    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
-        for line in rollup:
-            if line.startswith(("Private_Clean:", "Private_Dirty:")):
-                total += int(line.split()[1])
+    for pid in pids:
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
+            for line in rollup:
+                if line.startswith(("Private_Clean:", "Pss_Anon:", "Pss_Shmem:")):
+                    total += int(line.split()[1])
     return total
 
 
