@@ -21,6 +21,10 @@ struct BootClock {
 using Duration = BootClock::duration;
 using TimePoint = BootClock::time_point;
 
+constexpr Duration times(Duration duration, double factor) {
+  return std::chrono::duration_cast<Duration>(duration * factor);
+}
+
 // One reading of both clocks: what every decision of the algorithm receives.
 struct Now {
   TimePoint boot;           // for deadlines and validity

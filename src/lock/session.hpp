@@ -84,7 +84,8 @@ class Session {
     Duration retry_delay;  // see quorum::VigilRules
     bool curious;          // likewise
     std::function<void(const quorum::Held&)> on_news;
-    std::function<void()> get_ready;  // called once, when it has waited for a while: there is time for that now
+    std::function<void()>
+        get_ready;  // called once, when it has waited for a while: there is time for that now
   };
   struct Woken {
     bool by_descriptor = false;

@@ -16,7 +16,7 @@ std::optional<Duration> free_in(const quorum::Verdict& verdict) {
 
 // The pause before the next attempt: retry_delay with jitter, or less when the lock expires sooner.
 Duration pause_after(const quorum::Verdict& verdict, const WaitPolicy& policy, Entropy& entropy) {
-  const auto jittered = std::chrono::duration_cast<Duration>(policy.retry_delay * (0.5 + entropy.unit()));
+  const auto jittered = times(policy.retry_delay, 0.5 + entropy.unit());
   const auto expires = free_in(verdict);
   return std::max(expires ? std::min(*expires, jittered) : jittered, kLeastPause);
 }

@@ -200,7 +200,7 @@ bool Acquisition::stands_still(const Tally& sum) {
 
 std::vector<Send> Acquisition::pause(Now now, double flights) {
   phase_ = Phase::Pausing;
-  wake_at_ = now.boot + std::chrono::duration_cast<Duration>(flight(now) * flights);
+  wake_at_ = now.boot + times(flight(now), flights);
   return {};
 }
 

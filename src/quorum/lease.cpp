@@ -175,7 +175,7 @@ void Lease::judge(Now now) {
   const Duration base = std::max(Duration{rules_.ttl} / 60, kLeastBackoff);
   const Duration most = std::max(Duration{rules_.ttl} / 12, kLeastBackoff);
   const Duration backoff = std::min(base * (1U << std::min(failures_in_a_row_ - 1, 5U)), most);
-  next_attempt_ = now.boot + std::chrono::duration_cast<Duration>(backoff * (0.75 + 0.5 * entropy_.unit()));
+  next_attempt_ = now.boot + times(backoff, 0.75 + 0.5 * entropy_.unit());
 }
 
 void Lease::lose(Loss loss) {

@@ -10,40 +10,14 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// The slot must be long enough for the one before to be seen trying, which takes it a flight, on a machine that has
-// other things to do; and so short that twenty who are dead cost less than 200 ms.
-constexpr Duration kLeastSlot = milliseconds{8};
-constexpr Duration kGreatestSlot = milliseconds{250};
-constexpr double kSlotFlights = 1.25;
-
-// Whoever is farther behind than this has been overtaken by events long before.
-constexpr std::uint64_t kMostSlots = 1000;
-
 // Who has been near the head of the line for so long may stay there for long.
 constexpr Duration kSettling = milliseconds{100};
 
 // Whoever has waited for so long may wait for long, and has time now; the handoff will have none.
 constexpr Duration kPreparation = milliseconds{100};
 
-// In no line, we stand somewhere among so many.
-constexpr double kUnknownCrowd = 8;
-
-// What looks cost: with five nodes each sees less than one command in seven seconds.
-constexpr Duration kLeastPoll = seconds{1};
-constexpr double kNodesAtFullRate = 5.5;
-
-// Who is behind others cannot be the next before each of them has had the lock; this part of the time that they lately
-// had it, to be on the safe side, and no more than this, in case they become quicker.
-constexpr double kShareOfTenure = 0.6;
-constexpr Duration kLeastTenure = milliseconds{1};
-constexpr Duration kGreatestTenure = milliseconds{2};
-constexpr Duration kGreatestNap = milliseconds{50};
-
 // For so long after a call it is trusted more than what the changes seem to say.
 constexpr Duration kCallHolds = milliseconds{100};
-
-// Who is to be called looks after so long for each who goes first, should the call fail to come.
-constexpr Duration kRestForEach = milliseconds{5};
 
 // Who was called, and turns out to be behind so many, was called by mistake.
 constexpr std::uint64_t kNotNear = 8;
@@ -57,22 +31,9 @@ constexpr Duration kCuriosity = seconds{1};
 // What is heard so soon after a nap came during it.
 constexpr Duration kPrompt = milliseconds{1};
 
-constexpr Duration kLeastPause = milliseconds{1};
-
 // After so long, or half a flight, what a node was about to tell has been told.
 constexpr Duration kLeastDoubt = milliseconds{1};
-
-// One message may tell of two changes (a node writes its messages when it has done all that it was asked for): of so many
-// who have had the lock one was not counted, at most.
-constexpr std::uint64_t kMiscounted = 12;
-
-TimePoint sum(TimePoint at, Duration delay) {
-  return at == TimePoint::max() ? at : at + delay;
-}
-
-Duration times(Duration duration, double factor) {
-  return std::chrono::duration_cast<Duration>(duration * factor);
-}
+constexpr Duration kGreatestDoubt = milliseconds{250};
 
 TimePoint end_of(TimePoint now, milliseconds remaining) {
   return remaining < Duration{} ? TimePoint::max() : now + remaining;
@@ -81,11 +42,7 @@ TimePoint end_of(TimePoint now, milliseconds remaining) {
 }  // namespace
 
 Vigil::Vigil(const VigilRules& rules, Entropy& entropy)
-    : rules_{rules},
-      entropy_{entropy},
-      nodes_(rules.nodes),
-      tenure_{kGreatestTenure},
-      home_{entropy.next() % rules.nodes} {
+    : rules_{rules}, entropy_{entropy}, nodes_(rules.nodes), home_{entropy.next() % rules.nodes} {
 }
 
 void Vigil::on_held(TimePoint now, const Held& held, const Ballots& ballots, Duration flight) {
@@ -117,7 +74,7 @@ void Vigil::on_held(TimePoint now, const Held& held, const Ballots& ballots, Dur
 void Vigil::settle_in(TimePoint now, const Place& place) {
   if (place_ && place_->ahead > place.ahead) {
     const auto moves = static_cast<Duration::rep>(place_->ahead - place.ahead);
-    tenure_ = std::clamp((now - placed_at_) / moves, kLeastTenure, kGreatestTenure);
+    pace_.learn((now - placed_at_) / moves);
   }
   if (!place_ || place_->ahead != place.ahead) placed_at_ = now;
   place_ = place;
@@ -194,7 +151,7 @@ void Vigil::on_called(TimePoint now, NodeIndex node, std::uint64_t ahead) {
   nodes_[home_].known = nodes_[home_].changes;
   know(now, true, 1);
   if (ahead > 0 && listening()) {
-    nap_until_ = now + times(tenure_, kShareOfTenure) * static_cast<Duration::rep>(ahead);
+    nap_until_ = now + pace_.certain() * static_cast<Duration::rep>(ahead);
   }
 }
 
@@ -342,7 +299,7 @@ void Vigil::doubt(TimePoint now) {
       std::count_if(nodes_.begin(), nodes_.end(), [this](const Node& node) { return node.changes > level_; });
   const bool late = just_called(now) && more < 2;  // with the change that the call came for
   doubt_at_ =
-      std::min(doubt_at_, now + (late ? slot() : std::clamp(flight_ / 2, kLeastDoubt, kGreatestSlot)));
+      std::min(doubt_at_, now + (late ? slot() : std::clamp(flight_ / 2, kLeastDoubt, kGreatestDoubt)));
 }
 
 void Vigil::take_change(TimePoint now) {
@@ -356,161 +313,6 @@ void Vigil::take_change(TimePoint now) {
   } else {
     armed_at_ = released ? now + slots() : TimePoint::max();
   }
-}
-
-// ---- What to do --------------------------------------------------------------------------------------
-
-Vigil::Action Vigil::next(TimePoint now) {
-  const auto ask = [this, now](NodeIndex node, quorum::Look what) {
-    nodes_[node].looked_at = now;
-    if (what != quorum::Look::Remaining) {
-      asked_ = node;
-      for (Node& each : nodes_) each.known = each.changes;
-    }
-    return Look{.node = node, .what = what};
-  };
-  if (settled_at_ <= now) {
-    settled_ = true;
-    settled_at_ = TimePoint::max();
-  }
-  if (ready_at_ <= now) {
-    gets_ready_ = true;
-    ready_at_ = TimePoint::max();
-  }
-  if (std::exchange(enter_, false)) return Try{.in_turn = false};
-  if (std::exchange(go_, false)) return Try{.in_turn = true};
-  if (may_inquire()) {
-    const Look wanted = *std::exchange(inquiry_, std::nullopt);
-    return ask(wanted.node, wanted.what);
-  }
-  if (peek_at_ <= now && std::exchange(resting_, false)) {
-    peek_at_ = TimePoint::max();  // the first thing to do when the nodes tell of changes again
-    return Nothing{};
-  }
-  if (peek_at_ <= now && counts_on(now)) return Nothing{};
-  if (std::min(peek_at_, doubt_at_) <= now && !asked_ && !inquiry_) {
-    const bool passed_on = !holder_ || level_ > 1 || doubt_at_ <= now;  // and not extended
-    peek_at_ = doubt_at_ = TimePoint::max();
-    if (const auto node = pick_node())
-      return ask(*node, passed_on ? quorum::Look::Outlook : quorum::Look::Holder);
-    return Try{.in_turn = false};
-  }
-  if (armed_at_ <= now || expiry_at() <= now) return Try{.in_turn = true};
-  if (fallback_at_ <= now || renew_at_ <= now) return Try{.in_turn = false};
-  if (poll_at_ <= now) {
-    plan_poll(now);
-    if (const auto node = pick_node()) return ask(*node, quorum::Look::Remaining);
-  }
-  return Nothing{};
-}
-
-TimePoint Vigil::deadline() const {
-  if (enter_ || go_ || may_inquire()) return TimePoint{};
-  const TimePoint peek_at = asked_ || inquiry_ ? TimePoint::max() : std::min(peek_at_, doubt_at_);
-  return std::min({peek_at, armed_at_, expiry_at(), fallback_at_, poll_at_, renew_at_, settled_at_, ready_at_});
-}
-
-Duration Vigil::slot() const {
-  return std::clamp(times(flight_, kSlotFlights), kLeastSlot, kGreatestSlot);
-}
-
-// How long those before us need.
-Duration Vigil::slots() const {
-  return place_ ? slot() * static_cast<Duration::rep>(std::min<std::uint64_t>(place_->ahead, kMostSlots))
-                : times(slot(), crowd_ * kUnknownCrowd);
-}
-
-// How many go first, by what has been heard: a hint for how long to sleep.
-std::uint64_t Vigil::ahead() const {
-  return place_->ahead - std::min<std::uint64_t>(place_->ahead, level_ / 2);
-}
-
-// Whether others have had the lock since the last count, and still so many are to have it that a look is not worth it.
-bool Vigil::counts_on(TimePoint now) {
-  if (near() || level_ < counted_ + 2) return false;
-  const unsigned before = std::exchange(counted_, level_);
-  if (ahead() < kBehind + place_->ahead / kMiscounted) {
-    counted_ = before;
-    return false;
-  }
-  tenure_ = std::clamp((now - placed_at_) / (level_ / 2), kLeastTenure, kGreatestTenure);
-  nap_until_ = peek_at_ = now + nap();
-  if (calls_ && level_ >= heard_ + 2) rest(now);
-  return true;
-}
-
-void Vigil::rest(TimePoint now) {
-  resting_ = true;
-  nap_until_ = TimePoint{};
-  peek_at_ = now + kRestForEach * static_cast<Duration::rep>(std::min(ahead(), kMostSlots));
-}
-
-Duration Vigil::nap() const {
-  const Duration each = std::max(times(tenure_, kShareOfTenure), kLeastTenure);
-  const auto others = std::min<std::uint64_t>(std::max<std::uint64_t>(ahead(), 1) - 1, kMostSlots);
-  return std::min(each * static_cast<Duration::rep>(others), kGreatestNap);
-}
-
-// Each of those before us makes two. If they go without having had the lock, a look will tell.
-unsigned Vigil::patience() const {
-  if (near() || calls_ || rules_.curious || ahead() <= kAwake) return 1;
-  const auto others = static_cast<unsigned>(std::min(ahead(), kMostSlots) - kAwake);
-  return 1 + 2 * others;
-}
-
-TimePoint Vigil::expires() const {
-  std::vector<TimePoint> ends;
-  for (const Node& node : nodes_) ends.push_back(node.expires);
-  const auto last = ends.begin() + static_cast<std::ptrdiff_t>(quorum_of(ends.size()) - 1);
-  std::nth_element(ends.begin(), last, ends.end());
-  return *last;
-}
-
-// When to try because of that. What has been heard since is newer.
-TimePoint Vigil::expiry_at() const {
-  if (level_ > 0 || asked_ || inquiry_) return TimePoint::max();
-  return sum(expires(), kLeastPause + slots());
-}
-
-bool Vigil::may_inquire() const {
-  return inquiry_ && !nodes_[inquiry_->node].looked_at &&
-         (!asked_ || inquiry_->what == quorum::Look::Remaining);
-}
-
-void Vigil::inquire(NodeIndex node, quorum::Look what) {
-  inquiry_ = Look{.node = node, .what = what};
-}
-
-bool Vigil::listening() const {
-  if (heeds_home()) return nodes_[home_].listening;
-  const auto listeners =
-      std::count_if(nodes_.begin(), nodes_.end(), [](const Node& node) { return node.listening; });
-  return static_cast<std::size_t>(listeners) >= quorum_of(nodes_.size());
-}
-
-// While too few nodes tell of changes, we try again and again; else we look at one of them now and then.
-void Vigil::plan_fallback(TimePoint now) {
-  if (listening()) {
-    fallback_at_ = TimePoint::max();
-    if (poll_at_ == TimePoint::max()) plan_poll(now);
-    return;
-  }
-  poll_at_ = TimePoint::max();
-  if (fallback_at_ != TimePoint::max()) return;
-  fallback_at_ = now + std::max(times(rules_.retry_delay, 0.5 + entropy_.unit()), kLeastPause);
-}
-
-void Vigil::plan_poll(TimePoint now) {
-  const double fewer = std::max(1.0, kNodesAtFullRate / static_cast<double>(nodes_.size()));
-  poll_at_ = now + times(kLeastPoll, fewer * (1 + entropy_.unit()));
-}
-
-std::optional<NodeIndex> Vigil::pick_node() {
-  for (NodeIndex step = 0; step < nodes_.size(); ++step) {
-    polled_ = (polled_ + 1) % nodes_.size();
-    if (nodes_[polled_].answers && !nodes_[polled_].looked_at) return polled_;
-  }
-  return std::nullopt;
 }
 
 }  // namespace redlock::quorum

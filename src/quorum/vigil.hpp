@@ -4,6 +4,7 @@
 #include "base/random.hpp"
 #include "quorum/acquisition.hpp"
 #include "quorum/ballot.hpp"
+#include "quorum/pace.hpp"
 #include "quorum/types.hpp"
 
 #include <cstddef>
@@ -167,13 +168,13 @@ class Vigil {
   unsigned level_ = 0;                   // changes that a quorum has told of since
   unsigned counted_ = 0;                 // of these, while the line moved
   TimePoint placed_at_{};                // when a node told our place
-  Duration tenure_;                      // how long one holder has the lock before the next
+  Pace pace_;                            // of the line
   Duration flight_ = Duration::max();    // the shortest that a node took to answer
   double crowd_ = 0;                     // where we stand when no node tells: between 0 and 1
 
-  bool enter_ = false;                        // try now, to stand in the line again
-  bool go_ = false;                           // try now, in turn
-  bool unseen_ = false;                       // what has changed before a node told of changes: see when a quorum does
+  bool enter_ = false;   // try now, to stand in the line again
+  bool go_ = false;      // try now, in turn
+  bool unseen_ = false;  // what has changed before a node told of changes: see when a quorum does
   TimePoint armed_at_ = TimePoint::max();     // try then, in turn
   TimePoint peek_at_ = TimePoint::max();      // see who the holder is then
   TimePoint doubt_at_ = TimePoint::max();     // the same: what the nodes have told does not agree
@@ -181,13 +182,13 @@ class Vigil {
   TimePoint poll_at_ = TimePoint::max();      // look at the next node then: a message may have been lost
   TimePoint renew_at_ = TimePoint::max();     // try then, so that the nodes know that we still wait
   TimePoint nap_until_{};
-  TimePoint heard_at_{};                     // the first change since the last nap
-  unsigned heard_ = 0;                       // the level that it, and what was told with it, made
-  bool calls_ = false;                       // home calls us
-  bool called_ = false;                      // it has, and we are near since then
-  TimePoint called_at_{};                    // the last time
-  bool call_explained_ = true;               // home has told of the change that it called us for
-  bool resting_ = false;                     // the line moves fast, and we are not near: until peek_at_
+  TimePoint heard_at_{};        // the first change since the last nap
+  unsigned heard_ = 0;          // the level that it, and what was told with it, made
+  bool calls_ = false;          // home calls us
+  bool called_ = false;         // it has, and we are near since then
+  TimePoint called_at_{};       // the last time
+  bool call_explained_ = true;  // home has told of the change that it called us for
+  bool resting_ = false;        // the line moves fast, and we are not near: until peek_at_
   bool gets_ready_ = false;
   TimePoint ready_at_ = TimePoint::max();    // it does, then
   bool settled_ = false;                     // near the head of the line for a while: listen to all

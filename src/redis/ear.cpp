@@ -218,9 +218,9 @@ bool Ear::begin_telling(Connection& connection, TimePoint now) {
   give_up_at_ = now + timeout_;
   if (calls_.empty()) return say(connection, {tracking(connection), {"SUBSCRIBE", kChannel}}, now);
   // Who is not allowed to call has, most likely, the rights of those who should call us.
-  return say(
-      connection,
-      {tracking(connection), {"PUBLISH", calls_, ""}, {"SUBSCRIBE", calls_}, {"SUBSCRIBE", kChannel}}, now);
+  return say(connection,
+             {tracking(connection), {"PUBLISH", calls_, ""}, {"SUBSCRIBE", calls_}, {"SUBSCRIBE", kChannel}},
+             now);
 }
 
 // A connection that is subscribed to anything may do nothing else, and is told of changes though it has left their
@@ -257,8 +257,7 @@ bool Ear::take(Connection& connection, const Value& value, TimePoint now) {
     // What it is not allowed is not asked for again; LOADING and the like pass.
     if (connection.step == Step::Publish || connection.step == Step::Calls) {
       if (callable_ && log::enabled(log::Level::Debug)) {
-        log::debug(fmt::format("{}: does not call: {}: telling of each change instead", endpoint_.display(),
-                               classify(value.text).detail));
+        log::debug(fmt::format("{}: does not call: {}", endpoint_.display(), classify(value.text).detail));
       }
       callable_ = false;
       connection.step = connection.step == Step::Publish ? Step::Calls : Step::Subscribe;
@@ -352,7 +351,7 @@ void Ear::end(Ending ending, std::string_view why, TimePoint now) {
   give_up_at_ = TimePoint::max();
   timer_ = TimePoint::max();
   if (ending == Ending::Broken) {
-    timer_ = now + std::chrono::duration_cast<Duration>(rest_ * (0.5 + entropy_.unit()));
+    timer_ = now + times(rest_, 0.5 + entropy_.unit());
     rest_ = std::min<Duration>(2 * rest_, kGreatestRest);
   }
   if (std::exchange(told_, false)) events_.push_back({.node = node_, .id = 0, .what = Deaf{}});

@@ -133,6 +133,19 @@ order_of_service() { tr '\n' ' ' < "$marks/served"; }
   [ "$status" -eq 0 ]
 }
 
+@test "a minority of nodes that refuses whoever is granted the lock does not keep it in the line" {
+  start_nodes 5
+  redis_cli 5 SET "$lock" foreign
+  start_holder "$lock"
+  wait_until 20 in_line 5 1  # which has refused the holder, too
+  start_line 1
+  wait_until 20 in_line 5 2
+  end_holder
+  finish "$waiter"
+  [ "$status" -eq 0 ]
+  wait_until 10 all_in_line 0
+}
+
 # --- the line ------------------------------------------------------------------------------------------------------------
 
 @test "the line is the same on all nodes, in the order of arrival, and nobody is in it who does not wait" {

@@ -351,13 +351,16 @@ TEST_SUITE("listening for changes") {
     }
   }
 
-  TEST_CASE("where nobody is to call, a node that is hushed does not begin to tell of changes, but is ready to") {
+  TEST_CASE(
+      "where nobody is to call, a node that is hushed does not begin to tell of changes, but is ready to") {
     const auto server = RedisServer::start();
     if (!server) return;
     Client client = server->client();
     redis::Nodes nodes{{server->tcp_endpoint()}, {.key = "k", .holder = {}}};
     std::vector<redis::Event> events;
-    const auto open = [&] { return client.tell({"CLIENT", "LIST"}).find("cmd=client|id ") != std::string::npos; };
+    const auto open = [&] {
+      return client.tell({"CLIENT", "LIST"}).find("cmd=client|id ") != std::string::npos;
+    };
     const auto waits_until = [&](auto what) {
       const TimePoint limit = BootClock::now() + kPatience;
       while (!what() && BootClock::now() < limit) nodes.wait(BootClock::now() + milliseconds{10}, {}, events);
