@@ -195,6 +195,8 @@ sys.exit(sorted(order) != list(range(1, 31)) or correlation < 0.98)'
   wait_until 10 only_fences_left
 }
 
+guard_of() { pgrep -P "$1" -x lock-guard; }
+has_guard() { [[ -n $(guard_of "$1") ]]; }
 connections_of() { readlink "/proc/$1"/fd/* | grep -c socket; }
 
 @test "who has waited for a while has guard and connections ready; token and fence reach the command, and a death leaves nothing" {
@@ -203,12 +205,17 @@ connections_of() { readlink "/proc/$1"/fd/* | grep -c socket; }
   start_redlock 1 run "$lock" -- sh -c "echo \$PPID \$REDLOCK_TOKEN \$REDLOCK_FENCE >> '$marks/served'; until test -e '$marks/go'; do sleep 0.01; done"
   local first=$redlock
   wait_until 20 in_line 1 1
-  start_waiter 2
-  wait_until 20 in_line 1 2
-  wait_until 10 eval '[[ $(ps -o comm= --ppid "$first") == lock-guard ]]'
-  local guard=$(ps -o pid= --ppid "$first" | tr -d ' ')
-  [ -z "$(ps -o pid= --ppid "$waiter")" ]  # the second has none yet
-  [ "$(readlink "/proc/$guard"/fd/* | grep -c socket)" -eq 1 ]  # no connection to a node
+  local i
+  for i in 2 3; do
+    start_waiter "$i"
+    wait_until 20 in_line 1 "$i"
+  done
+  wait_until 10 has_guard "$first"
+  wait_until 10 has_guard "$waiter"
+  # Five for requests; to listen, the first has five, and the third three, of which one listens already.
+  wait_until 10 eval '(($(connections_of "$first") == 5 + 5 + 1 && $(connections_of "$waiter") == 5 + 3 + 1))'
+  local guard=$(guard_of "$first")
+  [ "$(connections_of "$guard")" -eq 1 ]  # to redlock, as one of each is; and none to a node
 
   end_holder
   wait_until 10 served 1
@@ -218,7 +225,7 @@ connections_of() { readlink "/proc/$1"/fd/* | grep -c socket; }
   [ "${told[1]}" = "$(redis_cli 1 GET "$lock")" ]
   [ "${told[2]}" = "$(redis_cli 1 GET "redlock.fence:$lock")" ]
 
-  guard=$(ps -o pid= --ppid "$waiter" | tr -d ' ')
+  guard=$(guard_of "$waiter")
   kill -KILL "$waiter"
   wait_until 10 eval '! kill -0 "$guard" 2> /dev/null'
   touch "$marks/go"
@@ -238,6 +245,7 @@ has_policy() { [[ $(policy "$2") == "$1" ]]; }
     waiters+=("$redlock")
     wait_until 20 in_line 1 "$i"
   done
+  for i in 0 1; do wait_until 10 has_guard "${waiters[i]}"; done
   wait_until 10 has_policy 3 "${waiters[1]}"
   has_policy 0 "${waiters[0]}"
   end_holder
