@@ -54,6 +54,7 @@ quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings&
   process::Standby standby;
   bool behind = false;
   const auto get_ready_alert = [&] {
+    if (!get_ready) return;
     standby.set(false);  // what is started now is not to inherit it
     get_ready();
     standby.set(behind);
@@ -73,7 +74,7 @@ quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings&
     const auto place = held != nullptr ? held->place : std::nullopt;
     behind = place && place->ahead > 0;
     standby.set(behind);
-    if (place && place->ahead == 0) get_ready();
+    if (get_ready && place && place->ahead == 0) get_ready();
   };
   for (;;) {
     quorum::Verdict verdict = lock::acquire(session, rules, policy, wake_fds, on_waiting);

@@ -25,10 +25,9 @@ Duration least_validity_of_holder(const config::Settings& settings);
 // nothing left on the nodes. `least_validity`: a grant with less than this left is none. `get_ready` is called, perhaps
 // several times, when it has waited for a while, and when we are likely to be the next: to do in advance what the grant
 // will need.
-quorum::Verdict acquire_lock(
-    const LockOptions& options, const config::Settings& settings, Duration least_validity,
-    lock::Session& session, process::SignalGate& signals, LockEvents& events,
-    const std::function<void()>& get_ready = [] {});
+quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings& settings,
+                             Duration least_validity, lock::Session& session, process::SignalGate& signals,
+                             LockEvents& events, const std::function<void()>& get_ready = {});
 
 // Says why the lock was not granted, and returns the exit status for it. Throws ConfigError when two of the
 // nodes are one server.

@@ -78,14 +78,13 @@ class Session {
 
   // After an attempt that found the lock held: listens to the nodes, on further connections, until it is time for the
   // next attempt, or as sleep(). `on_news` hears when our place in the line, or when the lock expires, is not what
-  // `held` says.
+  // `held` says. `get_ready` is called once, when it has waited for a while: there is time for that now.
   struct Wait {
     TimePoint until;
     Duration retry_delay;  // see quorum::VigilRules
     bool curious;          // likewise
     std::function<void(const quorum::Held&)> on_news;
-    std::function<void()>
-        get_ready;  // called once, when it has waited for a while: there is time for that now
+    std::function<void()> get_ready;
   };
   struct Woken {
     bool by_descriptor = false;

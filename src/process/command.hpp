@@ -46,9 +46,9 @@ class Command {
   void set(const std::string& variable, std::string_view value) { late_.set(variable, value); }
 
   // Forks the guard ahead of run(), for whoever has the time now, and none at the grant: a fork costs more than a message.
-  // Until then it only waits, and ends with this process. Any number of times; does nothing where the kernel refuses, and where
-  // a guard that waits would be in the way: in a process that has children already or receives those of others, as they
-  // could not be told from the command's.
+  // Until then it only waits, and ends with this process. Any number of times; does nothing where the kernel refuses, and
+  // where a guard that waits would be in the way: in a process that has children already or receives those of others, as
+  // they could not be told from the command's.
   void fork_ahead();
 
   // Runs the command until it has been reaped, passing signals on. Once. Blocks the calling thread. A guard that is there
