@@ -1,10 +1,8 @@
 #include "lock/session.hpp"
 
 #include "base/log.hpp"
-#include "base/overload.hpp"
 #include "lock/report.hpp"
 #include "redis/describe.hpp"
-#include "redis/line.hpp"
 
 #include <fmt/format.h>
 
@@ -14,17 +12,6 @@
 #include <utility>
 
 namespace redlock::lock {
-namespace {
-
-bool any_readable(std::span<const int> fds) {
-  return std::any_of(fds.begin(), fds.end(), [](int fd) {
-    pollfd wanted{.fd = fd, .events = POLLIN, .revents = 0};
-    return ::poll(&wanted, 1, 0) == 1;
-  });
-}
-
-}  // namespace
-
 Session::Session(SessionOptions options)
     : observer_{options.observer},
       node_timeout_{options.node_timeout},
@@ -40,6 +27,13 @@ Session::Session(SessionOptions options)
       down_(nodes_.size()),
       warned_(nodes_.size()),
       failures_(nodes_.size()) {
+}
+
+bool Session::any_readable(std::span<const int> fds) {
+  return std::any_of(fds.begin(), fds.end(), [](int fd) {
+    pollfd wanted{.fd = fd, .events = POLLIN, .revents = 0};
+    return ::poll(&wanted, 1, 0) == 1;
+  });
 }
 
 void Session::dispatch(const std::vector<quorum::Send>& sends) {
@@ -118,53 +112,6 @@ void Session::turn(Core& core, TimePoint until, std::span<const int> wake_fds) {
   dispatch(core.on_time(read_clocks()));
 }
 
-// What is no part of the algorithm: what a node tells of changes, what a look has found, the end of our place in a line.
-bool Session::take_hearsay(const redis::Event& event) {
-  const quorum::NodeIndex node = event.node;
-  const TimePoint now = BootClock::now();
-  if (const auto* listening = std::get_if<redis::Listening>(&event.what)) {
-    if (vigil_) vigil_->on_listening(now, node, listening->calls);
-    return true;
-  }
-  if (const auto* called = std::get_if<redis::Called>(&event.what)) {
-    if (vigil_ && attempt_->verdict()) vigil_->on_called(now, node, called->ahead);
-    return true;
-  }
-  if (std::holds_alternative<redis::Deaf>(event.what)) {
-    if (vigil_) vigil_->on_deaf(now, node);
-    return true;
-  }
-  if (std::holds_alternative<redis::KeyChanged>(event.what)) {
-    if (attempt_ && attempt_->verdict() && vigil_) {
-      vigil_->on_change(now, node);
-    } else {
-      ++heard_[node];
-    }
-    return true;
-  }
-  if (event.id != 0 && event.id == leaving_[node]) {
-    leaving_[node] = 0;
-    return true;
-  }
-  if (event.id == 0 || event.id != looks_[node].id) return std::holds_alternative<redis::Value>(event.what);
-  take_look(event);
-  return true;
-}
-
-void Session::take_look(const redis::Event& event) {
-  const quorum::NodeIndex node = event.node;
-  const TimePoint now = BootClock::now();
-  looks_[node].id = 0;
-  const auto* value = std::get_if<redis::Value>(&event.what);
-  const redis::Seen seen = value != nullptr ? redis::decode_seen(looks_[node].what, *value) : redis::Seen{};
-  std::visit(
-      Overload{[&](std::monostate) { vigil_->on_look_failed(node); },
-               [&](const redis::Holder& holder) { vigil_->on_holder(now, node, holder.token); },
-               [&](const redis::Remaining& remaining) { vigil_->on_remaining(now, node, remaining.time); },
-               [&](const quorum::Outlook& outlook) { vigil_->on_outlook(now, node, outlook); }},
-      seen);
-}
-
 namespace {
 
 // Releasing has no timers and no requests but the first.
@@ -223,21 +170,7 @@ bool Session::releases_are_safe() const {
 void Session::settle() {
   leave_line();
   const TimePoint until = BootClock::now() + node_timeout_;
-  while (attempt_ && !releases_are_safe() && BootClock::now() < until) turn(*attempt_, until, {});
-}
-
-// Behind the requests that entered it, on the same connections.
-void Session::leave_line() {
-  for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
-    if (!in_line_[node]) continue;
-    in_line_[node] = false;
-    if (!nodes_.reached(node)) continue;
-    leaving_[node] = ids_.next();
-    nodes_.ask({.node = node,
-                .id = leaving_[node],
-                .words = redis::leave_words(redis::LockKeys{key_}, *waiter_),
-                .deadline = BootClock::now() + node_timeout_});
-  }
+  while (attempt_ && !releases_are_safe() && BootClock::now() < until) rest(until, {});
 }
 
 void Session::begin_release(const quorum::Token& token) {
@@ -340,92 +273,17 @@ std::optional<quorum::Loss> Session::keep(const quorum::LeaseRules& rules, const
   return lease.lost();
 }
 
+// After an attempt, whose releases may still be under way. Until something happens.
+void Session::rest(TimePoint until, std::span<const int> wake_fds) {
+  turn(*attempt_, until, wake_fds);
+}
+
 bool Session::sleep(TimePoint until, std::span<const int> wake_fds) {
   while (BootClock::now() < until) {
     if (any_readable(wake_fds)) return true;
-    turn(*attempt_, until, wake_fds);  // its releases may still be under way
+    rest(until, wake_fds);
   }
   return any_readable(wake_fds);
-}
-
-void Session::listen() {
-  for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
-    if (!vigil_->wants(node)) continue;
-    nodes_.listen(node, node_timeout_, vigil_->wants_calls(node) ? calls_ : std::string{});
-    nodes_.await_changes(node, vigil_->patience());
-    nodes_.hush(node, vigil_->hushes(node));
-  }
-}
-
-void Session::look(const quorum::Vigil::Look& wanted) {
-  constexpr Duration least = std::chrono::milliseconds{100};
-  constexpr int flights = 4;
-  looks_[wanted.node] = {.id = ids_.next(), .what = wanted.what};
-  nodes_.ask({.node = wanted.node,
-              .id = looks_[wanted.node].id,
-              .words = redis::look_words(wanted.what, redis::LockKeys{key_}, *waiter_),
-              .deadline = BootClock::now() + std::min(std::max(flights * flight_, least), node_timeout_)});
-}
-
-namespace {
-
-// What is told changes by a little with each look.
-constexpr Duration kNews = std::chrono::milliseconds{500};
-
-void tell_news(const quorum::Vigil& vigil, quorum::Held& told, TimePoint& told_expires,
-               const Session::Wait& wait) {
-  const auto place = vigil.place();
-  const TimePoint expires = vigil.expires();
-  const bool moved = place && (!told.place || told.place->ahead != place->ahead);
-  // A new holder's TTL is not known at first.
-  const bool extended = expires != TimePoint::max() && std::chrono::abs(expires - told_expires) > kNews;
-  if (!moved && !extended) return;
-  told.place = place;
-  if (expires != TimePoint::max()) {
-    told_expires = expires;
-    told.free_in = std::max(expires - BootClock::now(), Duration::zero());
-  }
-  wait.on_news(told);
-}
-
-}  // namespace
-
-Session::Woken Session::await_turn(const quorum::Held& held, const Wait& wait,
-                                   std::span<const int> wake_fds) {
-  if (!vigil_) {
-    vigil_.emplace(
-        quorum::VigilRules{.nodes = nodes_.size(), .retry_delay = wait.retry_delay, .curious = wait.curious},
-        entropy_);
-    if (waiter_) calls_ = redis::calls_to(*waiter_);
-  }
-  vigil_->on_held(BootClock::now(), held, attempt_->ballots(), flight_);
-  for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
-    for (unsigned times = std::exchange(heard_[node], 0U); times > 0; --times) {
-      vigil_->on_change(BootClock::now(), node);
-    }
-  }
-  quorum::Held told = held;
-  TimePoint told_expires = vigil_->expires();
-  for (;;) {
-    if (any_readable(wake_fds)) return {.by_descriptor = true};
-    const TimePoint now = BootClock::now();
-    if (now >= wait.until) return {};
-    const auto action = vigil_->next(now);
-    if (const auto* attempt = std::get_if<quorum::Vigil::Try>(&action)) {
-      const auto place = vigil_->place();
-      const bool passes_others = !place || place->ahead > 0;
-      return {.in_turn = attempt->in_turn && passes_others};
-    }
-    if (const auto* wanted = std::get_if<quorum::Vigil::Look>(&action)) {
-      look(*wanted);
-      continue;
-    }
-    if (vigil_->gets_ready() && !std::exchange(ready_, true)) wait.get_ready();
-    listen();
-    nodes_.nap(vigil_->nap_until());
-    turn(*attempt_, std::min(wait.until, vigil_->deadline()), wake_fds);
-    tell_news(*vigil_, told, told_expires, wait);
-  }
 }
 
 }  // namespace redlock::lock

@@ -96,12 +96,14 @@ class Session {
   Entropy& entropy() { return entropy_; }
 
  private:
+  static bool any_readable(std::span<const int> fds);
   void dispatch(const std::vector<quorum::Send>& sends);
   void take_identity(const redis::Event& event);
   void note_failure(quorum::NodeIndex node, const quorum::Failure& failure);
   void note_answer(quorum::NodeIndex node);
   template <class Core>
   void turn(Core& core, TimePoint until, std::span<const int> wake_fds);
+  void rest(TimePoint until, std::span<const int> wake_fds);
   bool take_hearsay(const redis::Event& event);
   void listen();
   void look(const quorum::Vigil::Look& wanted);
