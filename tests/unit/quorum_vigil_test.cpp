@@ -672,6 +672,19 @@ TEST_SUITE("vigil") {
     CHECK(one.tries_in_turn());
   }
 
+  TEST_CASE("where the nodes are far the second that is called hears of a quorum in time") {
+    Waiting one;
+    one.held(place(40), 30s, 20ms);
+    one.vigil.on_listening(one.now, kHome, true);
+    one.vigil.on_look_failed(one.look().node);
+    one.now += kPreparation;
+    REQUIRE(one.idle());
+    CHECK(one.keeps_ready(2));
+    one.called_near(1);
+    for (NodeIndex node = 0; node < kNodes; ++node) CHECK(one.is_told_by(node) == (node >= 1 && node <= 3));
+    CHECK(one.idle());
+  }
+
   TEST_CASE("the second that stays it hears of a quorum like any other") {
     Waiting one;
     one.far_back(40);
