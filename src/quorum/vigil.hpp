@@ -31,7 +31,8 @@ struct VigilRules {
 // Home also calls the first in the line by name when one who waited is granted the lock. Whoever is to be called need not
 // be told of changes meanwhile, beyond some place or while the line moves fast; and a call is as good as a look.
 // Whoever comes near in a line that moves will not stay there: a quorum of nodes suffices for the moment, and if they are
-// not far, home alone until it is the first. To connect takes longer than a handoff, so who waits for a while has all of a quorum ready.
+// not far, home alone until it is the first. To connect takes longer than a handoff, so who waits for a while has the
+// connections to a quorum ready.
 //   The first in the line tries at each change: a release is its turn, and in all other cases its try is refused, and it
 //   is told how things are.
 //   The second gives it a slot of time to be seen trying. A further change before its end says that somebody was
@@ -120,10 +121,10 @@ class Vigil {
 
   bool behind() const { return place_ && place_->ahead >= kBehind; }
   bool near() const { return called_ || !behind(); }
-  // Called, and not yet the first, but soon: it has the time to ask a quorum to tell of changes when it is, as the nodes
-  // are near.
+  // Called, and not yet the first, but soon; and the nodes answer so soon that a quorum need not be asked to tell of changes
+  // before it is.
   bool passes() const {
-    return called_ && calls_ && !settled_ && place_ && place_->ahead > 0 && flight_ <= kNear;
+    return called_ && calls_ && !settled_ && place_ && place_->ahead > 0 && flight_ <= kShortFlight;
   }
   // What counts is what home tells, and not a quorum.
   bool heeds_home() const { return behind() || passes(); }
@@ -157,8 +158,8 @@ class Vigil {
 
   // From this place on. The others hear of a change from a quorum, before they have to act on the next.
   static constexpr std::uint64_t kBehind = 2;
-  // What a quorum may answer in, and still in time; if not, it costs a look, which takes as long.
-  static constexpr Duration kNear = std::chrono::milliseconds{4};
+  // A quorum that is asked so late may miss a release; that costs a look, which takes a flight.
+  static constexpr Duration kShortFlight = std::chrono::milliseconds{4};
   // So many hear of the changes, in case those before them are dead.
   static constexpr std::uint64_t kAwake = 24;
 

@@ -348,6 +348,7 @@ void Ear::end(Ending ending, std::string_view why, TimePoint now) {
                            ending == Ending::Refused ? ": looking again and again instead" : ""));
   }
   phase_ = Resting{};
+  refused_ = ending == Ending::Refused;
   give_up_at_ = TimePoint::max();
   timer_ = TimePoint::max();
   if (ending == Ending::Broken) {

@@ -39,8 +39,8 @@ class Ear {
   Ear& operator=(const Ear&) = delete;
   ~Ear() = default;
 
-  // Whether it was given a channel for calls.
-  bool subscribes() const noexcept { return !calls_.empty(); }
+  // Whether one with a channel for calls could do better than this one, which has none.
+  bool lacks_calls() const noexcept { return calls_.empty() && !refused_; }
 
   // Does all that can be done now.
   void advance(TimePoint now);
@@ -101,6 +101,7 @@ class Ear {
   std::variant<Resting, Lookup, Connector, Connection> phase_;
   TimePoint timer_{};  // Resting: when to try again
   TimePoint give_up_at_ = TimePoint::max();
+  bool refused_ = false;     // the node is left alone
   bool callable_ = false;    // there is a channel for calls, and it is permitted
   bool quiet_ = false;       // only calls are wanted
   bool told_ = false;        // that it listens, and not that it no longer does

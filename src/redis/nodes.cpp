@@ -26,7 +26,7 @@ class Nodes::Impl {
   const std::deque<Link>& links() const noexcept { return links_; }
 
   void listen(quorum::NodeIndex node, Duration timeout, const std::string& calls) {
-    if (ears_[node] && (calls.empty() || ears_[node]->subscribes())) return;
+    if (ears_[node] && (calls.empty() || !ears_[node]->lacks_calls())) return;
     if (ears_[node]) events_.push_back({.node = node, .id = 0, .what = Deaf{}});
     ears_[node] =
         std::make_unique<Ear>(node, links_[node].endpoint(), key_, calls, timeout, entropy_, events_);

@@ -79,7 +79,8 @@ class Nodes {
 
   // Has the node tell of changes of the lock's key, on one more connection, for which `timeout` is the time to be ready;
   // it is opened by the next wait(). Once is enough: it comes back after failures. `calls`: the channel on which a waiter
-  // is called (redis/line.hpp), or empty; a connection that was opened without it is opened anew.
+  // is called (redis/line.hpp), or empty; a connection that was opened without it is opened anew,
+  // but not where the node has refused to tell.
   void listen(quorum::NodeIndex node, Duration timeout, const std::string& calls = {});
   // The node need not be heard before it has told of so many changes, if that saves waking up. A hint.
   void await_changes(quorum::NodeIndex node, unsigned count);

@@ -391,6 +391,27 @@ TEST_SUITE("listening for changes") {
     CHECK(std::get<redis::Listening>(events.back().what).calls);
   }
 
+  TEST_CASE("a node that has refused to tell is not asked again because it should call") {
+    std::atomic<bool> left = false;
+    FakeServer fake{[&](int fd, int) {
+      write_all(fd, "-NOPERM this user has no permissions to run the 'client|id' command\r\n");
+      wait_for_end(fd);
+      left = true;
+    }};
+    redis::Nodes nodes{{fake.endpoint()}, {.key = "k", .holder = {}}};
+    std::vector<redis::Event> events;
+    const auto pass = [&] { nodes.wait(BootClock::now() + milliseconds{10}, {}, events); };
+    nodes.listen(0, kPatience);
+    REQUIRE(eventually([&] {
+      pass();
+      return left.load();
+    }));
+    nodes.listen(0, kPatience, "turn:me");
+    for (int times = 0; times < 5; ++times) pass();
+    CHECK(fake.connections() == 1);
+    CHECK(events.empty());
+  }
+
   TEST_CASE("where the ACL forbids calls there are none, and it cannot be hushed") {
     const auto server = RedisServer::start({"--user", "nopublish", "on", "nopass", "~*", "&*", "+@all",
                                             "-publish", "--user", "nochannel", "on", "nopass", "~*",
