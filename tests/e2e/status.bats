@@ -291,7 +291,7 @@ NAMES
 on_terminal() {
   local size="stty cols $1 rows $2;"
   shift 2
-  script -qec "$size exec ${*@Q}" /dev/null < /dev/null
+  SHELL=$BASH script -qec "$size exec ${*@Q}" /dev/null < /dev/null # which understands what it has quoted
 }
 
 @test "at a terminal of 20 columns no line is wider, whatever stands in it" {
