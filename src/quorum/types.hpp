@@ -124,7 +124,8 @@ struct Refused {
   Token holder;
   std::chrono::milliseconds remaining;  // negative: the key has no TTL (somebody set it by hand)
   HolderInfo info;
-  std::optional<Place> place{};  // none: not in the line, or the node lets nobody stand in one
+  std::chrono::milliseconds holder_ttl{};  // which the holder asks for each time; 0: unknown
+  std::optional<Place> place{};            // none: not in the line, or the node lets nobody stand in one
 };
 struct Confirmed {
   bool accepted;
@@ -150,11 +151,12 @@ struct Released {
 
 // What a node shows of a lock to somebody who only looks.
 struct Sighting {
-  std::optional<Token> holder;          // none: the key is absent
-  std::chrono::milliseconds remaining;  // of the key; negative: it has no TTL
-  HolderInfo info;                      // of this holder: empty when what is written down is another's
-  Fence counter{};                      // 0: none, or none that redlock wrote
-  std::uint64_t waiting{};              // how many stand in the queue
+  std::optional<Token> holder;             // none: the key is absent
+  std::chrono::milliseconds remaining;     // of the key; negative: it has no TTL
+  HolderInfo info;                         // of this holder: empty when what is written down is another's
+  std::chrono::milliseconds holder_ttl{};  // likewise; 0: unknown
+  Fence counter{};                         // 0: none, or none that redlock wrote
+  std::uint64_t waiting{};                 // how many stand in the queue
 };
 
 // What one that waits asks a node beside the algorithm.

@@ -47,6 +47,10 @@ constexpr auto kString = Value::Type::String;
 // So long that it makes no difference, and short enough to count in nanoseconds.
 constexpr std::chrono::milliseconds kGreatestRemaining = std::chrono::hours{24 * 365 * 100};
 
+std::chrono::milliseconds ttl_in(std::string_view text) {
+  return std::chrono::milliseconds{parse_digits(text, kGreatestRemaining.count()).value_or(0)};
+}
+
 // Five strings from the `first` on. Whoever can write to the node can write anything about the holder: what is no number
 // is left out, not refused.
 quorum::HolderInfo holder_info(std::vector<Value>& fields, std::size_t first) {
@@ -63,15 +67,16 @@ Outcome decode_acquire(Value value) {
     if (!fence || *fence == 0) return garbled("a fence that is none");
     return quorum::Granted{*fence};
   }
-  if (has_shape(value, {kInteger, kString, kInteger, kString, kString, kString, kString, kString, kInteger,
-                        kInteger}) &&
+  if (has_shape(value, {kInteger, kString, kInteger, kString, kString, kString, kString, kString, kString,
+                        kInteger, kInteger}) &&
       value.elements[0].integer == 0) {
     auto& fields = value.elements;
     const long long remaining = std::clamp<long long>(fields[2].integer, -1, kGreatestRemaining.count());
     return quorum::Refused{.holder = {std::move(fields[1].text)},
                            .remaining = std::chrono::milliseconds{remaining},
                            .info = holder_info(fields, 3),
-                           .place = place_in_line(fields[8].integer, fields[9].integer)};
+                           .holder_ttl = ttl_in(fields[8].text),
+                           .place = place_in_line(fields[9].integer, fields[10].integer)};
   }
   return garbled("not an answer to an acquire");
 }

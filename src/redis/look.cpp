@@ -14,14 +14,14 @@ using quorum::Failure;
 // KEYS: lock, info, fence, queue.
 constexpr std::string_view kLookLua = R"lua(
 local holder = redis.call('GET', KEYS[1])
-if not holder then return {false, 0, '0', 0, '', '', '', '', ''} end
-local info = redis.pcall('HMGET', KEYS[2], 'token', 'host', 'user', 'command', 'pid', 'since')
+if not holder then return {false, 0, '0', 0, '', '', '', '', '', ''} end
+local info = redis.pcall('HMGET', KEYS[2], 'token', 'host', 'user', 'command', 'pid', 'since', 'ttl')
 if info.err or info[1] ~= holder then info = {} end
 local fence = redis.pcall('GET', KEYS[3])
 local waiting = redis.pcall('ZCARD', KEYS[4])
 return {holder, redis.call('PTTL', KEYS[1]), type(fence) == 'string' and fence or '0',
   type(waiting) == 'number' and waiting or 0,
-  info[2] or '', info[3] or '', info[4] or '', info[5] or '', info[6] or ''}
+  info[2] or '', info[3] or '', info[4] or '', info[5] or '', info[6] or '', info[7] or ''}
 )lua";
 
 Failure garbled(std::string_view why) {
@@ -38,7 +38,7 @@ std::uint64_t number(std::string_view text) {
 // So long that it makes no difference, and short enough to count in nanoseconds.
 constexpr std::chrono::milliseconds kGreatestRemaining = std::chrono::hours{24 * 365 * 100};
 
-constexpr std::size_t kLookFields = 9;
+constexpr std::size_t kLookFields = 10;
 
 bool is_look(const Value& answer) {
   if (answer.type != Value::Type::Array || answer.elements.size() != kLookFields) return false;
@@ -73,6 +73,8 @@ std::variant<quorum::Sighting, Failure> decode_look(Value answer) {
   if (fields[0].type == Value::Type::Nil) return quorum::Sighting{};
   const long long remaining = std::clamp<long long>(fields[1].integer, -1, kGreatestRemaining.count());
   const std::uint64_t counter = number(fields[2].text);
+  const std::uint64_t ttl = number(fields[9].text);
+  const bool measurable = ttl <= static_cast<std::uint64_t>(kGreatestRemaining.count());
   return quorum::Sighting{.holder = quorum::Token{std::move(fields[0].text)},
                           .remaining = std::chrono::milliseconds{remaining},
                           .info = {.host = std::move(fields[4].text),
@@ -80,6 +82,7 @@ std::variant<quorum::Sighting, Failure> decode_look(Value answer) {
                                    .command = std::move(fields[6].text),
                                    .pid = number(fields[7].text),
                                    .since_us = number(fields[8].text)},
+                          .holder_ttl = std::chrono::milliseconds{measurable ? ttl : 0},
                           .counter = counter <= quorum::kMaxFence ? counter : 0,
                           .waiting = static_cast<std::uint64_t>(std::max(fields[3].integer, 0LL))};
 }

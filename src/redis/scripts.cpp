@@ -31,8 +31,8 @@ local bad_counter = {err = 'ERR the fence counter is not an integer below 2^53'}
 constexpr std::string_view kInfoLua = R"lua(
 local function write_info(key, token, ttl, planted, first)
   redis.call('DEL', key)
-  redis.call('HSET', key, 'token', token, 'planted', planted, 'host', ARGV[first], 'user', ARGV[first + 1],
-    'command', ARGV[first + 2], 'pid', ARGV[first + 3], 'since', ARGV[first + 4])
+  redis.call('HSET', key, 'token', token, 'planted', planted, 'ttl', ttl, 'host', ARGV[first],
+    'user', ARGV[first + 1], 'command', ARGV[first + 2], 'pid', ARGV[first + 3], 'since', ARGV[first + 4])
   redis.call('PEXPIRE', key, ttl)
 end
 )lua";
@@ -88,12 +88,12 @@ constexpr std::string_view kAcquireLua = R"lua(
 local token, ttl = ARGV[1], ARGV[2]
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= token then
-  local info = redis.call('HMGET', KEYS[2], 'token', 'host', 'user', 'command', 'pid', 'since')
-  if info[1] ~= holder then info = {} end
+  local info = redis.pcall('HMGET', KEYS[2], 'token', 'host', 'user', 'command', 'pid', 'since', 'ttl')
+  if info.err or info[1] ~= holder then info = {} end
   local ahead, waiting = -1, -1
   if ARGV[10] then ahead, waiting = enter_line(KEYS[4], ARGV[10], tonumber(ARGV[12])) end
   return {0, holder, redis.call('PTTL', KEYS[1]),
-    info[2] or '', info[3] or '', info[4] or '', info[5] or '', info[6] or '', ahead, waiting}
+    info[2] or '', info[3] or '', info[4] or '', info[5] or '', info[6] or '', info[7] or '', ahead, waiting}
 end
 local counter = counter_of(KEYS[3])
 if not counter then return bad_counter end
@@ -128,8 +128,8 @@ return 1
 // What the present holder wrote down of itself.
 constexpr std::string_view kHolderLua = R"lua(
 local function holder_info(key, holder)
-  local info = redis.call('HMGET', key, 'token', 'host', 'user', 'command', 'pid', 'since')
-  if info[1] ~= holder then info = {} end
+  local info = redis.pcall('HMGET', key, 'token', 'host', 'user', 'command', 'pid', 'since')
+  if info.err or info[1] ~= holder then info = {} end
   return info[2] or '', info[3] or '', info[4] or '', info[5] or '', info[6] or ''
 end
 )lua";
@@ -147,9 +147,10 @@ local counter = counter_of(KEYS[3])
 if not counter then return bad_counter end
 local found = string.format('%.0f', counter)
 if holder then
-  local info = redis.call('HMGET', KEYS[2], 'token', 'planted')
+  local info = redis.call('HMGET', KEYS[2], 'token', 'planted', 'ttl')
   local planted = info[2]
   if info[1] == token and planted then
+    if tonumber(ttl) > (tonumber(info[3]) or 0) then redis.call('HSET', KEYS[2], 'ttl', ttl) end
     redis.call('PEXPIRE', KEYS[2], ttl)
   else
     planted = attempt

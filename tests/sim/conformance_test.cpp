@@ -92,6 +92,7 @@ class Pair {
       const auto& other = std::get<quorum::Refused>(simulated);
       CHECK(refused->holder == other.holder);
       CHECK(std::abs((refused->remaining - other.remaining).count()) < kSlack);
+      CHECK(refused->holder_ttl == other.holder_ttl);
     } else if (const auto* confirmed = std::get_if<quorum::Confirmed>(&real)) {
       CHECK(confirmed->accepted == std::get<quorum::Confirmed>(simulated).accepted);
     } else if (const auto* extended = std::get_if<quorum::Extended>(&real)) {

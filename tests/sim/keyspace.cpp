@@ -42,7 +42,10 @@ void Keyspace::set_counter(Fence value, std::int64_t now_ms) {
 }
 
 quorum::Refused Keyspace::refusal(std::int64_t now_ms) const {
-  return {.holder = key_->token, .remaining = std::chrono::milliseconds{key_->last_ms - now_ms}, .info = {}};
+  return {.holder = key_->token,
+          .remaining = std::chrono::milliseconds{key_->last_ms - now_ms},
+          .info = {},
+          .holder_ttl = key_->ttl};
 }
 
 Reply Keyspace::acquire(const quorum::Acquire& command, std::int64_t now_ms) {
@@ -51,7 +54,10 @@ Reply Keyspace::acquire(const quorum::Acquire& command, std::int64_t now_ms) {
   const Fence fence = std::max(counter(now_ms) + 1, command.proposal);
   set_counter(fence, now_ms);
   const std::uint64_t planted = present != nullptr ? key_->planted : 0;
-  key_ = Key{.token = command.token, .last_ms = now_ms + command.ttl.count(), .planted = planted};
+  key_ = Key{.token = command.token,
+             .last_ms = now_ms + command.ttl.count(),
+             .planted = planted,
+             .ttl = command.ttl};
   return quorum::Granted{fence};
 }
 
@@ -69,6 +75,7 @@ Reply Keyspace::extend(const quorum::Extend& command, std::int64_t now_ms) {
     if (*present != command.token)
       return quorum::NotOurs{.holder = *present, .given_back = given_back(command.token, now_ms)};
     key_->last_ms = now_ms + command.ttl.count();
+    key_->ttl = std::max(key_->ttl, command.ttl);
     if (counter(now_ms) > 0) set_counter(counter(now_ms), now_ms);
     return quorum::Extended{.planted = key_->planted, .counter = counter(now_ms)};
   }
@@ -76,7 +83,10 @@ Reply Keyspace::extend(const quorum::Extend& command, std::int64_t now_ms) {
   if (noted || !command.repair) return quorum::NotOurs{.holder = {}, .given_back = noted};
   const Fence found = counter(now_ms);
   set_counter(std::max(found, command.fence), now_ms);
-  key_ = Key{.token = command.token, .last_ms = now_ms + command.ttl.count(), .planted = command.attempt};
+  key_ = Key{.token = command.token,
+             .last_ms = now_ms + command.ttl.count(),
+             .planted = command.attempt,
+             .ttl = command.ttl};
   return quorum::Replanted{found};
 }
 
@@ -96,7 +106,7 @@ bool Keyspace::given_back(const Token& token, std::int64_t now_ms) const {
 
 Reply Keyspace::foreign_set(const ForeignSet& command, std::int64_t now_ms) {
   if (holder(now_ms) != nullptr) return refusal(now_ms);
-  key_ = Key{.token = command.token, .last_ms = now_ms + command.ttl.count(), .planted = 0};
+  key_ = Key{.token = command.token, .last_ms = now_ms + command.ttl.count(), .planted = 0, .ttl = {}};
   return quorum::Granted{0};
 }
 

@@ -41,7 +41,9 @@ class Keyspace {
   struct Key {
     quorum::Token token;
     std::int64_t last_ms;
-    std::uint64_t planted;  // of the info hash, which lives and dies with the key
+    // Of the info hash, which lives and dies with the key.
+    std::uint64_t planted;
+    std::chrono::milliseconds ttl;  // 0: another library's
   };
   struct Counter {
     quorum::Fence value;

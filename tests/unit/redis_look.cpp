@@ -204,7 +204,7 @@ TEST_SUITE("looking at a lock") {
     };
     CHECK(garbled(string_value("OK")));
     redis::Value fields{.type = redis::Value::Type::Array, .elements = {}};
-    for (int i = 0; i < 9; ++i) fields.elements.push_back(string_value("1"));
+    for (int i = 0; i < 10; ++i) fields.elements.push_back(string_value("1"));
     CHECK(garbled(fields));
     fields.elements[1] = fields.elements[3] = {.type = redis::Value::Type::Integer, .integer = 1};
     CHECK_FALSE(garbled(fields));
@@ -214,7 +214,7 @@ TEST_SUITE("looking at a lock") {
 
   TEST_CASE("numbers without bounds are kept within them") {
     redis::Value fields{.type = redis::Value::Type::Array, .elements = {}};
-    for (int i = 0; i < 9; ++i) fields.elements.push_back(string_value("99999999999999999999999"));
+    for (int i = 0; i < 10; ++i) fields.elements.push_back(string_value("99999999999999999999999"));
     fields.elements[1] = {.type = redis::Value::Type::Integer, .integer = 9'223'372'036'854'775'807};
     fields.elements[3] = {.type = redis::Value::Type::Integer, .integer = -5};
     const Sighting seen = std::get<Sighting>(redis::decode_look(fields));
@@ -223,6 +223,7 @@ TEST_SUITE("looking at a lock") {
     CHECK(seen.counter == 0);
     CHECK(seen.waiting == 0);
     CHECK(seen.info.pid == 0);
+    CHECK(seen.holder_ttl == std::chrono::milliseconds{0});
   }
 }
 

@@ -74,6 +74,7 @@ TEST_SUITE("redis scripts") {
     CHECK(bench.client->tell({"HGET", "redlock.info:k", "pid"}) == "42");
     CHECK(bench.client->tell({"HGET", "redlock.info:k", "since"}) == "7");
     CHECK(bench.client->tell({"HGET", "redlock.info:k", "planted"}) == "0");
+    CHECK(bench.client->tell({"HGET", "redlock.info:k", "ttl"}) == "30000");
     CHECK(bench.pttl("redlock.info:k") > 0);
     CHECK(bench.client->tell({"DBSIZE"}) == "3");
   }
@@ -100,6 +101,7 @@ TEST_SUITE("redis scripts") {
     CHECK(refused.info.command == "c d");
     CHECK(refused.info.pid == 42);
     CHECK(refused.info.since_us == 7);
+    CHECK(refused.holder_ttl == kTtl);
     CHECK(bench.client->tell({"GET", "k"}) == "theirs");
     CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "1000");
   }
@@ -114,6 +116,37 @@ TEST_SUITE("redis scripts") {
     CHECK(refused.remaining < milliseconds{0});
     CHECK(refused.info.host.empty());
     CHECK(refused.info.pid == 0);
+    CHECK(refused.holder_ttl == milliseconds{0});
+  }
+
+  TEST_CASE("info of another type, or a TTL that is none, does not spoil a refusal") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    answer<Granted>(bench, acquire("theirs"));
+    for (const char* ttl : {"-1", "x", "1e3", "99999999999999999999"}) {
+      bench.client->ask({"HSET", "redlock.info:k", "ttl", ttl});
+      CHECK(answer<Refused>(bench, acquire("ours")).holder_ttl == milliseconds{0});
+    }
+    bench.client->ask({"SET", "redlock.info:k", "text"});
+    const auto refused = answer<Refused>(bench, acquire("ours"));
+    CHECK(refused.holder.value == "theirs");
+    CHECK(refused.info.host.empty());
+    CHECK(answer<NotOurs>(bench, extend("ours", 1, true)).holder.value == "theirs");
+    CHECK(answer<Released>(bench, quorum::Release{{"ours"}}).held_by_other);
+  }
+
+  TEST_CASE("extend writes down a greater TTL, and never a lesser one") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    answer<Granted>(bench, acquire("ours"));
+    const auto extended_for = [&](milliseconds ttl) {
+      quorum::Extend request = extend("ours", 1, true);
+      request.ttl = ttl;
+      answer<Extended>(bench, request);
+      return bench.client->tell({"HGET", "redlock.info:k", "ttl"});
+    };
+    CHECK(extended_for(milliseconds{2000}) == "30000");
+    CHECK(extended_for(milliseconds{60'000}) == "60000");
   }
 
   TEST_CASE("acquire refreshes our own token, keeps when it was planted and raises the fence") {
@@ -378,13 +411,14 @@ TEST_SUITE("redis answers") {
   TEST_CASE("a remaining time beyond all measure, and nonsense about the holder, do not spoil a refusal") {
     const auto outcome = redis::decode(
         RequestKind::Acquire, list({number(0), text("t"), number(9223372036854775807LL), text("h"), text("u"),
-                                    text("c"), text("pid"), text("-1"), number(7), number(3)}));
+                                    text("c"), text("pid"), text("-1"), text("-5"), number(7), number(3)}));
     const auto& refused = std::get<Refused>(std::get<quorum::Reply>(outcome));
     CHECK(refused.remaining > std::chrono::hours{24 * 365});
     CHECK(std::chrono::nanoseconds{refused.remaining}.count() > 0);
     CHECK(refused.info.host == "h");
     CHECK(refused.info.pid == 0);
     CHECK(refused.info.since_us == 0);
+    CHECK(refused.holder_ttl == milliseconds{0});
     CHECK(!refused.place);  // the eighth of three
   }
 }
