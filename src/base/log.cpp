@@ -17,19 +17,34 @@ std::atomic<int> overlay{-1};
 
 constexpr std::string_view kWipeLine = "\r\x1b[K";  // ECMA-48: to the first column, erase to the right
 
-// write(2) to a pipe that nobody reads any more raises SIGPIPE, which would end redlock for a message. Keeps it from
-// being delivered, whatever its disposition is, and takes it back.
-void write_without_sigpipe(int fd, const std::string& line) noexcept {
-  sigset_t broken_pipe{};
+// What write(2) raises beside its error: for a pipe that nobody reads any more, and for a file at its limit of size
+// (RLIMIT_FSIZE).
+struct WriteSignal {
+  int error_number;
+  int signal;
+};
+constexpr WriteSignal kWriteSignals[] = {{EPIPE, SIGPIPE}, {EFBIG, SIGXFSZ}};
+
+// Writes, and keeps those signals, which would end redlock for a message, from being delivered, whatever their
+// dispositions are; takes back the one that was raised.
+void write_without_signal(int fd, const std::string& line) noexcept {
+  sigset_t raised{};
   sigset_t found{};
   sigset_t pending{};
-  sigemptyset(&broken_pipe);
-  sigaddset(&broken_pipe, SIGPIPE);
+  sigemptyset(&raised);
+  for (const auto& each : kWriteSignals) sigaddset(&raised, each.signal);
   sigpending(&pending);
-  pthread_sigmask(SIG_BLOCK, &broken_pipe, &found);
-  if (::write(fd, line.data(), line.size()) < 0 && errno == EPIPE && sigismember(&pending, SIGPIPE) == 0) {
-    const timespec at_once{};
-    while (sigtimedwait(&broken_pipe, nullptr, &at_once) < 0 && errno == EINTR) continue;
+  pthread_sigmask(SIG_BLOCK, &raised, &found);
+  if (::write(fd, line.data(), line.size()) < 0) {
+    const int error = errno;
+    for (const auto& [error_number, signal] : kWriteSignals) {
+      if (error != error_number || sigismember(&pending, signal) != 0) continue;
+      sigset_t only{};
+      sigemptyset(&only);
+      sigaddset(&only, signal);
+      const timespec at_once{};
+      while (sigtimedwait(&only, nullptr, &at_once) < 0 && errno == EINTR) continue;
+    }
   }
   pthread_sigmask(SIG_SETMASK, &found, nullptr);
 }
@@ -38,7 +53,7 @@ void write_without_sigpipe(int fd, const std::string& line) noexcept {
 // now is left out.
 void write_if_it_can(int fd, const std::string& text) noexcept {
   pollfd target{.fd = fd, .events = POLLOUT, .revents = 0};
-  if (poll(&target, 1, 0) == 1 && (target.revents & POLLOUT) != 0) write_without_sigpipe(fd, text);
+  if (poll(&target, 1, 0) == 1 && (target.revents & POLLOUT) != 0) write_without_signal(fd, text);
 }
 
 void write_line(Level level, std::string_view prefix, std::string_view message) noexcept {

@@ -1,20 +1,27 @@
 #include "process/signals.hpp"
 
 #include "base/error.hpp"
+#include "process/core_dump.hpp"
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 namespace redlock::process {
 namespace {
 
-// What a person, a shell, an init or a terminal sends, and the command is to get. Signals that report a fault
-// of redlock itself (SEGV, ABRT ...) or a limit of its own (XCPU, XFSZ) are left to end it: the guard sees to
-// the rest.
+// What a person, a shell, an init or a terminal sends, and the command is to get. Signals that report a fault of
+// redlock itself (SEGV, ABRT ...) or its limit of processor time (XCPU) are left to end it: the guard sees to the
+// rest.
 constexpr int kOffered[] = {SIGHUP,  SIGINT,    SIGQUIT, SIGTERM, SIGUSR1,   SIGUSR2,
                             SIGALRM, SIGVTALRM, SIGPROF, SIGIO,   SIGSTKFLT, SIGPWR,
                             SIGCONT, SIGTSTP,   SIGTTIN, SIGTTOU, SIGWINCH};
+
+// What the kernel sends to a whole process group on behalf of a terminal. Anything else of its making is for redlock
+// alone: a timer that came with it through exec (alarm(2)), a file that it was given (O_ASYNC), a power supply.
+constexpr int kOfTerminal[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP, SIGWINCH, SIGCONT};
 
 void add_unless_ignored(sigset_t& set, int signal) {
   struct sigaction found {};
@@ -42,6 +49,7 @@ SignalGate::SignalGate() {
   const struct sigaction ignored = disposition(SIG_IGN);
   sigaction(SIGCHLD, &by_default, &found_child_);
   sigaction(SIGPIPE, &ignored, &found_pipe_);
+  sigaction(SIGXFSZ, &ignored, &found_file_size_);
 }
 
 SignalGate::~SignalGate() {
@@ -57,6 +65,7 @@ std::optional<signalfd_siginfo> SignalGate::take() {
 void SignalGate::restore_in_child() const noexcept {
   sigaction(SIGCHLD, &found_child_, nullptr);
   sigaction(SIGPIPE, &found_pipe_, nullptr);
+  sigaction(SIGXFSZ, &found_file_size_, nullptr);
   pthread_sigmask(SIG_SETMASK, &found_mask_, nullptr);
 }
 
@@ -73,6 +82,7 @@ void SignalGate::stop_as(int signal) const noexcept {
 }
 
 void SignalGate::die_of(int signal) const noexcept {
+  keep_out_of_core_dumps();  // SIGQUIT is about the command
   const struct sigaction by_default = disposition(SIG_DFL);
   sigaction(signal, &by_default, nullptr);
   raise(signal);
@@ -83,10 +93,16 @@ void SignalGate::die_of(int signal) const noexcept {
   _exit(exit_status::kSignalBase + signal);
 }
 
+bool is_from_terminal(const signalfd_siginfo& info) noexcept {
+  const auto* const found =
+      std::find(std::begin(kOfTerminal), std::end(kOfTerminal), static_cast<int>(info.ssi_signo));
+  return info.ssi_code == SI_KERNEL && found != std::end(kOfTerminal);
+}
+
 bool is_for_command(const signalfd_siginfo& info) noexcept {
   const int signal = static_cast<int>(info.ssi_signo);
   if (signal == SIGCHLD) return false;
-  if (info.ssi_code != SI_KERNEL) return true;
+  if (!is_from_terminal(info)) return true;
   // A terminal that hangs up tells the session leader alone: where that is redlock (ssh -t, xterm -e), the
   // command would have been it.
   return signal == SIGHUP && getsid(0) == getpid();

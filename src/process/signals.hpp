@@ -12,7 +12,8 @@ namespace redlock::process {
 // Takes the signals out of the air: blocks them for the whole process (create it before any thread) and
 // offers them on a descriptor instead. What was ignored when redlock started stays ignored and is never
 // offered (nohup). SIGCHLD is offered even where it was found ignored, since children could not be reaped
-// otherwise. SIGPIPE is ignored meanwhile: a broken pipe is an error of write(2) and no reason to die.
+// otherwise. SIGPIPE and SIGXFSZ are ignored meanwhile: a broken pipe and a file that may not grow (RLIMIT_FSIZE)
+// are errors of write(2) and no reason to die.
 class SignalGate {
  public:
   SignalGate();  // throws SystemError
@@ -40,10 +41,14 @@ class SignalGate {
   sigset_t found_mask_{};
   struct sigaction found_child_ {};
   struct sigaction found_pipe_ {};
+  struct sigaction found_file_size_ {};
 };
 
-// Whether a signal that redlock received has to be passed on to the command. A signal that a terminal sent
-// (Ctrl-C) went to the whole foreground process group, and so to the command as well.
+// Whether the kernel sent it to the process group of redlock on behalf of a terminal (Ctrl-C, Ctrl-Z, a hang-up, a new
+// size), and so to the command as well.
+bool is_from_terminal(const signalfd_siginfo& info) noexcept;
+
+// Whether a signal that redlock received has to be passed on to the command: all but what a terminal has sent to both.
 bool is_for_command(const signalfd_siginfo& info) noexcept;
 
 }  // namespace redlock::process

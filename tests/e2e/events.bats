@@ -139,3 +139,11 @@ PYTHON
   [ ! -e "$marks/ran" ]
   [ "$(redis_cli 1 DBSIZE)" -eq 0 ]
 }
+
+@test "a file of events that may not grow costs the events, not the run" {
+  start_nodes 1
+  head -c 1000 /dev/zero | tr '\0' ' ' > "$events"
+  run bash -c 'ulimit -f 1; exec "$@"' - "$REDLOCK" run --events "$events" "$lock" -- sh -c 'exit 5'
+  [ "$status" -eq 5 ]
+  [[ $output == *"cannot write events to"*"events are lost"* ]]
+}
