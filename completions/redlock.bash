@@ -2,9 +2,9 @@
 
 _redlock_common='-h --help -V --version -q --quiet -v --verbose --color'
 _redlock_commands='run acquire extend release sandbox status list break nodes help'
-_redlock_run='-n --nonblock -w --wait -E --conflict-exit-code -k --kill-after --on-lost --events --ttl --retry-delay
+_redlock_run='-n --nonblock -w --wait -E --conflict-exit-code -k --kill-after --on-lost --release-when --events --ttl --retry-delay
   --retry-count --node-timeout --restart-quarantine --key-prefix -c --config --node'
-_redlock_acquire="${_redlock_run/ --on-lost/} --format --json --while-pid --lost-signal"
+_redlock_acquire="${_redlock_run/ --on-lost --release-when/} --format --json --while-pid --lost-signal"
 _redlock_release='--node-timeout --restart-quarantine --key-prefix -c --config --node'
 _redlock_extend="$_redlock_release --ttl"
 _redlock_sandbox='-n --nodes --unix --tls --acl'
@@ -58,6 +58,7 @@ _redlock() {
     acquire:--lost-signal) _redlock_offer TERM INT HUP USR1 USR2; return ;;
     acquire:--while-pid) _redlock_offer '$$'; return ;;
     run:--on-lost) _redlock_offer stop warn; return ;;
+    run:--release-when) _redlock_offer command all; return ;;
     *:--ttl) _redlock_offer 15s 30s 1m 5m; return ;;
     *:-w | *:--wait) _redlock_offer 10s 1m 10m 1h; return ;;
     *:-k | *:--kill-after) _redlock_offer 1s 5s 10s; return ;;

@@ -55,6 +55,7 @@ complete -c redlock -n '__redlock_using run acquire' -s w -l wait -x -a '10s 1m 
 complete -c redlock -n '__redlock_using run acquire' -s E -l conflict-exit-code -x -a '0 75' -d 'Exit status when it is held'
 complete -c redlock -n '__redlock_using run acquire' -s k -l kill-after -x -a '1s 5s 10s' -d 'Time between TERM and KILL'
 complete -c redlock -n '__redlock_using run' -l on-lost -x -a 'stop warn' -d 'What to do when the lock is lost'
+complete -c redlock -n '__redlock_using run' -l release-when -x -a 'command all' -d 'When to release the lock'
 complete -c redlock -n '__redlock_using run acquire' -l events -r -F -d 'Write what happens as JSON lines'
 complete -c redlock -n '__redlock_using run acquire extend' -l ttl -x -a '15s 30s 1m 5m' -d 'Length of the lease'
 complete -c redlock -n '__redlock_using run acquire' -l retry-delay -x -a '100ms 200ms 1s' -d 'Between attempts'

@@ -39,6 +39,8 @@ constexpr SettingFlag kSettingFlags[] = {
     {"node_timeout", nullptr, "DURATION", "What a node may take to answer (default: 1s or ttl/3)"},
     {"restart_quarantine", nullptr, "DURATION",
      "A node that restarted within this time has no vote (default: the ttl; 0 with fewer than 3 nodes)"},
+    {"release_when", nullptr, "command|all",
+     "Release the lock when the command has ended (default), or all that it has left running"},
     {"key_prefix", nullptr, "TEXT", "In front of the lock's name in Redis (default: none)"},
 };
 
@@ -233,6 +235,8 @@ CLI::App* add_run(CLI::App& app, RunOptions& run) {
       ->check([](const std::string& text) {
         return text == "stop" || text == "warn" ? std::string{} : "must be 'stop' or 'warn'";
       });
+  constexpr std::string_view settings[] = {"release_when"};
+  add_setting_flags(*command, run.lock.flags.layer, settings);
   command->footer(kRunExitStatus);
   return command;
 }

@@ -39,7 +39,8 @@ struct LeashedCommand {
         command{{.argv = options.command,
                  .environment = environment_of_command(options.lock.name, settings),
                  .late = {kToken, kFence},
-                 .stop_when_lost = options.stop_when_lost},
+                 .stop_when_lost = options.stop_when_lost,
+                 .until_all_ended = settings.release_when == config::ReleaseWhen::All},
                 leash,
                 signals} {}
 
@@ -120,9 +121,14 @@ int run(const RunOptions& options) {
   }
   // What came while the lock was given back is too late for the command, whose status says more than a signal would.
   while (signals.take()) continue;
+  const bool ran_on = outcome.lease_lost && !options.stop_when_lost;
+  if (outcome.terminal_signal && !ran_on) {
+    outcome.guard.end();
+    events.flush();
+    signals.die_of(*outcome.terminal_signal);
+  }
   if (const std::string message = process::message_of(outcome.ending); !message.empty()) log::error(message);
-  return outcome.lease_lost && !options.stop_when_lost ? exit_status::kLost
-                                                       : process::exit_status_of(outcome.ending);
+  return ran_on ? exit_status::kLost : process::exit_status_of(outcome.ending);
 }
 
 }  // namespace redlock::cli

@@ -15,7 +15,9 @@ namespace {
 
 // The command of a sandbox is on the same leash as that of `run`, but for a lease that does not end.
 constexpr auto kForEver = std::chrono::hours{24 * 365 * 50};
-constexpr auto kMoment = std::chrono::milliseconds{1};
+constexpr auto kMargin = std::chrono::milliseconds{1};
+// What a command that is cancelled leaves running gets so long between the signal and KILL.
+constexpr auto kKillAfter = std::chrono::seconds{5};
 
 // Nothing, and the signal in `deadly`, when one came before the servers were ready: what was started is gone again.
 std::optional<process::Outcome> run_with_servers(const SandboxOptions& options, process::SignalGate& signals,
@@ -32,7 +34,7 @@ std::optional<process::Outcome> run_with_servers(const SandboxOptions& options, 
   if (!servers.ready()) return std::nullopt;
   log::debug(fmt::format("sandbox: {} redis-server{} at {}", options.nodes, options.nodes == 1 ? "" : "s",
                          servers.urls()));
-  process::Leash leash{BootClock::now() + kForEver, kMoment, kMoment};
+  process::Leash leash{BootClock::now() + kForEver, kKillAfter, kMargin};
   // Fresh nodes would be in quarantine; these cannot have forgotten a lock. And a password or prefix from the
   // user's own configuration is not for them.
   process::Command command{{.argv = options.command,
@@ -52,6 +54,7 @@ int sandbox(const SandboxOptions& options) {
   std::optional<int> deadly;
   const auto outcome = run_with_servers(options, signals, deadly);
   if (!outcome) signals.die_of(*deadly);
+  if (outcome->terminal_signal) signals.die_of(*outcome->terminal_signal);
   if (const std::string message = process::message_of(outcome->ending); !message.empty()) log::error(message);
   return process::exit_status_of(outcome->ending);
 }

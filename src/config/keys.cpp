@@ -43,6 +43,14 @@ std::optional<std::string> parse(std::string_view text, std::string& value) {
   return std::nullopt;
 }
 
+std::optional<std::string> parse(std::string_view text, ReleaseWhen& value) {
+  if (text != "command" && text != "all") {
+    return fmt::format("{} is neither 'command' nor 'all'", quoted(text, 64));
+  }
+  value = text == "all" ? ReleaseWhen::All : ReleaseWhen::Command;
+  return std::nullopt;
+}
+
 std::optional<std::string> out_of_range(const Key& key, Duration value) {
   if (value < key.least) {
     return fmt::format("{} is too short; use {} or more", format_duration(value), format_duration(key.least));
@@ -58,6 +66,10 @@ std::optional<std::string> out_of_range(const Key& key, Duration value) {
 }
 
 std::optional<std::string> out_of_range(const Key&, std::uint64_t) {
+  return std::nullopt;
+}
+
+std::optional<std::string> out_of_range(const Key&, ReleaseWhen) {
   return std::nullopt;
 }
 
@@ -83,6 +95,7 @@ const std::array<Key, kKeyCount> kKeys{{
      .least = 0ms,
      .most = kForAllPurposesForever},
     {.name = "key_prefix", .member = &Layer::key_prefix},
+    {.name = "release_when", .member = &Layer::release_when},
 }};
 
 std::string flag_name(const Key& key) {
@@ -105,6 +118,7 @@ std::string_view expected(const Key& key) {
           },
           [](std::optional<std::uint64_t> Layer::*) { return std::string_view{"a whole number such as 5"}; },
           [](std::optional<std::string> Layer::*) { return std::string_view{"a string such as \"prod:\""}; },
+          [](std::optional<ReleaseWhen> Layer::*) { return std::string_view{"\"command\" or \"all\""}; },
       },
       key.member);
 }

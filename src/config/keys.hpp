@@ -15,7 +15,7 @@
 namespace redlock::config {
 
 using Member = std::variant<std::optional<Duration> Layer::*, std::optional<std::uint64_t> Layer::*,
-                            std::optional<std::string> Layer::*>;
+                            std::optional<std::string> Layer::*, std::optional<ReleaseWhen> Layer::*>;
 
 struct Key {
   std::string_view name;  // as in TOML: "retry_delay"
@@ -26,7 +26,7 @@ struct Key {
   Duration step{1};
 };
 
-inline constexpr std::size_t kKeyCount = 8;
+inline constexpr std::size_t kKeyCount = 9;
 extern const std::array<Key, kKeyCount> kKeys;
 
 std::string flag_name(const Key& key);         // "--retry-delay"

@@ -117,6 +117,7 @@ Settings load(const Flags& flags, const std::string& name) {
   settings.kill_after = kill_after_within(merged, settings.ttl);
   settings.node_timeout = node_timeout_within(merged, settings.ttl);
   settings.key_prefix = merged.layer.key_prefix.value_or("");
+  settings.release_when = merged.layer.release_when.value_or(ReleaseWhen::Command);
   settings.concealed = passwords_in_environment(file);
   settings.nodes = nodes_of(flags, file);
   settings.restart_quarantine = quarantine(merged, settings.ttl, settings.nodes.size());

@@ -12,6 +12,9 @@
 // Where settings come from: flag, environment, file ([lock."NAME"] before [defaults]), built-in default.
 namespace redlock::config {
 
+// When `run` gives the lock back: at the end of the command, or of all that has come from it.
+enum class ReleaseWhen { Command, All };
+
 // The settings of one source. What is absent is left to the next source. (The {} let designated initializers
 // name a few members only, without a warning.)
 struct Layer {
@@ -23,6 +26,7 @@ struct Layer {
   std::optional<Duration> node_timeout{};
   std::optional<Duration> restart_quarantine{};
   std::optional<std::string> key_prefix{};
+  std::optional<ReleaseWhen> release_when{};
 };
 
 // What the command line says. URLs are parsed by load().
@@ -49,6 +53,7 @@ struct Settings {
   Duration node_timeout{};                   // per node and flight
   Duration restart_quarantine{};             // a node younger than this has no vote
   std::string key_prefix;
+  ReleaseWhen release_when = ReleaseWhen::Command;
   std::vector<redis::Endpoint> nodes;  // at least one, no two alike
   std::vector<Concealed> concealed;    // no password of the nodes is the command's business
 };

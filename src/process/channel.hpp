@@ -15,12 +15,17 @@ struct Message {
     Start,     // the lock is ours: start the command (to a guard that was forked ahead)
     Signal,    // value: send this signal to the command
     Continue,  // send SIGCONT if the command is still in stop `serial`: redlock itself has been continued
-    Dismiss,   // the report has arrived: go, and leave alone what the command left behind
+    // One of these when the report of the command's own end has arrived. Until then the guard holds the deadline for
+    // what the command has left running.
+    Dismiss,    // go, and leave that alone
+    AwaitRest,  // stay until it has ended, then send RestEnded
+    EndRest,    // the same; value: it gets this signal, and KILL when kill_after has passed
     // guard to redlock
     JobStopped,  // value: the signal that stopped the command; continued: how many times redlock had it continued
     Exited,      // value: status
     Signalled,    // value: signal
     Stopped,      // value: survivors
+    RestEnded,    // nothing is left of the tree but survivors (value); detail: 1 if the deadline has ended it
     ForkRefused,  // value: errno
     ExecRefused,  // value: errno; detail: index of the candidate
     TooLate,      // the lease was over before the exec

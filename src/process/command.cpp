@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "process/descriptors.hpp"
+#include "process/foreground.hpp"
 #include "process/guard.hpp"
 #include "process/kinship.hpp"
 #include "process/supervisor.hpp"
@@ -57,7 +58,8 @@ void Command::fork_ahead() {
 bool Command::fork_guard(bool ahead, std::vector<int> foreign) {
   channel_ = open_channel();
   const auto is_the_guards = [this](int fd) {
-    return fd == guard_timer_.fd() || fd == child_events_.get() || fd == leash_.lost_event();
+    return fd == guard_timer_.fd() || fd == child_events_.get() || fd == leash_.lost_event() ||
+           fd == start_failure_.fd();
   };
   std::erase_if(foreign, is_the_guards);
   const pid_t guard = fork();
@@ -69,6 +71,7 @@ bool Command::fork_guard(bool ahead, std::vector<int> foreign) {
                .channel = channel_.guard,
                .timer = guard_timer_,
                .child_events = child_events_.get(),
+               .start_failure = start_failure_,
                .stop_when_lost = spec_.stop_when_lost,
                .ahead = ahead,
                .foreign = foreign});
@@ -91,7 +94,9 @@ Outcome Command::run(const std::function<void()>& lasting, const std::function<v
   if (BootClock::now() >= leash_.term_at()) return {.ending = too_late(), .lease_lost = true};
   std::vector<pid_t> strangers;
   const Subreaper subreaper;
-  if (!start_guard_that_waits()) {
+  Foreground foreground;
+  const bool guard_is_new = !start_guard_that_waits();
+  if (guard_is_new) {
     guard_ = {};
     strangers = present_children();
     if (!fork_guard(false, {})) return {.ending = fork_refused(errno)};
@@ -103,6 +108,9 @@ Outcome Command::run(const std::function<void()>& lasting, const std::function<v
                     .timer = own_timer_,
                     .strangers = strangers,
                     .stop_when_lost = spec_.stop_when_lost,
+                    .until_all_ended = spec_.until_all_ended,
+                    .guard_is_new = guard_is_new,
+                    .foreground = foreground,
                     .lasting = lasting,
                     .ended = ended},
                    std::move(guard_));

@@ -8,9 +8,11 @@
 #include "process/late_variables.hpp"
 #include "process/leash.hpp"
 #include "process/signals.hpp"
+#include "process/spawn.hpp"
 #include "process/timer.hpp"
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,11 +25,16 @@ struct CommandSpec {
   Environment environment = {};   // on top of ours, replacing what is there
   std::vector<std::string> late = {};  // more variables, to be set before run(): see LateVariables
   bool stop_when_lost = true;  // false (--on-lost=warn): the command runs on, and a message says so at once
+  bool until_all_ended =
+      false;  // --release-when=all: what the command leaves running is waited for, under the leash
 };
 
 struct Outcome {
   Ending ending;
   bool lease_lost = false;  // the lease was lost, ran out, or was given up to stop the command in time
+  // The command died of this signal, INT or QUIT, which a terminal had sent to the job: for the shell's sake redlock is to
+  // die of it too (SignalGate::die_of()), or a loop of runs could not be left with Ctrl-C.
+  std::optional<int> terminal_signal = {};
   // The guard, which has done its work and is on its way out: reaped on destruction. Release the lock before
   // that, not after: the one takes as long as the other, and they do not wait for each other.
   OwnedChild guard = {};
@@ -54,11 +61,15 @@ class Command {
   // Runs the command until it has been reaped, passing signals on. Once. Blocks the calling thread. A guard that is there
   // only now is forked: other threads do not exist there, and what they hold open, it closes.
   //
+  // What the command leaves running is ended where the command was cancelled (see Cancellation), waited for with
+  // `until_all_ended`, and left alone otherwise.
+  //
   // `lasting` is called once in this process when the command has not ended after 10 ms, or sooner where TERM is near:
   // the place to start the keeper thread, which costs more than many a command. What it throws goes to the caller, with
   // all processes dead.
   //
-  // `ended` is called once in this process when the command's end is reported, before the guard is let go: the place to
+  // `ended` is called once in this process when the command has ended and, where that is waited for, what it has left
+  // running; before the guard is let go: the place to
   // give the lock back without delay. It is not called when the guard came to no report. What it throws goes to the
   // caller, too.
   //
@@ -80,6 +91,7 @@ class Command {
   Timer guard_timer_;
   Timer own_timer_;
   UniqueFd child_events_;  // the guard's
+  StartFailure start_failure_;
   ChannelPair channel_;
   OwnedChild guard_;  // while it waits
 };

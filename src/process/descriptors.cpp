@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <charconv>
 #include <climits>
+#include <exception>
 #include <memory>
 #include <string_view>
 
@@ -25,6 +26,23 @@ int open_null() {
   if (got < 0) got = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (got < 0) throw SystemError{"cannot open /dev/null", errno};
   return got;
+}
+
+// Those above standard error that are close-on-exec, as all that redlock opens, or those that are not. None where /proc
+// is not to be read.
+std::optional<std::vector<int>> descriptors_above_standard(bool close_on_exec) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> open_files{opendir("/proc/self/fd"), &closedir};
+  if (!open_files) return std::nullopt;
+  std::vector<int> found;
+  while (const dirent* entry = readdir(open_files.get())) {
+    const std::string_view name{entry->d_name};
+    int fd = -1;
+    std::from_chars(name.data(), name.data() + name.size(), fd);
+    if (fd <= STDERR_FILENO || fd == dirfd(open_files.get())) continue;
+    const int flags = fcntl(fd, F_GETFD);
+    if (flags >= 0 && ((flags & FD_CLOEXEC) != 0) == close_on_exec) found.push_back(fd);
+  }
+  return found;
 }
 
 }  // namespace
@@ -48,17 +66,20 @@ void replace_by_null(int fd) {
 }
 
 std::optional<std::vector<int>> own_descriptors() {
-  const std::unique_ptr<DIR, int (*)(DIR*)> open_files{opendir("/proc/self/fd"), &closedir};
-  if (!open_files) return std::nullopt;
-  std::vector<int> own;
-  while (const dirent* entry = readdir(open_files.get())) {
-    const std::string_view name{entry->d_name};
-    int fd = -1;
-    std::from_chars(name.data(), name.data() + name.size(), fd);
-    if (fd <= STDERR_FILENO || fd == dirfd(open_files.get())) continue;
-    if (const int flags = fcntl(fd, F_GETFD); flags >= 0 && (flags & FD_CLOEXEC) != 0) own.push_back(fd);
+  return descriptors_above_standard(true);
+}
+
+void let_go_of_given_descriptors() noexcept {
+  try {
+    replace_by_null(STDIN_FILENO);
+    replace_by_null(STDOUT_FILENO);
+    const auto given = descriptors_above_standard(false);
+    if (!given) return;
+    for (const int fd : *given) close(fd);
+  } catch (
+      const std::exception&) {  // no descriptor or memory is left: nothing that the command should pay for
+    return;
   }
-  return own;
 }
 
 void close_all_but(std::span<const int> keep) noexcept {

@@ -22,6 +22,10 @@ void replace_by_null(int fd);
 // read.
 std::optional<std::vector<int>> own_descriptors();
 
+// Lets go of all that redlock was given for its command, but for standard error: the other end of a pipe is to hear of it
+// when the command closes its own. As far as the kernel permits.
+void let_go_of_given_descriptors() noexcept;
+
 // Closes every descriptor but these. Async-signal-safe. On a kernel without close_range(2) (before 5.9)
 // closes nothing: that only keeps files open a little longer.
 void close_all_but(std::span<const int> keep) noexcept;

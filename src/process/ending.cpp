@@ -50,6 +50,10 @@ NotStarted too_late() {
   return {exit_status::kLost, "the lock was lost before the command could be started"};
 }
 
+std::string survivors_message(int survivors) {
+  return "the command was ended" + survivors_text(survivors);
+}
+
 int exit_status_of(const Ending& ending) {
   return std::visit(ExitStatus{}, ending);
 }

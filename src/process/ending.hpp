@@ -31,6 +31,9 @@ using Ending = std::variant<Exited, Signalled, Stopped, GuardDied, NotStarted>;
 NotStarted fork_refused(int error_number);
 NotStarted too_late();
 
+// For the user, where a command that was cancelled could not be ended whole.
+std::string survivors_message(int survivors);
+
 // The exit status of redlock for it (DESIGN section 2).
 int exit_status_of(const Ending& ending);
 

@@ -101,13 +101,15 @@ ExecPlan::ExecPlan(const std::vector<std::string>& argv, const Environment& extr
   environment_.push_back(nullptr);
 }
 
-ExecPlan::Failure ExecPlan::exec() const noexcept {
+ExecPlan::Failure ExecPlan::exec(const Leash& leash) const noexcept {
   Failure failure{.error_number = ENOENT};
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    if (leash.term_is_due()) return {.error_number = ETIMEDOUT, .candidate = i, .too_late = true};
     execve(candidates_[i].c_str(), argv_.data(), environment_.data());
     const int error_number = errno;
     // "Permission denied" somewhere says more than "not found" everywhere else.
-    if (error_number == EACCES || !goes_on_after(error_number)) failure = {error_number, i};
+    if (error_number == EACCES || !goes_on_after(error_number))
+      failure = {.error_number = error_number, .candidate = i};
     if (!goes_on_after(error_number)) break;
   }
   return failure;

@@ -2,6 +2,7 @@
 
 #include "process/ending.hpp"
 #include "process/late_variables.hpp"
+#include "process/leash.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -29,10 +30,11 @@ class ExecPlan {
   struct Failure {
     int error_number = 0;
     std::size_t candidate = 0;
+    bool too_late = false;  // TERM was due before one could be executed
   };
-  // Tries the candidates in turn; returns when none could be executed. No shell runs a file that is of no
-  // known format (ENOEXEC). Async-signal-safe.
-  Failure exec() const noexcept;
+  // Tries the candidates in turn, each only while the leash is good; returns when none could be executed. No shell runs a
+  // file that is of no known format (ENOEXEC). Async-signal-safe.
+  Failure exec(const Leash& leash) const noexcept;
 
   // What exec() came back with, as exit status (126, 127) and words for the user.
   NotStarted explain(const Failure& failure) const;

@@ -2,7 +2,6 @@
 
 #include "process/descriptors.hpp"
 #include "process/priority.hpp"
-#include "process/spawn.hpp"
 #include "process/tree.hpp"
 
 #include <poll.h>
@@ -12,9 +11,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <optional>
+#include <utility>
 
 namespace redlock::process {
 namespace {
@@ -72,17 +73,24 @@ class Guard {
     }
   }
 
+  // Does not wait for the exec, which may take its time where PATH leads over a slow network.
   void start_command() noexcept {
-    const Spawned spawned = spawn(tools_.plan, leash_, tools_.gate);
-    using Kind = Message::Kind;
-    if (spawned.pid < 0) report_and_exit({.kind = Kind::ForkRefused, .value = spawned.fork_error});
-    command_ = spawned.pid;
-    const auto& [error, candidate] = spawned.exec_failure;
-    if (!spawned.too_late && error == 0) return;
-    waitpid(command_, nullptr, 0);
-    if (spawned.too_late) report_and_exit({.kind = Kind::TooLate});
-    report_and_exit(
-        {.kind = Kind::ExecRefused, .value = error, .detail = static_cast<std::int32_t>(candidate)});
+    command_ = spawn(tools_.plan, leash_, tools_.gate, tools_.start_failure);
+    if (command_ < 0) report_and_exit({.kind = Message::Kind::ForkRefused, .value = errno});
+    hand_on_early_signals();
+  }
+
+  // What a terminal sent to the job between the grant and the fork reached the guard, which has all of it pending, and
+  // not the command.
+  void hand_on_early_signals() const noexcept {
+    sigset_t early{};
+    sigemptyset(&early);
+    for (const int signal : {SIGINT, SIGQUIT, SIGHUP, SIGTSTP}) sigaddset(&early, signal);
+    const timespec at_once{};
+    siginfo_t info{};
+    while (sigtimedwait(&early, &info, &at_once) > 0) {
+      if (info.si_code == SI_KERNEL) kill(command_, info.si_signo);
+    }
   }
 
   // The command stays in the process group of the job, so that the terminal treats it as it would without us; the guard
@@ -92,25 +100,27 @@ class Guard {
   void leave_the_job() noexcept {
     setsid();
     prctl(PR_SET_NAME, kGuardName);
-    close_all_but({tools_.channel.fd(), tools_.timer.fd(), tools_.child_events, leash_.lost_event()});
+    close_all_but({tools_.channel.fd(), tools_.timer.fd(), tools_.child_events, leash_.lost_event(),
+                   tools_.start_failure.fd()});
   }
 
+  // Until it has ended, or nothing depends on it any more.
+  bool heeds_lease() const noexcept { return tools_.stop_when_lost && !deadline_came_ && !redlock_gone_; }
+
   std::optional<TimePoint> next_deadline() const noexcept {
-    if (kill_due_) return kill_due_;
-    if (tools_.stop_when_lost && !reported_) return leash_.term_at();
-    return std::nullopt;
+    if (!heeds_lease()) return kill_due_;
+    return kill_due_ ? std::min(*kill_due_, leash_.term_at()) : leash_.term_at();
   }
 
   // Sleeps until something happens. The deadline is read from the leash again each time; most often it has
   // moved on.
   void wait() noexcept {
     tools_.timer.set(next_deadline());
-    const bool heed_loss = tools_.stop_when_lost && !kill_due_ && !reported_;
     pollfd events[] = {
         {.fd = redlock_gone_ ? -1 : tools_.channel.fd(), .events = POLLIN, .revents = 0},
         {.fd = tools_.timer.fd(), .events = POLLIN, .revents = 0},
         {.fd = tools_.child_events, .events = POLLIN, .revents = 0},
-        {.fd = heed_loss ? leash_.lost_event() : -1, .events = POLLIN, .revents = 0},
+        {.fd = heeds_lease() ? leash_.lost_event() : -1, .events = POLLIN, .revents = 0},
     };
     poll(events, std::size(events), -1);
     signalfd_siginfo seen{};
@@ -131,7 +141,10 @@ class Guard {
   void note_command(const siginfo_t& child) noexcept {
     using Kind = Message::Kind;
     switch (child.si_code) {
-      case CLD_EXITED: end_ = Message{.kind = Kind::Exited, .value = child.si_status}; break;
+      case CLD_EXITED:
+        report_failed_start();
+        end_ = Message{.kind = Kind::Exited, .value = child.si_status};
+        break;
       case CLD_KILLED:
       case CLD_DUMPED: end_ = Message{.kind = Kind::Signalled, .value = child.si_status}; break;
       case CLD_CONTINUED: stopped_ = false; break;
@@ -144,10 +157,19 @@ class Guard {
     }
   }
 
-  // A stop that the terminal asked for is the whole job's, and the shell watches redlock. One by SIGSTOP is
-  // between the command and whoever sent it.
+  // Where there was a command nothing is left of one by now.
+  void report_failed_start() const noexcept {
+    using Kind = Message::Kind;
+    const auto failure = tools_.start_failure.take();
+    if (!failure) return;
+    report_and_exit({.kind = failure->too_late ? Kind::TooLate : Kind::ExecRefused,
+                     .value = failure->error_number,
+                     .detail = static_cast<std::int32_t>(failure->candidate)});
+  }
+
+  // A stop that the terminal asked for is the whole job's, and so may be one by SIGSTOP: the shell watches redlock.
   void tell_of_job_stop(int signal) noexcept {
-    if (signal != SIGTSTP && signal != SIGTTIN && signal != SIGTTOU) return;
+    if (signal != SIGTSTP && signal != SIGTTIN && signal != SIGTTOU && signal != SIGSTOP) return;
     tools_.channel.send({.kind = Message::Kind::JobStopped,
                          .value = signal,
                          .serial = stop_serial_,
@@ -162,11 +184,21 @@ class Guard {
       switch (tools_.channel.receive(message)) {
         case Channel::Receipt::Nothing: return;
         case Channel::Receipt::Closed: redlock_gone_ = true; return;
-        case Channel::Receipt::Got:
-          if (message.kind == Message::Kind::Dismiss) leave();
-          pass_on(message);
-          break;
+        case Channel::Receipt::Got: obey(message); break;
       }
+    }
+  }
+
+  void obey(const Message& message) noexcept {
+    using Kind = Message::Kind;
+    switch (message.kind) {
+      case Kind::Dismiss: leave();
+      case Kind::AwaitRest: awaits_rest_ = true; break;
+      case Kind::EndRest:
+        awaits_rest_ = true;
+        rest_gets_ = message.value;
+        break;
+      default: pass_on(message);
     }
   }
 
@@ -185,24 +217,29 @@ class Guard {
   }
 
   void decide(Tree& tree) noexcept {
-    if (end_ && !kill_due_ && leash_.claim_own_end()) report_own_end();
+    using Kind = Message::Kind;
+    if (end_ && !reported_ && !kill_due_ && leash_.claim_own_end()) report_own_end();
     const TimePoint now = BootClock::now();
     if (redlock_gone_) {
-      begin_stop(tree, now + kGraceWithoutRedlock);
-    } else if (reported_) {
-      return;
+      const TimePoint due = now + kGraceWithoutRedlock;
+      begin_stop(tree, tools_.stop_when_lost ? std::min(due, leash_.kill_at()) : due);
     } else if (leash_.stop_begun() || (tools_.stop_when_lost && now >= leash_.term_at())) {
+      deadline_came_ = true;
       begin_stop(tree, leash_.kill_at());
+    } else if (rest_gets_) {
+      end_rest(tree, *std::exchange(rest_gets_, std::nullopt), now + leash_.kill_after());
     }
-    if (!kill_due_) return;
-    if (childless_) report_and_exit({.kind = Message::Kind::Stopped});
-    if (now < *kill_due_) return;
+    const Kind done = reported_ ? Kind::RestEnded : Kind::Stopped;
+    if (childless_ && (kill_due_ || awaits_rest_)) {
+      report_and_exit({.kind = done, .detail = deadline_came_ ? 1 : 0});
+    }
+    if (!kill_due_ || now < *kill_due_) return;
     const int survivors = tree.kill_all(std::max(leash_.valid_until(), now + kPatience));
-    report_and_exit({.kind = Message::Kind::Stopped, .value = survivors});
+    report_and_exit({.kind = done, .value = survivors, .detail = deadline_came_ ? 1 : 0});
   }
 
   // Not the end yet: whoever killed the command may have killed redlock with it (`kill -KILL -PGID`), and
-  // then the rest of the tree has to go too. It may stay if redlock takes the report.
+  // then the rest of the tree has to go too. It may stay if redlock takes the report, and says so before the deadline.
   void report_own_end() noexcept {
     tools_.channel.send(*end_);
     reported_ = true;
@@ -210,7 +247,13 @@ class Guard {
 
   // Once; but what is due only ever moves forward.
   void begin_stop(Tree& tree, TimePoint kill_due) noexcept {
-    if (leash_.begin_stop() || (redlock_gone_ && !kill_due_)) tree.signal_all(getpid(), {SIGTERM, SIGCONT});
+    const bool alone = redlock_gone_ || reported_;  // with the decision as well
+    if (leash_.begin_stop() || (alone && !kill_due_)) tree.signal_all(getpid(), {SIGTERM, SIGCONT});
+    kill_due_ = kill_due_ ? std::min(*kill_due_, kill_due) : kill_due;
+  }
+
+  void end_rest(Tree& tree, int signal, TimePoint kill_due) noexcept {
+    if (!childless_) tree.signal_all(getpid(), {signal, SIGCONT});
     kill_due_ = kill_due_ ? std::min(*kill_due_, kill_due) : kill_due;
   }
 
@@ -223,13 +266,16 @@ class Guard {
   Leash& leash_;
   pid_t command_ = -1;
   std::optional<Message> end_;         // how the command ended, once it has been reaped
-  std::optional<TimePoint> kill_due_;  // set once TERM has been sent
+  std::optional<TimePoint> kill_due_;  // set once TERM, or what cancelled the command, has been sent
+  std::optional<int> rest_gets_;       // a signal for what the command has left running
   std::int32_t continued_ = 0;         // SIGCONTs that redlock was sent by others and passed on
   std::int32_t stop_serial_ = 0;       // stops of the command so far
   bool stopped_ = false;               // the command, by a signal
   bool childless_ = false;             // nobody is left of the tree
   bool redlock_gone_ = false;
-  bool reported_ = false;  // the command's own end
+  bool reported_ = false;       // the command's own end
+  bool awaits_rest_ = false;    // the end of what it has left running, too
+  bool deadline_came_ = false;  // TERM was due
 };
 
 }  // namespace

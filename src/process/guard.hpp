@@ -4,6 +4,7 @@
 #include "process/executable.hpp"
 #include "process/leash.hpp"
 #include "process/signals.hpp"
+#include "process/spawn.hpp"
 #include "process/timer.hpp"
 
 #include <sys/types.h>
@@ -20,6 +21,7 @@ struct GuardTools {
   Channel& channel;  // the guard's end
   Timer& timer;
   int child_events;  // signalfd of SIGCHLD
+  const StartFailure& start_failure;
   bool stop_when_lost;
   // Forked ahead of the grant: it waits for Message::Kind::Start, without the descriptors in `foreign`, and goes when
   // redlock is gone.

@@ -37,6 +37,8 @@ class Leash {
   TimePoint valid_until() const noexcept;
   TimePoint term_at() const noexcept;  // when TERM is due; now or earlier after lose()
   TimePoint kill_at() const noexcept;  // when KILL is due; no later than lose() + kill_after
+  Duration kill_after() const noexcept { return kill_after_; }
+  bool term_is_due() const noexcept { return stop_begun() || BootClock::now() >= term_at(); }
   Duration lead() const noexcept { return lead_; }
   bool lost() const noexcept;
 

@@ -1,51 +1,60 @@
 #include "process/spawn.hpp"
 
-#include <sched.h>
+#include "base/error.hpp"
+
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
-#include <cstddef>
+#include <cstdint>
 
 namespace redlock::process {
 namespace {
 
-struct Start {
-  const ExecPlan& plan;
-  const Leash& leash;
-  const SignalGate& gate;
-  pid_t parent;
-  Spawned spawned;
-};
+// A failure as the number that an eventfd holds, which is never 0: the candidate, whether it was too late, errno.
+constexpr unsigned kCandidateShift = 32;
+constexpr std::uint64_t kTooLate = std::uint64_t{1} << 31;
 
-// Runs in the child, in memory that it borrows from the parent, which waits: what it leaves in `spawned` the
-// parent reads.
-int become_command(void* argument) noexcept {
-  auto& start = *static_cast<Start*>(argument);
+[[noreturn]] void become_command(const ExecPlan& plan, const Leash& leash, const SignalGate& gate,
+                                 const StartFailure& failure, pid_t parent) noexcept {
   // A guard that dies takes the command with it; one that died just before has left us to another parent.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != start.parent) return 0;
-  start.gate.restore_in_child();
-  start.spawned.too_late = BootClock::now() >= start.leash.term_at() || start.leash.stop_begun();
-  if (!start.spawned.too_late) start.spawned.exec_failure = start.plan.exec();
-  return 0;
+  if (getppid() != parent) _exit(exit_status::kSystem);
+  gate.restore_in_child();
+  failure.put(plan.exec(leash));
+  _exit(exit_status::kNotFound);
 }
 
 }  // namespace
 
-Spawned spawn(const ExecPlan& plan, const Leash& leash, const SignalGate& gate) noexcept {
-  // As posix_spawn(3) does it: no page table is copied, and the error of the exec is simply there when the
-  // parent goes on. The child has a stack of its own, since the parent's is in use.
-  alignas(std::max_align_t) static char stack[64 * 1024];
-  Start start{.plan = plan, .leash = leash, .gate = gate, .parent = getpid(), .spawned = {}};
-  const pid_t pid = clone(become_command, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &start);
-  if (pid < 0) {
-    start.spawned.fork_error = errno;
-  } else {
-    start.spawned.pid = pid;
-  }
-  return start.spawned;
+StartFailure::StartFailure() : fd_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
+  if (!fd_) throw SystemError{"cannot watch for the start of the command", errno};
+}
+
+void StartFailure::put(const ExecPlan::Failure& failure) const noexcept {
+  eventfd_write(fd_.get(), std::uint64_t{failure.candidate} << kCandidateShift |
+                               (failure.too_late ? kTooLate : 0) |
+                               static_cast<std::uint32_t>(failure.error_number));
+}
+
+std::optional<ExecPlan::Failure> StartFailure::take() const noexcept {
+  std::uint64_t value = 0;
+  if (eventfd_read(fd_.get(), &value) != 0) return std::nullopt;
+  return ExecPlan::Failure{.error_number = static_cast<int>(static_cast<std::uint32_t>(value & ~kTooLate)),
+                           .candidate = static_cast<std::size_t>(value >> kCandidateShift),
+                           .too_late = (value & kTooLate) != 0};
+}
+
+pid_t spawn(const ExecPlan& plan, const Leash& leash, const SignalGate& gate,
+            const StartFailure& failure) noexcept {
+  // Not vfork(2), which would hold this process until the exec has succeeded: the guard is to be awake in the meantime.
+  // _Fork(3) is the one that takes no locks.
+  const pid_t self = getpid();
+  const pid_t pid = _Fork();
+  if (pid == 0) become_command(plan, leash, gate, failure, self);
+  return pid;
 }
 
 }  // namespace redlock::process

@@ -2,6 +2,8 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "process/cancellation.hpp"
+#include "process/descriptors.hpp"
 #include "process/job_control.hpp"
 #include "process/proc_stat.hpp"
 #include "process/tree.hpp"
@@ -11,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bitset>
 #include <chrono>
 #include <csignal>
 #include <optional>
@@ -31,7 +34,10 @@ constexpr Duration kPatience = 200ms;
 class Supervisor {
  public:
   Supervisor(const Supervision& with, OwnedChild guard) noexcept
-      : with_{with}, guard_{std::move(guard)}, tree_{guard_.pid(), with.strangers} {}
+      : with_{with},
+        guard_{std::move(guard)},
+        tree_{guard_.pid(), with.strangers},
+        cancellation_{with.leash.kill_after()} {}
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
   ~Supervisor() {
@@ -40,20 +46,20 @@ class Supervisor {
 
   Outcome watch() {
     const TimePoint now = BootClock::now();
-    if (with_.lasting) lasts_at_ = now + std::min(kMoment, (with_.leash.term_at() - now) / kPartOfLease);
+    lasts_at_ = now + std::min(kMoment, (with_.leash.term_at() - now) / kPartOfLease);
+    if (with_.guard_is_new) take_signals(true);
     while (!ending_) {
       wait();
-      take_signals();
+      take_signals(false);
       take_messages();
       if (ending_) break;
       keep_the_deadline();
-      if (!ending_ && lasts_at_ && BootClock::now() >= *lasts_at_) {
-        lasts_at_.reset();
-        with_.lasting();
-      }
+      if (!ending_ && lasts_at_ && BootClock::now() >= *lasts_at_) settle_in();
     }
+    with_.foreground.take_back();
     return {.ending = *ending_,
             .lease_lost = std::holds_alternative<Stopped>(*ending_) || lease_is_over(),
+            .terminal_signal = terminal_signal_that_killed(),
             .guard = std::move(guard_)};
   }
 
@@ -62,11 +68,18 @@ class Supervisor {
     return with_.leash.lost() || BootClock::now() >= with_.leash.valid_until();
   }
 
+  // What is not done for a command that is over in a moment.
+  void settle_in() {
+    lasts_at_.reset();
+    let_go_of_given_descriptors();
+    if (with_.lasting) with_.lasting();
+  }
+
   // The guard acts first; `lead` later it is our turn.
   std::optional<TimePoint> next_deadline() const noexcept {
     if (lasts_at_) return lasts_at_;  // comes before TERM
     const Leash& leash = with_.leash;
-    if (leash.stop_begun()) return leash.kill_at() + leash.lead();
+    if (leash.stop_begun() || (own_end_ && with_.stop_when_lost)) return leash.kill_at() + leash.lead();
     if (with_.stop_when_lost) return leash.term_at() + leash.lead();
     if (!loss_told_) return leash.valid_until();
     return std::nullopt;
@@ -85,24 +98,43 @@ class Supervisor {
     if (events[3].revents != 0) loss_seen_ = true;
   }
 
-  void take_signals() noexcept {
+  // `alone`: the command may have got none of them, not even those of a terminal.
+  void take_signals(bool alone) noexcept {
     while (const auto info = with_.signals.take()) {
       const int signal = static_cast<int>(info->ssi_signo);
-      if (signal == SIGCHLD) reap_orphans();
-      if (is_for_command(*info)) pass_on(signal);
+      if (signal == SIGCHLD) {
+        reap_orphans();
+        continue;
+      }
+      cancellation_.told(signal, BootClock::now());
+      if (is_from_terminal(*info)) told_by_terminal_[static_cast<std::size_t>(signal)] = true;
+      if (own_end_) {
+        heed_in_place_of_command(signal);
+      } else if (alone || is_for_command(*info)) {
+        pass_on(signal);
+      }
     }
   }
 
   void pass_on(int signal) noexcept {
     if (signal == SIGCONT && job_stop_) {
       // After Ctrl-Z and `fg` the shell has continued the whole job: nothing is left to do but where redlock alone was
-      // continued. The number keeps this from undoing the next Ctrl-Z.
+      // continued, or the command has a group of its own. The number keeps this from undoing the next Ctrl-Z.
       with_.channel.send(
           {.kind = Message::Kind::Continue, .serial = *std::exchange(job_stop_, std::nullopt)});
       return;
     }
     if (signal == SIGCONT) ++continues_sent_;
     with_.channel.send({.kind = Message::Kind::Signal, .value = signal});
+  }
+
+  // The command has ended, and what it has left running is waited for.
+  void heed_in_place_of_command(int signal) const noexcept {
+    if (asks_to_end(signal)) {
+      with_.channel.send({.kind = Message::Kind::EndRest, .value = signal});
+    } else if ((signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU) && can_be_continued()) {
+      with_.signals.stop_as(signal);
+    }
   }
 
   // Foreign orphans: only a process without children of its own may take whatever comes.
@@ -122,17 +154,48 @@ class Supervisor {
       switch (with_.channel.receive(message)) {
         case Channel::Receipt::Nothing: return;
         case Channel::Receipt::Closed: replace_the_guard(); return;
-        case Channel::Receipt::Got:
-          if (message.kind == Message::Kind::JobStopped) {
-            stop_with_the_job(message);
-          } else {
-            ending_ = ending_of(message);
-            if (with_.ended) with_.ended();
-            with_.channel.send({.kind = Message::Kind::Dismiss});
-          }
-          break;
+        case Channel::Receipt::Got: obey(message); break;
       }
     }
+  }
+
+  void obey(const Message& message) {
+    switch (message.kind) {
+      case Message::Kind::JobStopped: stop_with_the_job(message); return;
+      case Message::Kind::Exited:
+      case Message::Kind::Signalled: take_own_end(ending_of(message)); return;
+      case Message::Kind::RestEnded: conclude(ending_after_rest(message.value, message.detail != 0)); return;
+      default: conclude(ending_of(message));
+    }
+  }
+
+  // The command has ended, but not by the deadline. The lock goes on as long as something of a cancelled command is left:
+  // the next holder would work beside it.
+  void take_own_end(const Ending& ending) {
+    take_signals(false);  // that of a terminal, of which it may have died, is here before the guard's report
+    own_end_ = ending;
+    const auto signal = cancellation_.ended_by(ending, BootClock::now());
+    cancelled_ = signal.has_value();
+    if (signal) {
+      with_.channel.send({.kind = Message::Kind::EndRest, .value = *signal});
+    } else if (with_.until_all_ended) {
+      with_.channel.send({.kind = Message::Kind::AwaitRest});
+    } else {
+      conclude(ending);
+    }
+  }
+
+  // What was waited for as if it were the command is also stopped as if it were.
+  Ending ending_after_rest(int survivors, bool stopped) const {
+    if (stopped && !cancelled_) return Stopped{survivors};
+    if (survivors > 0) log::warning(survivors_message(survivors));
+    return *own_end_;
+  }
+
+  void conclude(Ending ending) {
+    ending_ = std::move(ending);
+    if (with_.ended) with_.ended();
+    with_.channel.send({.kind = Message::Kind::Dismiss});
   }
 
   Ending ending_of(const Message& report) const {
@@ -152,17 +215,22 @@ class Supervisor {
   }
 
   // The command was suspended at the terminal: so are we, and with us the lease is no longer extended. When
-  // its end comes the guard kills the command, stopped as it is.
+  // its end comes the guard kills the command, stopped as it is. A shell's `suspend` is a SIGSTOP, after which it is for
+  // the shell that started redlock to take the terminal; elsewhere that is between the command and whoever sent it.
   void stop_with_the_job(const Message& stop) noexcept {
+    const bool by_force = stop.value == SIGSTOP;
+    const auto front = with_.foreground.ours(stop.pid);
+    if (by_force && !front) return;
     if (stop.continued != continues_sent_) return;  // a SIGCONT that will end this stop is on its way already
     // Nor if it has been continued meanwhile: Ctrl-Z may have stopped us directly, as we came out of the last stop.
     if (const auto command = read_proc_stat(stop.pid); command && command->state != 'T') return;
     if (!can_be_continued()) {
-      pass_on(SIGCONT);
+      if (!by_force) pass_on(SIGCONT);
       return;
     }
     with_.signals.stop_as(stop.value);
     job_stop_ = stop.serial;
+    with_.foreground.put_back(front);
   }
 
   void keep_the_deadline() {
@@ -178,7 +246,7 @@ class Supervisor {
     if (now >= leash.kill_at() + leash.lead()) {
       leash.begin_stop();
       replace_the_guard();
-    } else if (now >= leash.term_at() + leash.lead() && leash.begin_stop()) {
+    } else if (!own_end_ && now >= leash.term_at() + leash.lead() && leash.begin_stop()) {
       tree_.signal_all(guard_.pid(), {SIGTERM, SIGCONT});
     }
   }
@@ -188,10 +256,17 @@ class Supervisor {
     const int survivors = kill_everything();
     Message message{};
     while (with_.channel.receive(message) == Channel::Receipt::Got) {
-      if (message.kind != Message::Kind::JobStopped) ending_ = ending_of(message);
+      if (message.kind == Message::Kind::JobStopped) continue;
+      if (message.kind == Message::Kind::RestEnded) {
+        ending_ = ending_after_rest(message.value, message.detail != 0);
+      } else {
+        ending_ = ending_of(message);
+      }
     }
     if (ending_) return;
-    if (with_.leash.stop_begun()) {
+    if (own_end_ && cancelled_) {
+      ending_ = ending_after_rest(survivors, false);
+    } else if (with_.leash.stop_begun() || (own_end_ && lease_is_over())) {
       ending_ = Stopped{survivors};
     } else {
       ending_ = GuardDied{survivors};
@@ -205,14 +280,28 @@ class Supervisor {
     return tree_.kill_all(std::max(with_.leash.valid_until(), BootClock::now() + kPatience));
   }
 
+  // INT or QUIT, where it came from a terminal and the command died of it.
+  std::optional<int> terminal_signal_that_killed() const noexcept {
+    const auto* const signalled = std::get_if<Signalled>(&*ending_);
+    if (signalled == nullptr || (signalled->signal != SIGINT && signalled->signal != SIGQUIT))
+      return std::nullopt;
+    return told_by_terminal_[static_cast<std::size_t>(signalled->signal)] ? std::optional{signalled->signal}
+                                                                          : std::nullopt;
+  }
+
   const Supervision& with_;
   OwnedChild guard_;
   Tree tree_;
+  Cancellation cancellation_;
+  std::optional<Ending>
+      own_end_;  // how the command itself ended, while what it has left running is waited for
   std::optional<Ending> ending_;
-  std::optional<TimePoint> lasts_at_;  // when with_.lasting is due
+  std::optional<TimePoint> lasts_at_;  // when settle_in() is due
   std::int32_t continues_sent_ = 0;
   std::optional<std::int32_t>
       job_stop_;  // the stop that we followed; none once a SIGCONT has been seen since
+  std::bitset<NSIG> told_by_terminal_;
+  bool cancelled_ = false;
   bool loss_seen_ = false;
   bool loss_told_ = false;
 };

@@ -3,6 +3,7 @@
 #include "process/channel.hpp"
 #include "process/child.hpp"
 #include "process/command.hpp"
+#include "process/foreground.hpp"
 #include "process/timer.hpp"
 
 #include <sys/types.h>
@@ -20,13 +21,19 @@ struct Supervision {
   Timer& timer;
   std::span<const pid_t> strangers;  // children to leave alone
   bool stop_when_lost;
+  bool until_all_ended;  // --release-when=all
+  // The guard was forked when redlock had last looked at its signals: those that have come since, from a terminal too,
+  // may be known to redlock alone.
+  bool guard_is_new;
+  Foreground& foreground;
   const std::function<void()>& lasting;  // see Command::run()
   const std::function<void()>& ended;    // the same
 };
 
 // Redlock's side while the command runs: passes signals to the guard, stops and goes on with the job, takes
-// the guard's report, and is the second line: what the guard fails to do in time, since it was stopped or
-// killed, is done here. Returns, or throws, when the guard has been reaped and the command is dead.
+// the guard's report, says what is to become of what the command has left running, and is the second line: what the guard
+// fails to do in time, since it was stopped or killed, is done here. Returns, or throws, when the guard has been reaped
+// and the command is dead.
 Outcome supervise(const Supervision& supervision, OwnedChild guard);
 
 }  // namespace redlock::process

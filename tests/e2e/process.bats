@@ -479,13 +479,28 @@ EOF
 
 @test "signal masks and ignored signals are as redlock found them" {
   local outside inside
-  local as_found=(env --ignore-signal=HUP,USR1,CHLD,PIPE,TSTP --block-signal=TERM,WINCH)
+  local as_found=(env --ignore-signal=HUP,USR1,CHLD,PIPE,XFSZ,TSTP --block-signal=TERM,WINCH)
   outside=$("${as_found[@]}" grep '^Sig[BIC]' /proc/self/status)
   inside=$("${as_found[@]}" "$REDLOCK_LEASH_DRIVER" grep '^Sig[BIC]' /proc/self/status)
   [ "$outside" = "$inside" ]
   outside=$(env --default-signal grep '^Sig[BIC]' /proc/self/status)
   inside=$(env --default-signal "$REDLOCK_LEASH_DRIVER" grep '^Sig[BIC]' /proc/self/status)
   [ "$outside" = "$inside" ]
+}
+
+@test "a timer that redlock was started with runs out for the command" {
+  run -7 /usr/bin/python3 -c 'import os, signal, sys; signal.setitimer(signal.ITIMER_REAL, 0.3); os.execv(sys.argv[1], sys.argv[1:])' \
+    "$REDLOCK_LEASH_DRIVER" "$helpers/tell-signals.py" 1
+  [[ $output == *SIGALRM* ]]
+}
+
+@test "a standard error that may not grow does not end the run" {
+  run bash -c 'ulimit -f 0; exec "$@" 2>> "$0"' "$BATS_TEST_TMPDIR/full" \
+    "$REDLOCK_LEASH_DRIVER" --warn --ttl-ms 300 bash -c 'sleep 0.5; exit 4'
+  [ "$status" -eq 79 ] # it has lost its lease, and not been killed by SIGXFSZ (153)
+  # The command gets the signal as ever.
+  run bash -c 'ulimit -f 0; exec "$@" > "$0"' "$BATS_TEST_TMPDIR/full" "$REDLOCK_LEASH_DRIVER" /bin/echo text
+  [ "$status" -eq $((128 + $(kill -l XFSZ))) ]
 }
 
 @test "under nohup, HUP is passed on to nobody" {
@@ -539,8 +554,8 @@ EOF
 @test "the guard holds no file of redlock open" {
   start_driver sleep 1000
   wait_until 10 find_guard
-  four_open() { [ "$(ls "/proc/$guard/fd" | wc -l)" -eq 4 ]; }
-  wait_until 10 four_open
+  few_open() { [ "$(ls "/proc/$guard/fd" | wc -l)" -eq 5 ]; }
+  wait_until 10 few_open
   kill -TERM "$driver"
   finish_driver
   [ "$status" -eq 143 ]
@@ -603,8 +618,8 @@ EOF
 }
 
 @test "Ctrl-C that ends the command ends the run with 130" {
-  run "$helpers/terminal.py" "type $REDLOCK_LEASH_DRIVER bash -c 'echo rea\"\"dy; exec sleep 1000'; echo code=\$?\r" \
-    'see ready' 'type \x03' 'see code=130'
+  run "$helpers/terminal.py" "type $REDLOCK_LEASH_DRIVER bash -c 'echo rea\"\"dy; exec sleep 1000'\r" \
+    'see ready' 'type \x03' 'see PROMPT> ' 'type echo code=$?\r' 'see code=130'
   echo "$output"
   [ "$status" -eq 0 ]
 }

@@ -318,6 +318,50 @@ teardown() { redlock_teardown; }
   nothing_left_of "$lock"
 }
 
+@test "a command that is cancelled is gone, with all that it started, before the next one runs" {
+  cat > "$marks/work" <<'SCRIPT'
+#!/bin/bash
+trap '' TERM
+while :; do
+  touch "$1/beat"
+  read -rt 0.01 <> <(:) || :
+done
+SCRIPT
+  start_redlock first run -k 300ms "$lock" -- bash -c 'setsid bash "$0/work" "$0" & exec sleep 1000' "$marks"
+  wait_until 20 test -e "$marks/beat"
+  local first=$redlock
+  start_redlock second run "$lock" -- touch "$marks/second"
+  wait_until 20 has_text 'is held by' "$marks/second.err"
+  kill -TERM "$first"
+  finish "$first"
+  [ "$status" -eq 143 ]
+  finish "$redlock"
+  [ "$status" -eq 0 ]
+  [ ! "$marks/second" -ot "$marks/beat" ]
+}
+
+@test "--release-when all holds the lock for what the command leaves running; a setting like any other" {
+  local leave='touch "$0/left"; (setsid sh -c "until [ -e \"\$0/go\" ]; do sleep 0.02; done" "$0" &); exit 3'
+  printf '[lock."%s"]\nrelease_when = "all"\n' "$lock" > "$marks/config.toml"
+  local all=(--release-when all) how
+  for how in flag environment file; do
+    rm -f "$marks/left" "$marks/go"
+    case $how in
+      flag) start_redlock "$how" run --ttl 600ms "${all[@]}" "$lock" -- sh -c "$leave" "$marks" ;;
+      environment) REDLOCK_RELEASE_WHEN=all start_redlock "$how" run --ttl 600ms "$lock" -- sh -c "$leave" "$marks" ;;
+      file) start_redlock "$how" run -c "$marks/config.toml" --ttl 600ms "$lock" -- sh -c "$leave" "$marks" ;;
+    esac
+    wait_until 20 test -e "$marks/left"
+    # Longer than a lease.
+    try_run -w 1s "$lock" -- true
+    [ "$status" -eq 75 ]
+    touch "$marks/go"
+    finish "$redlock"
+    [ "$status" -eq 3 ]
+    nothing_left_of "$lock"
+  done
+}
+
 # --- the lease -------------------------------------------------------------------------------------------------------
 
 @test "a command that takes several leases keeps the lock all the time" {

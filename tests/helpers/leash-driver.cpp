@@ -9,8 +9,10 @@
 //   --delay-ms N       waits between the grant and the fork
 //   --ahead-until FILE forks the guard, and is granted the lease when FILE is there
 //   --warn             --on-lost=warn
+//   --all              --release-when=all
 //   --end-file FILE    writes the end of the first lease there, in microseconds since 1970
 //   --report FILE      writes how it ended to FILE, in one line
+//   --ended-file FILE  is there from the moment in which redlock would give the lock back
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/log.hpp"
@@ -43,6 +45,7 @@ struct Options {
   milliseconds delay = 0ms;
   std::string report;
   std::string end_file;
+  std::string ended_file;
   std::string ahead_until;
   process::CommandSpec spec;
 };
@@ -65,8 +68,12 @@ Options parse(int argc, char** argv) {
                                             [name](const Number& known) { return known.name == name; });
     if (name == "--warn") {
       options.spec.stop_when_lost = false;
+    } else if (name == "--all") {
+      options.spec.until_all_ended = true;
     } else if (name == "--report" && i + 1 < argc) {
       options.report = argv[++i];
+    } else if (name == "--ended-file" && i + 1 < argc) {
+      options.ended_file = argv[++i];
     } else if (name == "--ahead-until" && i + 1 < argc) {
       options.ahead_until = argv[++i];
     } else if (name == "--end-file" && i + 1 < argc) {
@@ -137,9 +144,13 @@ int drive(int argc, char** argv) {
     }
   };
   const bool needs_keeper = options.extend_for != 0ms || options.lose_after >= 0ms;
-  const process::Outcome outcome = command.run([&] {
-    if (needs_keeper) keeper = std::jthread{keep};
-  });
+  process::Outcome outcome = command.run(
+      [&] {
+        if (needs_keeper) keeper = std::jthread{keep};
+      },
+      [&options] {
+        if (!options.ended_file.empty()) write_file(options.ended_file, "");
+      });
 
   const std::string message = process::message_of(outcome.ending);
   if (!message.empty()) log::error(message);
@@ -149,6 +160,10 @@ int drive(int argc, char** argv) {
     write_file(options.report, line);
   }
   if (!options.spec.stop_when_lost && outcome.lease_lost) return exit_status::kLost;
+  if (outcome.terminal_signal) {
+    outcome.guard.end();
+    gate.die_of(*outcome.terminal_signal);
+  }
   return process::exit_status_of(outcome.ending);
 }
 

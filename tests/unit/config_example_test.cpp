@@ -69,6 +69,7 @@ TEST_CASE_FIXTURE(Fixture, "the defaults that the example shows are the defaults
   CHECK(shown.node_timeout == built_in.node_timeout);
   CHECK(shown.restart_quarantine == built_in.restart_quarantine);
   CHECK(shown.key_prefix == built_in.key_prefix);
+  CHECK(shown.release_when == built_in.release_when);
   CHECK(shown.wait == 5min);  // an example: by default there is no limit
   CHECK(shown.retry_count == 10);
 }

@@ -20,6 +20,7 @@ TEST_CASE_FIXTURE(Fixture, "without any source the built-in defaults hold") {
   CHECK(settings.node_timeout == 1s);
   CHECK(settings.restart_quarantine == 0s);
   CHECK(settings.key_prefix.empty());
+  CHECK(settings.release_when == ReleaseWhen::Command);
   REQUIRE(settings.nodes.size() == 1);
   CHECK(settings.nodes[0].display() == "redis://127.0.0.1:6379/0");
 }
@@ -48,10 +49,11 @@ TEST_CASE_FIXTURE(Fixture, "every setting can come from each source") {
     CHECK(settings.node_timeout == 600ms);
     CHECK(settings.restart_quarantine == 7min);
     CHECK(settings.key_prefix == "prod:");
+    CHECK(settings.release_when == ReleaseWhen::All);
   };
   const std::string settings =
       "ttl = '1m'\nwait = 2\nretry_delay = '3ms'\nretry_count = 4\nkill_after = 5.5\n"
-      "node_timeout = 0.6\nrestart_quarantine = '7m'\nkey_prefix = 'prod:'\n";
+      "node_timeout = 0.6\nrestart_quarantine = '7m'\nkey_prefix = 'prod:'\nrelease_when = 'all'\n";
   SUBCASE("defaults") {
     config("[defaults]\n" + settings);
     check(load());
@@ -69,6 +71,7 @@ TEST_CASE_FIXTURE(Fixture, "every setting can come from each source") {
     environment.set("REDLOCK_NODE_TIMEOUT", ".6");
     environment.set("REDLOCK_RESTART_QUARANTINE", "7m");
     environment.set("REDLOCK_KEY_PREFIX", "prod:");
+    environment.set("REDLOCK_RELEASE_WHEN", "all");
     check(load());
   }
   SUBCASE("flags") {
@@ -79,7 +82,8 @@ TEST_CASE_FIXTURE(Fixture, "every setting can come from each source") {
                            .kill_after = 5500ms,
                            .node_timeout = 600ms,
                            .restart_quarantine = 7min,
-                           .key_prefix = "prod:"})));
+                           .key_prefix = "prod:",
+                           .release_when = ReleaseWhen::All})));
   }
 }
 

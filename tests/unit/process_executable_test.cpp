@@ -3,11 +3,22 @@
 #include <doctest/doctest.h>
 
 #include <cerrno>
+#include <chrono>
 #include <string>
 #include <vector>
 
 using namespace redlock::process;
 using Names = std::vector<std::string>;
+
+namespace {
+
+const Leash& good_leash() {
+  static const Leash leash{redlock::BootClock::now() + std::chrono::hours{1}, std::chrono::seconds{5},
+                           std::chrono::milliseconds{200}};
+  return leash;
+}
+
+}  // namespace
 
 TEST_CASE("a command without a slash is looked for in each directory of PATH, in order") {
   CHECK(executable_candidates("ls", "/usr/local/bin:/bin") == Names{"/usr/local/bin/ls", "/bin/ls"});
@@ -28,7 +39,7 @@ TEST_CASE("an empty command is not found") {
   const Names argv{""};
   const LateVariables none{{}};
   const ExecPlan plan{argv, {}, none};
-  const auto failure = plan.exec();
+  const auto failure = plan.exec(good_leash());
   CHECK(failure.error_number == ENOENT);
   CHECK(plan.explain(failure).exit_status == 127);
 }
@@ -47,7 +58,7 @@ TEST_CASE("a missing command is 127, one that cannot be executed 126, and each s
     const Names argv{known.command};
     const LateVariables none{{}};
     const ExecPlan plan{argv, {}, none};
-    const NotStarted reason = plan.explain(plan.exec());
+    const NotStarted reason = plan.explain(plan.exec(good_leash()));
     CHECK(reason.exit_status == known.exit_status);
     CHECK(reason.message.find(known.words) != std::string::npos);
   }
@@ -57,7 +68,7 @@ TEST_CASE("arguments that are too long are 126, and the message says what to do"
   const Names argv{"/bin/true", std::string(std::size_t{1} << 20U, 'x')};
   const LateVariables none{{}};
   const ExecPlan plan{argv, {}, none};
-  const auto failure = plan.exec();
+  const auto failure = plan.exec(good_leash());
   CHECK(failure.error_number == E2BIG);
   CHECK(plan.explain(failure).exit_status == 126);
   CHECK(plan.explain(failure).message.find("too long") != std::string::npos);

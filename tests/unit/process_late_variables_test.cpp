@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
@@ -22,12 +23,14 @@ TEST_SUITE("variables that are set after the fork") {
         "/bin/sh", "-c", "test \"$FIRST,$SECOND\" = new,2 && env | grep -c SECOND= | grep -qx 1"};
     const ExecPlan plan{argv, {}, late};
     unsetenv("SECOND");
+    const Leash leash{redlock::BootClock::now() + std::chrono::hours{1}, std::chrono::seconds{5},
+                      std::chrono::milliseconds{200}};
     int go[2];
     REQUIRE(pipe(go) == 0);
     const pid_t child = fork();
     if (child == 0) {
       char byte = 0;
-      if (read(go[0], &byte, 1) == 1) plan.exec();
+      if (read(go[0], &byte, 1) == 1) plan.exec(leash);
       _exit(99);
     }
     late.set("FIRST", "new");

@@ -6,6 +6,8 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +18,7 @@ using namespace std::chrono_literals;
 namespace {
 
 struct Attempt {
-  Spawned spawned;
+  std::optional<ExecPlan::Failure> failure;
   int wait_status = -1;
 };
 
@@ -24,9 +26,16 @@ Attempt spawn_under(const Leash& leash, const std::vector<std::string>& argv) {
   const LateVariables none{{}};
   const ExecPlan plan{argv, {}, none};
   const SignalGate gate;
-  Attempt attempt{.spawned = spawn(plan, leash, gate)};
-  if (attempt.spawned.pid > 0) waitpid(attempt.spawned.pid, &attempt.wait_status, 0);
+  const StartFailure failure;
+  Attempt attempt;
+  const pid_t pid = spawn(plan, leash, gate, failure);
+  if (pid > 0) waitpid(pid, &attempt.wait_status, 0);
+  attempt.failure = failure.take();
   return attempt;
+}
+
+bool was_too_late(const Attempt& attempt) {
+  return attempt.failure && attempt.failure->too_late;
 }
 
 const std::vector<std::string> kExitWithThree = {"/bin/sh", "-c", "exit 3"};
@@ -36,29 +45,35 @@ const std::vector<std::string> kExitWithThree = {"/bin/sh", "-c", "exit 3"};
 TEST_CASE("a command under a good leash is executed") {
   const Leash leash{BootClock::now() + 60s, 5s, 200ms};
   const Attempt attempt = spawn_under(leash, kExitWithThree);
-  CHECK_FALSE(attempt.spawned.too_late);
-  CHECK(attempt.spawned.exec_failure.error_number == 0);
+  CHECK_FALSE(attempt.failure);
   CHECK(WEXITSTATUS(attempt.wait_status) == 3);
 }
 
 TEST_CASE("nothing is executed at the last instant when TERM is due already") {
   const Leash leash{BootClock::now() + 4s, 5s, 200ms};
-  const Attempt attempt = spawn_under(leash, kExitWithThree);
-  CHECK(attempt.spawned.too_late);
-  CHECK(attempt.wait_status == 0);
+  CHECK(was_too_late(spawn_under(leash, kExitWithThree)));
 }
 
 TEST_CASE("nothing is executed when the lease has been lost, or its end has begun") {
   Leash lost{BootClock::now() + 60s, 5s, 200ms};
   lost.lose();
-  CHECK(spawn_under(lost, kExitWithThree).spawned.too_late);
+  CHECK(was_too_late(spawn_under(lost, kExitWithThree)));
   Leash stopping{BootClock::now() + 60s, 5s, 200ms};
   stopping.begin_stop();
-  CHECK(spawn_under(stopping, kExitWithThree).spawned.too_late);
+  CHECK(was_too_late(spawn_under(stopping, kExitWithThree)));
 }
 
-TEST_CASE("the reason why a command cannot be executed comes back") {
+TEST_CASE("the reason why a command cannot be executed comes back, and which candidate it is about") {
   const Leash leash{BootClock::now() + 60s, 5s, 200ms};
-  CHECK(spawn_under(leash, {"/no/such/file"}).spawned.exec_failure.error_number == ENOENT);
-  CHECK(spawn_under(leash, {"/dev/null"}).spawned.exec_failure.error_number == EACCES);
+  const auto missing = spawn_under(leash, {"/no/such/file"}).failure;
+  REQUIRE(missing);
+  CHECK(missing->error_number == ENOENT);
+  const std::string path = std::getenv("PATH");
+  setenv("PATH", "/no/such/folder:/dev", 1);
+  const auto refused = spawn_under(leash, {"null"}).failure;
+  setenv("PATH", path.c_str(), 1);
+  REQUIRE(refused);
+  CHECK(refused->error_number == EACCES);
+  CHECK(refused->candidate == 1);
+  CHECK_FALSE(refused->too_late);
 }

@@ -1,0 +1,56 @@
+#include "process/foreground.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+namespace redlock::process {
+namespace {
+
+bool has_no_process(pid_t group) noexcept {
+  return kill(-group, 0) != 0 && errno == ESRCH;
+}
+
+}  // namespace
+
+Foreground::Foreground() noexcept {
+  for (const int fd : {STDIN_FILENO, STDERR_FILENO, STDOUT_FILENO}) {
+    if (tcgetpgrp(fd) < 0) continue;  // no terminal, or another session's
+    terminal_.reset(fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+    break;
+  }
+  had_it_ = terminal_ && group() == getpgrp();
+}
+
+std::optional<pid_t> Foreground::ours(pid_t command) const noexcept {
+  if (!terminal_) return std::nullopt;
+  const pid_t front = group();
+  return front > 0 && (front == getpgrp() || front == getpgid(command)) ? std::optional{front} : std::nullopt;
+}
+
+void Foreground::put_back(std::optional<pid_t> front) noexcept {
+  if (!terminal_ || group() != getpgrp()) return;
+  had_it_ = true;
+  if (front && *front != getpgrp()) give_to(*front);
+}
+
+void Foreground::take_back() const noexcept {
+  if (!had_it_) return;
+  const pid_t front = group();
+  if (front > 0 && front != getpgrp() && has_no_process(front)) give_to(getpgrp());
+}
+
+// From the background, too, which is allowed to those who have blocked the signal for it.
+void Foreground::give_to(pid_t group) const noexcept {
+  sigset_t only{};
+  sigset_t found{};
+  sigemptyset(&only);
+  sigaddset(&only, SIGTTOU);
+  pthread_sigmask(SIG_BLOCK, &only, &found);
+  tcsetpgrp(terminal_.get(), group);
+  pthread_sigmask(SIG_SETMASK, &found, nullptr);
+}
+
+}  // namespace redlock::process

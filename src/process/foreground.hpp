@@ -1,0 +1,38 @@
+#pragma once
+
+#include "base/fd.hpp"
+
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <optional>
+
+namespace redlock::process {
+
+// The controlling terminal of the job, and the process group that is in its foreground: the job's own, or one that an
+// interactive command (a shell, say) has made for itself. Costs three system calls where there is no terminal.
+class Foreground {
+ public:
+  // Looks for the terminal among the standard descriptors.
+  Foreground() noexcept;
+
+  // The group in the foreground, if it is that of the job or of its command.
+  std::optional<pid_t> ours(pid_t command) const noexcept;
+
+  // The shell has continued the job, which had stopped while `group` was in the foreground: if the job is there again, so
+  // is the group.
+  void put_back(std::optional<pid_t> group) noexcept;
+
+  // Gives the terminal to the job again where the command took it and is gone, with all of its group. Otherwise a script
+  // that goes on behind redlock could not read from it. A job that was always in the background takes nothing.
+  void take_back() const noexcept;
+
+ private:
+  pid_t group() const noexcept { return tcgetpgrp(terminal_.get()); }
+  void give_to(pid_t group) const noexcept;
+
+  UniqueFd terminal_;
+  bool had_it_ = false;
+};
+
+}  // namespace redlock::process

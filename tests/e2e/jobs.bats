@@ -1,0 +1,97 @@
+#!/usr/bin/env bats
+# redlock as a job of a shell: what the shell, the terminal and the ends of pipes notice of it. Without Redis.
+
+bats_require_minimum_version 1.5.0
+load lib/process.bash
+
+setup() { process_setup; }
+teardown() { process_teardown; }
+
+at_terminal() {
+  run "$helpers/terminal.py" "$@"
+  echo "$output"
+  [ "$status" -eq 0 ]
+}
+
+# --- Ctrl-C in a loop ------------------------------------------------------------------------------------------------
+
+@test "Ctrl-C ends a loop of runs in the shell, since redlock dies of it as the command does" {
+  local loop="for i in 1 2 3; do $REDLOCK_LEASH_DRIVER sh -c 'echo rea\"\"dy; exec sleep 1000'; echo next\$i; done\r"
+  at_terminal "type $loop" 'see ready' 'type \x03' 'see PROMPT> ' 'type echo after=$((6*7))\r' 'see after=42'
+  [[ $output != *next1* ]]
+}
+
+@test "Ctrl-C ends the loop of a script, too, in every shell" {
+  for shell in bash dash zsh; do
+    [ -n "$(command -v "$shell")" ] || continue
+    echo "for i in 1 2 3; do $REDLOCK_LEASH_DRIVER sh -c 'echo ready; exec sleep 1000'; echo next\$i; done" > "$BATS_TEST_TMPDIR/loop"
+    at_terminal "type $shell $BATS_TEST_TMPDIR/loop\r" 'see ready' 'type \x03' 'see PROMPT> ' \
+      'type echo after=$((6*7))\r' 'see after=42'
+    [[ $output != *next1* ]]
+  done
+}
+
+@test "a signal that somebody sent, and a command that heeds Ctrl-C in its own way, give an exit status" {
+  # bash cannot tell 130 from a death by INT; this can.
+  run /usr/bin/python3 -c '
+import signal, subprocess, sys
+run = subprocess.Popen([sys.argv[1], "sh", "-c", "echo ready; exec sleep 1000"], stdout=subprocess.PIPE)
+run.stdout.readline()
+run.send_signal(signal.SIGINT)
+print(run.wait())' "$REDLOCK_LEASH_DRIVER"
+  [ "$output" = 130 ]
+  at_terminal "type $REDLOCK_LEASH_DRIVER bash -c 'trap \"exit 5\" INT; echo rea\"\"dy; while :; do sleep 0.01; done'; echo code=\$?\r" \
+    'see ready' 'type \x03' 'see code=5'
+}
+
+# --- a shell as the command -------------------------------------------------------------------------------------------
+
+@test "a shell that suspends itself suspends the job, and fg brings both back" {
+  at_terminal "type PS1='INNER> ' $REDLOCK_LEASH_DRIVER --ttl-ms 60000 bash --norc --noprofile --noediting -i\r" 'see INNER> ' \
+    'type suspend\r' 'see Stopped' 'see PROMPT> ' 'type fg\r' 'see leash-driver' \
+    'type echo in=$((6*7))\r' 'see in=42' 'type suspend\r' 'see Stopped' 'see PROMPT> ' 'type fg\r' 'see leash-driver' \
+    'type exit 5\r' 'see PROMPT> ' 'type echo code=$?\r' 'see code=5'
+}
+
+@test "a command that stops itself in the foreground suspends the job; elsewhere that is its own business" {
+  at_terminal "type $REDLOCK_LEASH_DRIVER --ttl-ms 60000 sh -c 'echo rea\"\"dy; kill -STOP \$\$; echo went=on; exit 3'\r" \
+    'see ready' 'see Stopped' 'see PROMPT> ' 'type fg\r' 'see went=on' 'see PROMPT> ' 'type echo code=$?\r' 'see code=3'
+
+  start_driver --ttl-ms 60000 sh -c "echo \$\$ > $pid_file; kill -STOP \$\$; exit 3"
+  wait_until 10 has_lines 1 "$pid_file"
+  wait_until 10 is_stopped "$(< "$pid_file")"
+  find_guard
+  wait_until 10 eval '[[ $(ps -o stat= -p "$guard") == S* ]]' # it has heard of the stop
+  [[ $(ps -o stat= -p "$driver") != T* ]]
+  kill -CONT "$(< "$pid_file")"
+  finish_driver
+  [ "$status" -eq 3 ]
+}
+
+@test "the terminal is the job's again when a shell that had it is killed" {
+  cat > "$BATS_TEST_TMPDIR/script" <<EOF
+PS1='INNER> ' $REDLOCK_LEASH_DRIVER --ttl-ms 2000 --kill-after-ms 100 bash --norc --noprofile --noediting -i
+echo code=\$?
+read -r line < /dev/tty
+echo got=\$line
+EOF
+  at_terminal "type sh $BATS_TEST_TMPDIR/script\r" 'see INNER> ' 'see the lock was lost' 'see code=79' \
+    'type hello\r' 'see got=hello' 'see PROMPT> '
+}
+
+# --- pipes -----------------------------------------------------------------------------------------------------------
+
+@test "the other end of a pipe notices when the command closes its own" {
+  local eof=$BATS_TEST_TMPDIR/eof broken=$BATS_TEST_TMPDIR/broken other=$BATS_TEST_TMPDIR/other
+  mkfifo "$other.pipe"
+  { cat > /dev/null; touch "$other"; } < "$other.pipe" 3>&- &
+  { trap '' PIPE; while echo line; do sleep 0.01; done 2> /dev/null; touch "$broken"; } 3>&- |
+    env --default-signal=INT,QUIT,PIPE "$REDLOCK_LEASH_DRIVER" sh -c "exec <&- >&- 7>&-; echo \$\$ > $pid_file; exec sleep 1000" \
+      2> "$output_file" 7> "$other.pipe" 3>&- |
+    { cat > /dev/null; touch "$eof"; } 3>&- &
+  wait_until 10 test -e "$eof"
+  wait_until 10 test -e "$broken"
+  wait_until 10 test -e "$other"
+  is_alive "$(< "$pid_file")"
+  kill -KILL "$(< "$pid_file")"
+}
