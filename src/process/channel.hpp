@@ -37,6 +37,7 @@ struct Message {
   std::int32_t serial = 0;
   std::int32_t continued = 0;
   std::int32_t pid = 0;
+  std::int32_t late_ms = 0;  // of Stopped: how long after the end of validity the last process died
 };
 
 class Channel {

@@ -1,6 +1,7 @@
 #include "process/command.hpp"
 
 #include "base/error.hpp"
+#include "process/children.hpp"
 #include "process/descriptors.hpp"
 #include "process/foreground.hpp"
 #include "process/guard.hpp"
@@ -42,6 +43,7 @@ Command::Command(CommandSpec spec, Leash& leash, SignalGate& signals)
       late_{spec_.late},
       plan_{spec_.argv, spec_.environment, late_},
       child_events_{open_child_events()} {
+  require_child_lists();
 }
 
 void Command::fork_ahead() {

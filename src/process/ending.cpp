@@ -22,11 +22,21 @@ std::string survivors_text(int survivors) {
       survivors);
 }
 
+std::string late_text(std::chrono::milliseconds late) {
+  if (late == std::chrono::milliseconds{0}) return {};
+  return fmt::format(
+      "; the last of its processes ended {} ms after the lease, and another host may have had the lock by "
+      "then: so "
+      "many processes, or so busy a machine, need a longer --ttl",
+      late.count());
+}
+
 struct Message {
   std::string operator()(const Exited&) const { return {}; }
   std::string operator()(const Signalled&) const { return {}; }
   std::string operator()(const Stopped& ending) const {
-    return "the lock was lost: the command was stopped" + survivors_text(ending.survivors);
+    return "the lock was lost: the command was stopped" + survivors_text(ending.survivors) +
+           late_text(ending.late);
   }
   std::string operator()(const GuardDied& ending) const {
     return "the guard process of the command was killed: the command was killed with it" +

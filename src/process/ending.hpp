@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <variant>
 
@@ -16,6 +17,7 @@ struct Signalled {
 // not let us kill (another user's, by sudo or the like).
 struct Stopped {
   int survivors = 0;
+  std::chrono::milliseconds late{0};  // how long after the end of validity the last one died
 };
 // The guard was killed, and so the whole tree at once.
 struct GuardDied {

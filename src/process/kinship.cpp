@@ -1,30 +1,19 @@
 #include "process/kinship.hpp"
 
-#include "process/proc_stat.hpp"
+#include "process/children.hpp"
 
-#include <dirent.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <charconv>
-#include <cstring>
-#include <memory>
 
 namespace redlock::process {
 
 std::vector<pid_t> present_children() {
   siginfo_t info{};
   if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0) return {};
-  std::vector<pid_t> children;
-  const std::unique_ptr<DIR, int (*)(DIR*)> proc{opendir("/proc"), &closedir};
-  if (!proc) return children;
-  while (const dirent* entry = readdir(proc.get())) {
-    const auto stat = read_proc_stat(dirfd(proc.get()), entry->d_name);
-    if (stat && stat->parent == getpid()) children.push_back(stat->pid);
-  }
-  return children;
+  PidList children;
+  ChildLists{}.add_own(children);
+  return {children.all().begin(), children.all().end()};
 }
 
 bool receives_orphans() noexcept {

@@ -6,8 +6,8 @@
 
 namespace redlock::process {
 
-// The children that this process has already: those of a shell that became redlock by exec, say. Costs one
-// system call where there are none, which is the rule.
+// The children that this process has already, as ChildLists has them: those of a shell that became redlock by exec, say.
+// Costs one system call where there are none, which is the rule.
 std::vector<pid_t> present_children();
 
 // Whether the orphans of others become children of this process: PID 1 of a container, or what was found a subreaper.

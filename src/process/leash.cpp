@@ -20,9 +20,12 @@ static_assert(std::atomic<Fate>::is_always_lock_free);
 
 constexpr Nanoseconds kNotLost = 0;
 
-// Killing takes some milliseconds even where the margin is small: one walk through /proc, and the time that
-// the processes need to die.
+// Killing takes some milliseconds even where the margin is small and the tree, too: the time that the processes need to
+// die.
 constexpr Duration kLeastLead = std::chrono::milliseconds{10};
+
+// The tree is measured this many margins before KILL: a quarter of the TTL, so never while extensions succeed.
+constexpr int kLookAhead = 5;
 
 Nanoseconds count(TimePoint at) {
   return at.time_since_epoch().count();
@@ -36,16 +39,19 @@ TimePoint time_point(Nanoseconds count) {
 struct Leash::Shared {
   std::atomic<Nanoseconds> valid_until;
   std::atomic<Nanoseconds> lost_at{kNotLost};
+  std::atomic<Nanoseconds> lead;
   std::atomic<Fate> fate{Fate::Open};
+  std::atomic<pid_t> command{0};
 };
 
 Leash::Leash(TimePoint valid_until, Duration kill_after, Duration margin)
-    : kill_after_{kill_after}, margin_{margin}, lead_{std::max(margin / 2, kLeastLead)} {
+    : kill_after_{kill_after}, margin_{margin} {
   lost_event_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!lost_event_) throw SystemError{"cannot watch the lock", errno};
   void* page = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) throw SystemError{"cannot share memory with the guard", errno};
-  shared_ = new (page) Shared{.valid_until = count(valid_until)};
+  shared_ =
+      new (page) Shared{.valid_until = count(valid_until), .lead = std::max(margin / 2, kLeastLead).count()};
 }
 
 Leash::~Leash() {
@@ -71,9 +77,29 @@ TimePoint Leash::valid_until() const noexcept {
 }
 
 TimePoint Leash::kill_at() const noexcept {
-  const TimePoint bound = valid_until() - margin_ - lead_;
+  const TimePoint bound = valid_until() - margin_ - lead();
   const Nanoseconds lost_at = shared_->lost_at.load();
   return lost_at == kNotLost ? bound : std::min(bound, time_point(lost_at) + kill_after_);
+}
+
+TimePoint Leash::look_at() const noexcept {
+  return valid_until() - margin_ - lead() - kLookAhead * margin_;
+}
+
+Duration Leash::lead() const noexcept {
+  return Duration{shared_->lead.load()};
+}
+
+void Leash::expect_kill_to_take(Duration duration) noexcept {
+  shared_->lead = std::max({margin_ / 2, kLeastLead, duration}).count();
+}
+
+void Leash::set_command(pid_t pid) noexcept {
+  shared_->command = pid;
+}
+
+pid_t Leash::command() const noexcept {
+  return shared_->command.load();
 }
 
 TimePoint Leash::term_at() const noexcept {
@@ -83,6 +109,10 @@ TimePoint Leash::term_at() const noexcept {
 
 bool Leash::lost() const noexcept {
   return shared_->lost_at.load() != kNotLost;
+}
+
+Duration Leash::over_since() const noexcept {
+  return std::max(BootClock::now() - valid_until(), Duration::zero());
 }
 
 bool Leash::begin_stop() noexcept {

@@ -3,6 +3,8 @@
 #include "base/clock.hpp"
 #include "base/fd.hpp"
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <cstdint>
 
@@ -14,8 +16,10 @@ namespace redlock::process {
 // The timeline of a lease that ends at V (DESIGN section 4):
 //
 //     term_at = V - kill_after        TERM to the whole tree
-//     kill_at = V - margin - lead     KILL begins; lead (margin / 2, no less than
-//                               10 ms) is the time that killing a tree may take
+//     look_at = V - margin - lead - 5 margin
+//                               the guard measures the tree, if TERM did not come before
+//     kill_at = V - margin - lead     KILL begins; lead is the time that killing the
+//                               tree may take: as measured, no less than margin / 2 and 10 ms
 //               V - margin            by now the last process is dead
 //               V                     from here on another host may be granted the lock
 class Leash {
@@ -39,8 +43,17 @@ class Leash {
   TimePoint kill_at() const noexcept;  // when KILL is due; no later than lose() + kill_after
   Duration kill_after() const noexcept { return kill_after_; }
   bool term_is_due() const noexcept { return stop_begun() || BootClock::now() >= term_at(); }
-  Duration lead() const noexcept { return lead_; }
+  TimePoint look_at() const noexcept;  // when the tree is to be measured
+  Duration lead() const noexcept;
   bool lost() const noexcept;
+  Duration over_since() const noexcept;  // the time since the end of validity; 0 before
+
+  // The guard says how long it will take to kill the tree: kill_at() comes so much earlier.
+  void expect_kill_to_take(Duration duration) noexcept;
+
+  // The guard says which process is the command: 0 once it has been reaped.
+  void set_command(pid_t pid) noexcept;
+  pid_t command() const noexcept;
 
   // Becomes readable, for good, with lose(): for poll(2). Do not read it.
   int lost_event() const noexcept { return lost_event_.get(); }
@@ -57,7 +70,6 @@ class Leash {
   UniqueFd lost_event_;
   Duration kill_after_;
   Duration margin_;
-  Duration lead_;
 };
 
 }  // namespace redlock::process

@@ -79,4 +79,12 @@ std::optional<ProcStat> read_proc_stat(pid_t pid) noexcept {
   return read_proc_stat(proc.get(), pid);
 }
 
+std::string process_name(pid_t pid) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/comm";
+  const UniqueFd file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  char text[64];
+  const ssize_t size = file ? read(file.get(), text, sizeof text) : 0;
+  return size > 1 ? std::string{text, static_cast<std::size_t>(size - 1)} : "?";
+}
+
 }  // namespace redlock::process

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace redlock::process {
@@ -28,5 +29,8 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) noexcept;
 std::optional<ProcStat> read_proc_stat(int proc, const char* pid) noexcept;
 std::optional<ProcStat> read_proc_stat(int proc, pid_t pid) noexcept;
 std::optional<ProcStat> read_proc_stat(pid_t pid) noexcept;
+
+// The name of a process as /proc/PID/comm has it, raw; "?" when there is none.
+std::string process_name(pid_t pid);
 
 }  // namespace redlock::process

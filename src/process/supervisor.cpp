@@ -2,11 +2,14 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "process/cancellation.hpp"
 #include "process/descriptors.hpp"
 #include "process/job_control.hpp"
 #include "process/proc_stat.hpp"
 #include "process/tree.hpp"
+
+#include <fmt/format.h>
 
 #include <poll.h>
 #include <sys/wait.h>
@@ -23,6 +26,7 @@ namespace redlock::process {
 namespace {
 
 using namespace std::chrono_literals;
+using std::chrono::milliseconds;
 
 // Who has run for so long is taken to go on for a while; or for this part of the time until TERM.
 constexpr Duration kMoment = 10ms;
@@ -36,7 +40,7 @@ class Supervisor {
   Supervisor(const Supervision& with, OwnedChild guard) noexcept
       : with_{with},
         guard_{std::move(guard)},
-        tree_{guard_.pid(), with.strangers},
+        tree_{with.strangers},
         cancellation_{with.leash.kill_after()} {}
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
@@ -46,6 +50,7 @@ class Supervisor {
 
   Outcome watch() {
     const TimePoint now = BootClock::now();
+    reap_foreign();
     lasts_at_ = now + std::min(kMoment, (with_.leash.term_at() - now) / kPartOfLease);
     if (with_.guard_is_new) take_signals(true);
     while (!ending_) {
@@ -103,7 +108,7 @@ class Supervisor {
     while (const auto info = with_.signals.take()) {
       const int signal = static_cast<int>(info->ssi_signo);
       if (signal == SIGCHLD) {
-        reap_orphans();
+        reap_foreign();
         continue;
       }
       cancellation_.told(signal, BootClock::now());
@@ -137,15 +142,16 @@ class Supervisor {
     }
   }
 
-  // Foreign orphans: only a process without children of its own may take whatever comes.
-  void reap_orphans() const noexcept {
-    if (!with_.strangers.empty()) return;
+  // What redlock had before the command, or receives as process 1: all that ends but the guard.
+  void reap_foreign() noexcept {
+    bool reaped = false;
     for (;;) {
       siginfo_t child{};
-      if (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) != 0) return;
-      if (child.si_pid == 0 || child.si_pid == guard_.pid()) return;
-      waitpid(child.si_pid, nullptr, WNOHANG);
+      if (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) != 0) break;
+      if (child.si_pid == 0 || child.si_pid == guard_.pid()) break;
+      reaped = waitpid(child.si_pid, nullptr, WNOHANG) > 0;
     }
+    if (reaped) tree_.forget_the_reaped();
   }
 
   void take_messages() {
@@ -164,7 +170,7 @@ class Supervisor {
       case Message::Kind::JobStopped: stop_with_the_job(message); return;
       case Message::Kind::Exited:
       case Message::Kind::Signalled: take_own_end(ending_of(message)); return;
-      case Message::Kind::RestEnded: conclude(ending_after_rest(message.value, message.detail != 0)); return;
+      case Message::Kind::RestEnded: conclude(ending_after_rest(message)); return;
       default: conclude(ending_of(message));
     }
   }
@@ -186,9 +192,10 @@ class Supervisor {
   }
 
   // What was waited for as if it were the command is also stopped as if it were.
-  Ending ending_after_rest(int survivors, bool stopped) const {
-    if (stopped && !cancelled_) return Stopped{survivors};
-    if (survivors > 0) log::warning(survivors_message(survivors));
+  Ending ending_after_rest(const Message& report) const {
+    const bool stopped = report.detail != 0;
+    if (stopped && !cancelled_) return Stopped{report.value, milliseconds{report.late_ms}};
+    if (report.value > 0) log::warning(survivors_message(report.value));
     return *own_end_;
   }
 
@@ -203,7 +210,7 @@ class Supervisor {
     switch (report.kind) {
       case Kind::Exited: return Exited{report.value};
       case Kind::Signalled: return Signalled{report.value};
-      case Kind::Stopped: return Stopped{report.value};
+      case Kind::Stopped: return Stopped{report.value, milliseconds{report.late_ms}};
       case Kind::ForkRefused: return fork_refused(report.value);
       case Kind::ExecRefused: {
         const ExecPlan::Failure failure{report.value, static_cast<std::size_t>(report.detail)};
@@ -247,7 +254,7 @@ class Supervisor {
       leash.begin_stop();
       replace_the_guard();
     } else if (!own_end_ && now >= leash.term_at() + leash.lead() && leash.begin_stop()) {
-      tree_.signal_all(guard_.pid(), {SIGTERM, SIGCONT});
+      tree_.signal_all({SIGTERM, SIGCONT}, guard_.pid());
     }
   }
 
@@ -258,26 +265,35 @@ class Supervisor {
     while (with_.channel.receive(message) == Channel::Receipt::Got) {
       if (message.kind == Message::Kind::JobStopped) continue;
       if (message.kind == Message::Kind::RestEnded) {
-        ending_ = ending_after_rest(message.value, message.detail != 0);
+        ending_ = ending_after_rest(message);
       } else {
         ending_ = ending_of(message);
       }
     }
     if (ending_) return;
     if (own_end_ && cancelled_) {
-      ending_ = ending_after_rest(survivors, false);
+      ending_ = ending_after_rest({.kind = Message::Kind::RestEnded, .value = survivors});
     } else if (with_.leash.stop_begun() || (own_end_ && lease_is_over())) {
-      ending_ = Stopped{survivors};
+      ending_ = Stopped{survivors, duration_cast<milliseconds>(with_.leash.over_since())};
     } else {
       ending_ = GuardDied{survivors};
     }
   }
 
-  // With the guard dies the command (PR_SET_PDEATHSIG), and all that it leaves behind becomes ours, to be
-  // killed.
+  // With the guard dies the command (PR_SET_PDEATHSIG), and all that it leaves behind becomes ours, to be killed: behind
+  // the command in the list of our children, which are in the order of their coming. All that comes before is foreign.
   int kill_everything() noexcept {
     guard_.end();
-    return tree_.kill_all(std::max(with_.leash.valid_until(), BootClock::now() + kPatience));
+    const pid_t command = with_.leash.command();
+    if (command > 0) tree_.leave_alone_what_came_before(command);
+    return tree_.kill_all(0, std::max(with_.leash.valid_until(), BootClock::now() + kPatience), tell_stuck);
+  }
+
+  static void tell_stuck(pid_t pid) noexcept {
+    log::warning(
+        fmt::format("waiting for process {} ({}), which was killed and does not end: it is frozen, traced or "
+                    "waiting for a device",
+                    pid, quoted(process_name(pid))));
   }
 
   // INT or QUIT, where it came from a terminal and the command died of it.

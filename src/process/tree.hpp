@@ -1,6 +1,8 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "process/children.hpp"
+#include "process/pid_list.hpp"
 
 #include <sys/types.h>
 
@@ -10,53 +12,60 @@
 
 namespace redlock::process {
 
-// The processes below one process, found by a walk through /proc, so that what called setsid(2) or forked
-// twice is among them. That holds because whoever kills is their subreaper (prctl(2)): an orphan does not
-// escape, it moves up. Nothing here allocates from the heap or takes a lock: it is safe in a child forked
-// from a program with threads.
+// The processes below this one. This process is their subreaper (prctl(2)): whatever a process of the tree leaves behind
+// when it dies becomes its child. So killing its own children until waitid(2) says that there are none ends all of
+// them, those included that /proc hides; descending from the children to theirs only makes it faster, and reaches all
+// with TERM. Nothing here allocates from the heap or takes a lock: it is safe in a child forked from a program with
+// threads.
 class Tree {
  public:
-  // `strangers`: children of this process that are not the command's: left alone with all below them. They
-  // must outlive the tree. `first`: no process of the tree is older than this one.
-  explicit Tree(pid_t first, std::span<const pid_t> strangers = {}) noexcept
-      : strangers_{strangers}, first_{first} {}
+  // Told once of a process, by its pid in ChildLists, that does not die (frozen, traced, waiting for a device).
+  using Stuck = void (*)(pid_t pid) noexcept;
+
+  // `foreign`: children of this process, as ChildLists has them, that are not the command's: left alone with all below
+  // them, until they end.
+  explicit Tree(std::span<const pid_t> foreign = {}) noexcept;
   Tree(const Tree&) = delete;
   Tree& operator=(const Tree&) = delete;
-  ~Tree();
 
-  // Sends `signals`, in this order, to every living descendant of `root`.
-  void signal_all(pid_t root, std::initializer_list<int> signals) noexcept;
+  // Drops the foreign children that have been reaped: another process may get the pid.
+  void forget_the_reaped() noexcept;
 
-  // Sends KILL to every descendant of this process, reaps, and looks again, until none is left. Returns 0
-  // then; or, once `give_up_at` is past, the number of those that the kernel refuses to let us kill (EPERM).
-  // SIGCHLD must be blocked.
-  int kill_all(TimePoint give_up_at) noexcept;
+  // Takes for foreign what became a child of ours before `child` did. Nothing when that is no child of ours.
+  void leave_alone_what_came_before(pid_t child) noexcept;
+
+  // Walks the tree, and returns how long that took.
+  Duration measure() noexcept;
+
+  // Sends `signals`, in this order, to all of the tree that can be seen. Returns how long it took to find it. `root`: below
+  // that process instead.
+  Duration signal_all(std::initializer_list<int> signals, pid_t root = 0) noexcept;
+
+  // Sends KILL to all of the tree and reaps it, until no child is left. Returns 0 then; or, once `give_up_at` is past, the
+  // number of processes that the kernel refuses to let us kill (EPERM), when there are no others. `command`: our child
+  // of that pid, which dies even where no list can be read; 0 for none. SIGCHLD must be blocked.
+  int kill_all(pid_t command, TimePoint give_up_at, Stuck stuck = nullptr) noexcept;
 
  private:
-  struct Entry;
   struct Pass {
-    bool complete = false;  // /proc could be read
-    int alive = 0;
-    int refused = 0;  // of them
+    std::size_t children = 0;  // our own that are not foreign
+    std::size_t refused = 0;   // of them
+    std::size_t refused_below = 0;
+    std::size_t found = 0;  // of our own, those that were not known before
   };
 
-  bool walk(pid_t root, std::initializer_list<int> signals, Pass& pass) noexcept;
-  bool append(const Entry& entry) noexcept;
-  bool is_marked(pid_t pid) const noexcept;
-  bool mark(Entry& entry, pid_t root) const noexcept;
-  Pass send(pid_t root, std::initializer_list<int> signals) noexcept;
-  static void deliver(const Entry& entry, std::initializer_list<int> signals, Pass& pass) noexcept;
-  Pass send_by_probing(std::initializer_list<int> signals) const noexcept;
-  void chase() const noexcept;
-  void reap() const noexcept;
-  bool is_stranger(pid_t pid) const noexcept;
-  std::span<Entry> entries() const noexcept;
+  void find_all(pid_t root) noexcept;
+  void stop_and_kill() noexcept;
+  Pass kill_pass() noexcept;
+  bool list_own() noexcept;
+  bool none_left() noexcept;
+  void reap() noexcept;
+  bool is_foreign(pid_t pid) const noexcept;
 
-  std::span<const pid_t> strangers_;
-  pid_t first_;
-  Entry* table_ = nullptr;  // mmap(2)ed
-  std::size_t size_ = 0;
-  std::size_t capacity_ = 0;
+  PidList foreign_;
+  ChildLists lists_;
+  PidList pids_;  // what the last walk found
+  PidSet known_;  // by kill_all(): sent KILL, and their children, too
 };
 
 }  // namespace redlock::process

@@ -24,6 +24,7 @@ TEST_CASE("a command that was stopped is 79, a killed guard 71, and both are tol
 
 TEST_CASE("processes that could not be killed are counted in the message") {
   CHECK(message_of(Stopped{.survivors = 2}).find("2 of its processes") != std::string::npos);
+  CHECK(message_of(Stopped{.late = std::chrono::milliseconds{40}}).find("40 ms after") != std::string::npos);
   CHECK(message_of(Stopped{}).find("of its processes") == std::string::npos);
 }
 

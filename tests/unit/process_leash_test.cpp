@@ -4,6 +4,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <chrono>
 
 using namespace redlock;
@@ -35,6 +36,26 @@ TEST_CASE("TERM comes no later than KILL even where kill_after is shorter than t
   const TimePoint end = BootClock::now() + 30s;
   const Leash leash{end, 0ms, kMargin};
   CHECK(leash.term_at() == leash.kill_at());
+}
+
+TEST_CASE(
+    "KILL comes as much earlier as killing the tree is expected to take, and never later than without") {
+  const TimePoint end = BootClock::now() + 30s;
+  Leash leash{end, 300ms, kMargin};
+  leash.expect_kill_to_take(400ms);
+  CHECK(leash.kill_at() == end - kMargin - 400ms);
+  CHECK(leash.term_at() == leash.kill_at());
+  leash.expect_kill_to_take(1us);
+  CHECK(leash.kill_at() == end - kMargin - 100ms);
+}
+
+TEST_CASE("the tree is measured ahead of KILL, but not before two thirds of a lease have gone by") {
+  const TimePoint start = BootClock::now();
+  for (const Duration ttl : {Duration{200ms}, Duration{2s}, Duration{30s}}) {
+    const Leash leash{start + ttl, 0ms, std::clamp<Duration>(ttl / 20, 10ms, 200ms)};
+    CHECK(leash.look_at() < leash.kill_at());
+    CHECK(leash.look_at() > start + ttl * 2 / 3 - 10ms);
+  }
 }
 
 TEST_CASE("an extension moves the whole timeline, and an older one does not move it back") {

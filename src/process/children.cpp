@@ -1,0 +1,146 @@
+#include "process/children.hpp"
+
+#include "base/error.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstddef>
+
+namespace redlock::process {
+namespace {
+
+// "PID/task/TID/children" in the largest numbers takes less.
+using Path = std::array<char, 64>;
+
+char* put(char* at, const char* text) noexcept {
+  while (*text != '\0') *at++ = *text++;
+  return at;
+}
+
+char* put(char* at, pid_t pid) noexcept {
+  return std::to_chars(at, at + 16, pid).ptr;
+}
+
+// The children of one thread, from an open list.
+bool add_listed(int list, PidList& pids) noexcept {
+  std::array<char, 4096> text;
+  pid_t pid = 0;  // the end of the buffer may cut a number
+  ssize_t size = 0;
+  while ((size = read(list, text.data(), text.size())) > 0) {
+    for (const char* at = text.data(); at < text.data() + size; ++at) {
+      if (*at >= '0' && *at <= '9') {
+        pid = pid * 10 + (*at - '0');
+      } else if (pid > 0) {
+        pids.add(pid);
+        pid = 0;
+      }
+    }
+  }
+  return size == 0;
+}
+
+void add_children_of_thread(int proc, pid_t process, const char* thread, PidList& pids) noexcept {
+  Path path{};
+  put(put(put(put(path.data(), process), "/task/"), thread), "/children");
+  if (const UniqueFd list{openat(proc, path.data(), O_RDONLY | O_CLOEXEC)}) add_listed(list.get(), pids);
+}
+
+// The pid that /proc/self stands for; 0 without one.
+pid_t pid_in_proc(int proc) noexcept {
+  std::array<char, 16> text{};
+  const ssize_t size = readlinkat(proc, "self", text.data(), text.size());
+  pid_t pid = 0;
+  if (size > 0) std::from_chars(text.data(), text.data() + size, pid);
+  return pid;
+}
+
+}  // namespace
+
+ChildLists::ChildLists() noexcept {
+  open_lists();
+}
+
+// Again and again: what failed for want of descriptors may succeed later.
+bool ChildLists::open_lists() noexcept {
+  if (own_) return true;
+  if (!proc_) proc_.reset(open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!proc_) return false;
+  ours_ = pid_in_proc(proc_.get()) == getpid();
+  own_.reset(openat(proc_.get(), "thread-self/children", O_RDONLY | O_CLOEXEC));
+  return static_cast<bool>(own_);
+}
+
+bool ChildLists::add_own(PidList& pids) noexcept {
+  return open_lists() && lseek(own_.get(), 0, SEEK_SET) == 0 && add_listed(own_.get(), pids);
+}
+
+void ChildLists::add_children_of(pid_t pid, PidList& pids) const noexcept {
+  Path path{};
+  char* const end = put(path.data(), pid);
+  put(end, "/task");
+  struct stat folder {};
+  if (fstatat(proc_.get(), path.data(), &folder, 0) != 0) return;
+  constexpr nlink_t links_of_one_thread = 3;
+  if (folder.st_nlink <= links_of_one_thread) {
+    *end = '\0';
+    return add_children_of_thread(proc_.get(), pid, path.data(), pids);
+  }
+  const UniqueFd tasks{openat(proc_.get(), path.data(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!tasks) return;
+  alignas(dirent64) std::array<char, 4096> buffer;
+  ssize_t filled = 0;
+  while ((filled = getdents64(tasks.get(), buffer.data(), buffer.size())) > 0) {
+    for (ssize_t at = 0; at < filled;) {
+      const auto* const name = reinterpret_cast<const dirent64*>(buffer.data() + at);
+      at += name->d_reclen;
+      if (name->d_name[0] != '.') add_children_of_thread(proc_.get(), pid, name->d_name, pids);
+    }
+  }
+}
+
+// The folder of a process in any /proc is a pidfd, too (pidfd_send_signal(2)), and needs no number of ours.
+int ChildLists::send(pid_t pid, int signal) const noexcept {
+  if (ours_) return kill(pid, signal) == 0 ? 0 : errno;
+  Path path{};
+  put(path.data(), pid);
+  const UniqueFd process{openat(proc_.get(), path.data(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!process) return errno;
+  return syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) == 0 ? 0 : errno;
+}
+
+void require_child_lists() {
+  const UniqueFd proc{open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  const pid_t self = proc ? pid_in_proc(proc.get()) : 0;
+  if (self == 0) {
+    throw SystemError{
+        "cannot run a command without /proc, where redlock finds the processes that it may have to stop. "
+        "Mount it "
+        "(`mount -t proc proc /proc`)",
+        ENOENT};
+  }
+  if (faccessat(proc.get(), "thread-self/children", R_OK, 0) != 0) {
+    throw SystemError{
+        "cannot run a command: the kernel does not list the processes that redlock may have to stop "
+        "(CONFIG_PROC_CHILDREN)",
+        errno};
+  }
+  // Signals go through the folders of another namespace's /proc, so all of them must be open to us. That of process 1 is
+  // closed whenever any other may be.
+  if (self != getpid() && !UniqueFd{openat(proc.get(), "1", O_RDONLY | O_DIRECTORY | O_CLOEXEC)}) {
+    throw SystemError{
+        "cannot run a command: /proc is that of another pid namespace and hides processes that redlock may "
+        "have to "
+        "stop (hidepid). Mount one for this namespace (`unshare --mount-proc`)",
+        errno};
+  }
+}
+
+}  // namespace redlock::process

@@ -1,0 +1,136 @@
+#!/usr/bin/env bats
+# The end of everything that the command has started, and what it costs (DESIGN section 4), without Redis.
+
+bats_require_minimum_version 1.5.0
+load lib/process.bash
+
+setup() {
+  process_setup
+  trace=$BATS_TEST_TMPDIR/trace
+  crowd=$REDLOCK_HELPERS/crowd
+}
+teardown() { process_teardown; }
+
+# How many processes of the crowd have been started.
+gathered() { [[ -e $trace ]] && (($("$crowd" --ready "$trace") >= $1)); }
+
+# How long before the end of the lease, in microseconds, a process of the crowd wrote for the last time.
+last_write_came_before_the_end() {
+  local left=$(($(< "$end_file") - $("$crowd" --last "$trace")))
+  echo "# the last write came $((left / 1000)) ms before the end" >&3
+  ((left > 0))
+}
+
+# Nobody writes any more.
+is_over() {
+  local before
+  before=$("$crowd" --last "$trace")
+  sleep 0.3 # the length of the observation: three times what the crowd lets pass between two writes
+  [ "$("$crowd" --last "$trace")" = "$before" ]
+}
+
+# --- where /proc does not show everything ----------------------------------------------------------------------------
+
+@test "in a pid namespace that still shows the outer /proc the whole tree is dead before the lease ends" {
+  unshare --pid --fork true 2> /dev/null || skip "no right to make a pid namespace"
+  # Not its first process, with which all the others would die.
+  unshare --pid --fork --kill-child bash -c '"$@"; echo "status $?"; read -rt 1 <> <(:); :' - "$REDLOCK_LEASH_DRIVER" \
+    --report "$report_file" --ttl-ms 900 --end-file "$end_file" "$crowd" "$trace" 10 20 > "$output_file" 3>&-
+  has_text 'status 79' "$output_file"
+  [ "$(< "$report_file")" = "stopped 0 lost" ]
+  gathered 10
+  last_write_came_before_the_end
+}
+
+@test "processes that hidepid hides are killed with the rest" {
+  [ "$(id -u)" -eq 0 ] || skip "needs root, to mount /proc and become another user"
+  unshare --mount mount -t proc -o hidepid=2 proc /proc 2> /dev/null || skip "no right to mount /proc with hidepid"
+  local open_to_all
+  open_to_all=$(mktemp -d "${TMPDIR:-/tmp}/redlock-e2e-open.XXXXXX")
+  trace=$open_to_all/trace
+  cp "$REDLOCK_LEASH_DRIVER" "$crowd" "$open_to_all"
+  # A program that cannot be read cannot be dumped, and is hidden.
+  chmod 111 "$open_to_all/crowd"
+  chmod 777 "$open_to_all"
+  run unshare --mount bash -c 'mount -t proc -o hidepid=2 proc /proc && exec "$@"' - \
+    setpriv --reuid=64321 --regid=64321 --clear-groups --inh-caps=-all \
+    "$open_to_all/leash-driver" --ttl-ms 900 --end-file "$open_to_all/end" \
+    bash -c "$open_to_all/crowd $trace 10 20 & wait"
+  end_file=$open_to_all/end
+  [ "$status" -eq 79 ]
+  gathered 10
+  last_write_came_before_the_end
+  is_over
+  rm -rf "$open_to_all"
+}
+
+@test "without /proc no command is started: 71, and the message says what to do" {
+  [ -z "${REDLOCK_SANITIZE:-}" ] || skip "the sanitizer needs /proc"
+  unshare --mount true 2> /dev/null || skip "no right to make a mount namespace"
+  run unshare --mount bash -c 'mount -t tmpfs none /proc && exec "$@"' - "$REDLOCK_LEASH_DRIVER" touch "$BATS_TEST_TMPDIR/ran"
+  [ "$status" -eq 71 ]
+  [[ $output == *"mount -t proc"* ]]
+  [ ! -e "$BATS_TEST_TMPDIR/ran" ]
+}
+
+@test "no command is started where the outer /proc of a pid namespace hides processes" {
+  [ "$(id -u)" -eq 0 ] || skip "needs root, to mount /proc and become another user"
+  unshare --mount mount -t proc -o hidepid=2 proc /proc 2> /dev/null || skip "no right to mount /proc with hidepid"
+  local open_to_all
+  open_to_all=$(mktemp -d "${TMPDIR:-/tmp}/redlock-e2e-open.XXXXXX")
+  cp "$REDLOCK_LEASH_DRIVER" "$open_to_all"
+  chmod 777 "$open_to_all"
+  run unshare --mount bash -c 'mount -t proc -o hidepid=2 proc /proc && exec unshare --pid --fork "$@"' - \
+    setpriv --reuid=64321 --regid=64321 --clear-groups --inh-caps=-all \
+    "$open_to_all/leash-driver" touch "$open_to_all/ran"
+  [ "$status" -eq 71 ]
+  [[ $output == *"hidepid"* ]]
+  [ ! -e "$open_to_all/ran" ]
+  rm -rf "$open_to_all"
+}
+
+# --- in time -----------------------------------------------------------------------------------------------------------
+
+# Lets redlock be stopped once the crowd is complete; its last extension may be as young as that.
+stop_redlock_over_a_crowd() {
+  local ttl_ms=$1 count=$2
+  start_driver --ttl-ms "$ttl_ms" --extend-for-ms -1 "$crowd" "$trace" "$count"
+  wait_until 20 gathered "$count"
+  find_guard
+  echo $((${EPOCHREALTIME/./} + ttl_ms * 1000)) > "$end_file"
+  kill -STOP "$driver"
+  wait_until 20 is_dead "$guard"
+}
+
+@test "the last write of thousands of processes comes before the lease ends, also when redlock is stopped" {
+  [ -z "${REDLOCK_SANITIZE:-}" ] || skip "a sanitizer makes the guard too slow for this"
+  stop_redlock_over_a_crowd 2000 5000
+  last_write_came_before_the_end
+}
+
+@test "what else runs on the machine does not delay the last write" {
+  [ -z "${REDLOCK_SANITIZE:-}" ] || skip "a sanitizer makes the guard too slow for this"
+  local others
+  # Under another driver, with which they end.
+  "$REDLOCK_LEASH_DRIVER" "$crowd" "$trace.others" 5000 20000 3>&- &
+  others=$!
+  wait_until 20 eval '[[ -e $trace.others ]] && (($("$crowd" --ready "$trace.others") == 5000))'
+  stop_redlock_over_a_crowd 300 2
+  kill -KILL "$others"
+  last_write_came_before_the_end
+}
+
+@test "a tree that outlived the lease is said to have done so, and for how long" {
+  start_driver --ttl-ms 300 --end-file "$end_file" sleep 1000
+  wait_until 10 find_guard
+  kill -STOP "$driver" "$guard"
+  is_past() { ((${EPOCHREALTIME/./} > $(< "$1") + 100000)); }
+  wait_until 10 is_past "$end_file"
+  kill -CONT "$guard"
+  wait_until 10 is_dead "$guard"
+  kill -CONT "$driver"
+  finish_driver
+  [ "$status" -eq 79 ]
+  [ "$ending" = "stopped 0 lost" ]
+  grep -E 'ended [1-9][0-9]{2,} ms after the lease.*longer --ttl' "$output_file"
+}
