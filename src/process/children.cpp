@@ -54,9 +54,9 @@ void add_children_of_thread(int proc, pid_t process, const char* thread, PidList
 }
 
 // The pid that /proc/self stands for; 0 without one.
-pid_t pid_in_proc(int proc) noexcept {
+pid_t pid_in_proc(int folder, const char* self) noexcept {
   std::array<char, 16> text{};
-  const ssize_t size = readlinkat(proc, "self", text.data(), text.size());
+  const ssize_t size = readlinkat(folder, self, text.data(), text.size());
   pid_t pid = 0;
   if (size > 0) std::from_chars(text.data(), text.data() + size, pid);
   return pid;
@@ -64,22 +64,18 @@ pid_t pid_in_proc(int proc) noexcept {
 
 }  // namespace
 
-ChildLists::ChildLists() noexcept {
-  open_lists();
-}
-
 // Again and again: what failed for want of descriptors may succeed later.
-bool ChildLists::open_lists() noexcept {
+bool ChildLists::open() noexcept {
   if (own_) return true;
-  if (!proc_) proc_.reset(open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!proc_) proc_.reset(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!proc_) return false;
-  ours_ = pid_in_proc(proc_.get()) == getpid();
+  ours_ = pid_in_proc(proc_.get(), "self") == getpid();
   own_.reset(openat(proc_.get(), "thread-self/children", O_RDONLY | O_CLOEXEC));
   return static_cast<bool>(own_);
 }
 
 bool ChildLists::add_own(PidList& pids) noexcept {
-  return open_lists() && lseek(own_.get(), 0, SEEK_SET) == 0 && add_listed(own_.get(), pids);
+  return open() && lseek(own_.get(), 0, SEEK_SET) == 0 && add_listed(own_.get(), pids);
 }
 
 void ChildLists::add_children_of(pid_t pid, PidList& pids) const noexcept {
@@ -117,8 +113,7 @@ int ChildLists::send(pid_t pid, int signal) const noexcept {
 }
 
 void require_child_lists() {
-  const UniqueFd proc{open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  const pid_t self = proc ? pid_in_proc(proc.get()) : 0;
+  const pid_t self = pid_in_proc(AT_FDCWD, "/proc/self");
   if (self == 0) {
     throw SystemError{
         "cannot run a command without /proc, where redlock finds the processes that it may have to stop. "
@@ -126,7 +121,7 @@ void require_child_lists() {
         "(`mount -t proc proc /proc`)",
         ENOENT};
   }
-  if (faccessat(proc.get(), "thread-self/children", R_OK, 0) != 0) {
+  if (access("/proc/thread-self/children", R_OK) != 0) {
     throw SystemError{
         "cannot run a command: the kernel does not list the processes that redlock may have to stop "
         "(CONFIG_PROC_CHILDREN)",
@@ -134,7 +129,7 @@ void require_child_lists() {
   }
   // Signals go through the folders of another namespace's /proc, so all of them must be open to us. That of process 1 is
   // closed whenever any other may be.
-  if (self != getpid() && !UniqueFd{openat(proc.get(), "1", O_RDONLY | O_DIRECTORY | O_CLOEXEC)}) {
+  if (self != getpid() && !UniqueFd{open("/proc/1", O_RDONLY | O_DIRECTORY | O_CLOEXEC)}) {
     throw SystemError{
         "cannot run a command: /proc is that of another pid namespace and hides processes that redlock may "
         "have to "

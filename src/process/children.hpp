@@ -15,7 +15,10 @@ namespace redlock::process {
 // --mount-proc: send() is the only use for them then.
 class ChildLists {
  public:
-  ChildLists() noexcept;
+  ChildLists() = default;
+
+  // Opens them, if they are not open yet: what follows does so as well, but may come when there are no descriptors left.
+  bool open() noexcept;
 
   // Adds the children of this thread, zombies included, in the order in which they became its children. False when the
   // kernel does not let us read them now.
@@ -31,8 +34,6 @@ class ChildLists {
   bool ours() const noexcept { return ours_; }
 
  private:
-  bool open_lists() noexcept;
-
   UniqueFd proc_;
   UniqueFd own_;
   bool ours_ = true;

@@ -34,14 +34,12 @@ void PidList::add(pid_t pid) noexcept {
   table_[size_++] = pid;
 }
 
-PidSet::PidSet() noexcept : bits_{static_cast<std::uint64_t*>(map(kSetBytes))} {
-}
-
 PidSet::~PidSet() {
   if (bits_ != nullptr) munmap(bits_, kSetBytes);
 }
 
 bool PidSet::add(pid_t pid) noexcept {
+  if (bits_ == nullptr) bits_ = static_cast<std::uint64_t*>(map(kSetBytes));
   const auto number = static_cast<std::size_t>(pid);
   if (bits_ == nullptr || number >= kPidLimit) return true;
   std::uint64_t& word = bits_[number / kWordBits];

@@ -38,12 +38,12 @@ class PidList {
 // A bit for each pid that the kernel can give out; only the pages that are touched take memory.
 class PidSet {
  public:
-  PidSet() noexcept;
+  PidSet() = default;
   PidSet(const PidSet&) = delete;
   PidSet& operator=(const PidSet&) = delete;
   ~PidSet();
 
-  // True when `pid` was not in the set.
+  // True when `pid` was not in the set, or nobody can say.
   bool add(pid_t pid) noexcept;
   void clear() noexcept;
 

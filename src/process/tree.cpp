@@ -76,6 +76,7 @@ void Tree::leave_alone_what_came_before(pid_t child) noexcept {
 // Breadth first: the list is its own queue.
 void Tree::find_all(pid_t root) noexcept {
   pids_.clear();
+  if (!lists_.open()) return;
   if (root > 0) {
     lists_.add_children_of(root, pids_);
   } else {

@@ -28,6 +28,9 @@ class Tree {
   Tree(const Tree&) = delete;
   Tree& operator=(const Tree&) = delete;
 
+  // Opens what the rest needs while there are descriptors for it.
+  void prepare() noexcept { lists_.open(); }
+
   // Drops the foreign children that have been reaped: another process may get the pid.
   void forget_the_reaped() noexcept;
 
