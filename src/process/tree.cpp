@@ -158,6 +158,8 @@ int Tree::kill_all(pid_t command, TimePoint give_up_at, Stuck stuck) noexcept {
   if (command > 0) kill(command, SIGKILL);
   Duration nap = kShortestNap;
   for (;;) {
+    const bool anew = nap >= kLongNap;
+    if (anew) known_.clear();
     const Pass pass = kill_pass();
     reap();
     if (none_left()) return 0;
@@ -170,8 +172,7 @@ int Tree::kill_all(pid_t command, TimePoint give_up_at, Stuck stuck) noexcept {
       stuck(pids_[0]);
       stuck = nullptr;
     }
-    if (pass.found > 0) nap = kShortestNap;
-    if (nap >= kLongNap) known_.clear();
+    if (pass.found > 0 && !anew) nap = kShortestNap;
     wait_for_a_death(nap);
     nap = std::min(nap * 2, kLongestNap);
   }

@@ -411,24 +411,6 @@ EOF
   [ "$status" -eq 1 ]
 }
 
-@test "children that redlock had before are neither killed nor reaped" {
-  bash -c "sleep 1000 & echo \$! > $pid_file.stranger; exec \"\$@\"" - "$REDLOCK_LEASH_DRIVER" --ttl-ms 60000 \
-    "$BATS_TEST_TMPDIR/stubborn" "$pid_file" 3>&- &
-  driver=$!
-  wait_until 10 has_lines 4 "$pid_file"
-  mapfile -t tree < "$pid_file"
-  local stranger
-  stranger=$(< "$pid_file.stranger")
-  guard=$(pgrep -P "$driver" -x lock-guard)
-  kill -KILL "$guard"
-  status=0
-  wait "$driver" || status=$?
-  [ "$status" -eq 71 ]
-  all_dead "${tree[@]}"
-  is_alive "$stranger"
-  kill -KILL "$stranger"
-}
-
 @test "processes of another user that cannot be killed are told of" {
   [ "$(id -u)" -eq 0 ] || skip "needs root, to make a set-user-ID program"
   # A folder of its own: the way to the others may be closed to another user.

@@ -134,3 +134,97 @@ stop_redlock_over_a_crowd() {
   [ "$ending" = "stopped 0 lost" ]
   grep -E 'ended [1-9][0-9]{2,} ms after the lease.*longer --ttl' "$output_file"
 }
+
+# --- what is not the command's ---------------------------------------------------------------------------------------
+
+# A shell with background jobs that becomes redlock by exec: $1 is run before that, the rest is the driver's.
+start_after() {
+  local before=$1
+  shift
+  env --default-signal=INT,QUIT bash -c "$before; exec \"\$@\"" - "$REDLOCK_LEASH_DRIVER" --report "$report_file" "$@" \
+    > "$output_file" 2>&1 3>&- &
+  driver=$!
+}
+guard_is_there() {
+  guard=$(pgrep -P "$driver" -x lock-guard)
+}
+# Every child of redlock is its guard, or in the list given.
+has_only() {
+  local child
+  for child in $(ps -o pid= --ppid "$driver"); do
+    [[ " $guard $* " == *" $child "* ]] || return 1
+  done
+}
+
+@test "children that redlock had before are reaped when they end" {
+  start_after 'for i in {1..20}; do read -rt 0.5 <> <(:) & done' --ttl-ms 60000 sleep 1000
+  wait_until 10 guard_is_there
+  wait_until 10 has_only
+  kill -TERM "$driver"
+  finish_driver
+  [ "$ending" = "signalled 15 held" ]
+}
+
+@test "children that redlock had before, and their orphans, outlive the guard" {
+  local go=$BATS_TEST_TMPDIR/go
+  # The sleep becomes redlock's child when the shell between them ends, which nobody tells redlock.
+  cat > "$BATS_TEST_TMPDIR/job" <<EOF2
+(sleep 1000 & echo \$! > $pid_file.orphan; while [[ ! -e $go ]]; do read -rt 0.01 <> <(:); done)
+echo \$\$ > $pid_file.child
+sleep 1000
+EOF2
+  start_after "bash $BATS_TEST_TMPDIR/job &"$'\n:' --ttl-ms 60000 "$BATS_TEST_TMPDIR/stubborn" "$pid_file"
+  wait_until 10 has_lines 4 "$pid_file"
+  mapfile -t tree < "$pid_file"
+  wait_until 10 guard_is_there
+  touch "$go"
+  wait_until 10 has_lines 1 "$pid_file.child"
+  local child orphan
+  child=$(< "$pid_file.child")
+  orphan=$(< "$pid_file.orphan")
+  [ "$(ps -o ppid= -p "$orphan" | tr -d ' ')" = "$driver" ]
+  kill -KILL "$guard"
+  finish_driver
+  [ "$ending" = "guard-died 0 held" ]
+  all_dead "${tree[@]}"
+  is_alive "$child"
+  is_alive "$orphan"
+  kill -KILL "$child" "$orphan" $(pgrep -P "$child")
+}
+
+# --- what does not die -----------------------------------------------------------------------------------------------
+
+@test "a process that cannot die is named once, and waited for without haste" {
+  # A process that another one traces stays a zombie of ours until the tracer lets go of it.
+  cat > "$BATS_TEST_TMPDIR/tracer" <<'EOF2'
+#!/usr/bin/python3
+import ctypes, os, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+PTRACE_ATTACH = 16
+pid = int(sys.argv[1])
+if libc.ptrace(PTRACE_ATTACH, pid, None, None) != 0:
+    sys.exit("cannot trace")
+print("traced", flush=True)
+while not os.path.exists(sys.argv[2]):
+    time.sleep(0.01)
+EOF2
+  start_driver --ttl-ms 600 --extend-for-ms 1500 bash -c "exec -a x sleep 1000"
+  wait_until 10 find_guard
+  wait_until 10 eval '[[ $(ps -o comm= --ppid "$guard") == sleep ]]'
+  local traced
+  traced=$(ps -o pid= --ppid "$guard" | tr -d ' ')
+  /usr/bin/python3 "$BATS_TEST_TMPDIR/tracer" "$traced" "$BATS_TEST_TMPDIR/go" > "$BATS_TEST_TMPDIR/traced" 2>&1 3>&- &
+  wait_until 10 eval '[[ -s $BATS_TEST_TMPDIR/traced ]]'
+  has_text 'traced' "$BATS_TEST_TMPDIR/traced" || skip "tracing is not permitted"
+  wait_until 10 has_text "waiting for process $traced ('sleep')" "$output_file"
+  # Of the thread that waits; the driver's other one extends.
+  switches() { awk '/ctxt_switches/ { sum += $2 } END { print sum }' "/proc/$driver/status"; }
+  local before
+  before=$(switches)
+  sleep 1 # the length of the observation
+  (($(switches) - before < 10))
+  touch "$BATS_TEST_TMPDIR/go"
+  finish_driver
+  [ "$ending" = "stopped 0 lost" ]
+  [ "$(grep -c 'waiting for process' "$output_file")" -eq 1 ]
+}
