@@ -13,7 +13,7 @@ struct Message {
   enum class Kind : std::int32_t {
     // redlock to guard
     Start,     // the lock is ours: start the command (to a guard that was forked ahead)
-    Signal,    // value: send this signal to the command
+    Signal,    // value: send this signal to the command; detail: 1 if pid sent it to all of the job's group
     Continue,  // send SIGCONT if the command is still in stop `serial`: redlock itself has been continued
     // One of these when the report of the command's own end has arrived. Until then the guard holds the deadline for
     // what the command has left running.

@@ -228,7 +228,21 @@ class Guard {
     if (signal == SIGCONT && !after_stop) ++continued_;
     if (end_) return;  // reaped: the pid may be another's by now
     if (after_stop && (!stopped_ || message.serial != stop_serial_)) return;
+    if (message.detail != 0 && getpgid(command_) == job_ && !got_as_well(signal, message.pid)) return;
     kill(command_, signal);
+  }
+
+  // Whether the sender has signalled the guard, which is in no group with the command: then it was each process by itself
+  // (`pkill -f`), and the command may not have been among them.
+  static bool got_as_well(int signal, pid_t sender) noexcept {
+    sigset_t only{};
+    sigemptyset(&only);
+    sigaddset(&only, signal);
+    const timespec at_once{};
+    siginfo_t info{};
+    bool got = false;
+    while (sigtimedwait(&only, &info, &at_once) > 0) got = got || info.si_pid == sender;
+    return got;
   }
 
   void decide(Tree& tree) noexcept {
@@ -294,6 +308,7 @@ class Guard {
 
   const GuardTools& tools_;
   Leash& leash_;
+  const pid_t job_ = getpgrp();  // which the guard leaves
   pid_t command_ = -1;
   std::optional<Message> end_;         // how the command ended, once it has been reaped
   std::optional<TimePoint> kill_due_;  // set once TERM, or what cancelled the command, has been sent

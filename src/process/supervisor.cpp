@@ -8,6 +8,7 @@
 #include "process/job_control.hpp"
 #include "process/proc_stat.hpp"
 #include "process/tree.hpp"
+#include "process/witness.hpp"
 
 #include <fmt/format.h>
 
@@ -77,6 +78,7 @@ class Supervisor {
   void settle_in() {
     lasts_at_.reset();
     let_go_of_given_descriptors();
+    witness_.emplace();  // before there are threads, where it can be
     if (with_.lasting) with_.lasting();
   }
 
@@ -116,12 +118,13 @@ class Supervisor {
       if (own_end_) {
         heed_in_place_of_command(signal);
       } else if (alone || is_for_command(*info)) {
-        pass_on(signal);
+        pass_on(*info);
       }
     }
   }
 
-  void pass_on(int signal) noexcept {
+  void pass_on(const signalfd_siginfo& info) noexcept {
+    const int signal = static_cast<int>(info.ssi_signo);
     if (signal == SIGCONT && job_stop_) {
       // After Ctrl-Z and `fg` the shell has continued the whole job: nothing is left to do but where redlock alone was
       // continued, or the command has a group of its own. The number keeps this from undoing the next Ctrl-Z.
@@ -129,8 +132,17 @@ class Supervisor {
           {.kind = Message::Kind::Continue, .serial = *std::exchange(job_stop_, std::nullopt)});
       return;
     }
-    if (signal == SIGCONT) ++continues_sent_;
-    with_.channel.send({.kind = Message::Kind::Signal, .value = signal});
+    if (signal == SIGCONT) return continue_command();
+    const bool went_to_group = info.ssi_code == SI_USER && witness_ && witness_->saw(info);
+    with_.channel.send({.kind = Message::Kind::Signal,
+                        .value = signal,
+                        .detail = went_to_group ? 1 : 0,
+                        .pid = static_cast<pid_t>(info.ssi_pid)});
+  }
+
+  void continue_command() noexcept {
+    ++continues_sent_;
+    with_.channel.send({.kind = Message::Kind::Signal, .value = SIGCONT});
   }
 
   // The command has ended, and what it has left running is waited for.
@@ -149,7 +161,11 @@ class Supervisor {
       siginfo_t child{};
       if (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) != 0) break;
       if (child.si_pid == 0 || child.si_pid == guard_.pid()) break;
-      reaped = waitpid(child.si_pid, nullptr, WNOHANG) > 0;
+      if (witness_ && child.si_pid == witness_->pid()) {
+        witness_.reset();
+      } else {
+        reaped = waitpid(child.si_pid, nullptr, WNOHANG) > 0;
+      }
     }
     if (reaped) tree_.forget_the_reaped();
   }
@@ -232,7 +248,7 @@ class Supervisor {
     // Nor if it has been continued meanwhile: Ctrl-Z may have stopped us directly, as we came out of the last stop.
     if (const auto command = read_proc_stat(stop.pid); command && command->state != 'T') return;
     if (!can_be_continued()) {
-      if (!by_force) pass_on(SIGCONT);
+      if (!by_force) continue_command();
       return;
     }
     with_.signals.stop_as(stop.value);
@@ -283,6 +299,7 @@ class Supervisor {
   // With the guard dies the command (PR_SET_PDEATHSIG), and all that it leaves behind becomes ours, to be killed: behind
   // the command in the list of our children, which are in the order of their coming. All that comes before is foreign.
   int kill_everything() noexcept {
+    witness_.reset();
     guard_.end();
     const pid_t command = with_.leash.command();
     if (command > 0) tree_.leave_alone_what_came_before(command);
@@ -309,6 +326,7 @@ class Supervisor {
   OwnedChild guard_;
   Tree tree_;
   Cancellation cancellation_;
+  std::optional<Witness> witness_;  // of a command that lasts
   std::optional<Ending>
       own_end_;  // how the command itself ended, while what it has left running is waited for
   std::optional<Ending> ending_;

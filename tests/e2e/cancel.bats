@@ -117,7 +117,8 @@ work_ended_first() {
 @test "the rest is dead before the lease ends, also when redlock is stopped meanwhile" {
   start_work --ttl-ms 1500 --kill-after-ms 400 --end-file "$end_file" "trap 'exit 4' TERM; while :; do read -rt 0.01 <> <(:) || :; done"
   kill -STOP "$driver"
-  kill -TERM "$(ps -o pid= --ppid "$(pgrep -P "$driver")" | head -n 1 | tr -d ' ')"
+  find_guard
+  kill -TERM "$(pgrep -o -P "$guard")" # the command
   "$helpers/time-deaths.py" CONT "$$" "$(< "$pid_file")"
   ((${EPOCHREALTIME/./} < $(< "$end_file")))
   kill -CONT "$driver"
@@ -160,7 +161,8 @@ work_ended_first() {
 
 @test "with --release-when=all a signal after the command's end ends the rest" {
   start_work --all --kill-after-ms 200 'exit 3'
-  wait_until 10 eval '[ "$(ps -o pid= --ppid "$(pgrep -P "$driver")" | wc -l)" -eq 1 ]'
+  find_guard
+  wait_until 10 eval '[ "$(ps -o pid= --ppid "$guard" | wc -l)" -eq 1 ]'
   kill -USR1 "$driver"
   kill -TERM "$driver"
   finish_driver

@@ -79,6 +79,64 @@ EOF
     'type hello\r' 'see got=hello' 'see PROMPT> '
 }
 
+# --- signals to all of the job ----------------------------------------------------------------------------------------
+
+# Starts the command given under a driver that leads a group of its own, which is $driver.
+start_job() {
+  setsid env --default-signal=INT,QUIT "$REDLOCK_LEASH_DRIVER" --report "$report_file" "$@" > "$output_file" 2>&1 3>&- &
+  driver=$!
+  wait_until 10 has_text ready "$output_file"
+  wait_until 10 pgrep -P "$driver" -x lock-witness
+  find_guard
+}
+# What the command has been told by now: another signal comes behind all others.
+told() {
+  kill -USR2 "$driver"
+  wait_until 10 has_text USR2 "$output_file"
+  sed '1d; s/SIG//' "$output_file" | paste -sd ' '
+}
+
+@test "a signal to the whole job reaches the command once" {
+  start_job "$helpers/tell-signals.py" 100
+  for signal in TERM HUP INT USR1; do
+    kill -"$signal" -- "-$driver"
+    wait_until 10 has_text "$signal" "$output_file"
+  done
+  [ "$(told)" = "TERM HUP INT USR1 USR2" ]
+}
+
+@test "a signal to redlock alone reaches the command, also when others of the job were signalled before or one by one" {
+  start_job "$helpers/tell-signals.py" 100
+  local witness
+  witness=$(pgrep -P "$driver" -x lock-witness)
+  kill -TERM "$witness"
+  bash -c 'kill -TERM "$1"' - "$driver"
+  wait_until 10 has_text TERM "$output_file"
+  kill -INT "$witness" "$guard" "$driver" # as pkill -f does
+  wait_until 10 has_text INT "$output_file"
+  kill -KILL "$witness"
+  kill -HUP "$driver"
+  wait_until 10 has_text HUP "$output_file"
+  [ "$(told)" = "TERM INT HUP USR2" ]
+}
+
+@test "a signal to the whole job reaches a command that has left it" {
+  start_job setsid "$helpers/tell-signals.py" 100
+  kill -TERM -- "-$driver"
+  wait_until 10 has_text TERM "$output_file"
+  [ "$(told)" = "TERM USR2" ]
+}
+
+@test "nothing by the name of redlock is hit beside it: the witness has another name, no arguments and no open files" {
+  start_job "$helpers/tell-signals.py" 100
+  local witness
+  witness=$(pgrep -P "$driver" -x lock-witness)
+  [ "$(tr -d '\0' < "/proc/$witness/cmdline")" = lock-witness ]
+  wait_until 10 eval '[ -z "$(ls "/proc/$witness/fd")" ]'
+  kill -KILL "$driver"
+  wait_until 10 is_dead "$witness"
+}
+
 # --- pipes -----------------------------------------------------------------------------------------------------------
 
 @test "the other end of a pipe notices when the command closes its own" {

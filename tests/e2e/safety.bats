@@ -23,7 +23,7 @@ start_stubborn() {
   wait_until 20 has_lines 4 "$pid_file"
   mapfile -t tree < "$pid_file"
   wait_until 10 eval '(($(nodes_holding "$lock") == 5))'
-  guard=$(ps -o pid= --ppid "$redlock")
+  guard=$(pgrep -o -P "$redlock")
   guard=${guard//[[:space:]]/}
 }
 

@@ -1,0 +1,99 @@
+#include "process/witness.hpp"
+
+#include "process/descriptors.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <new>
+
+namespace redlock::process {
+namespace {
+
+using namespace std::chrono_literals;
+
+// As ps(1) shows it. Like that of the guard it does not contain "redlock": a witness that is hit by what selects processes
+// by their names (pkill) would speak of a group that was never meant.
+constexpr char kName[] = "lock-witness";
+
+constexpr Duration kFresh = 100ms;
+constexpr int kLooks = 20;
+constexpr timespec kBetweenLooks{.tv_sec = 0, .tv_nsec = 1'000'000};
+
+// Takes the arguments of redlock out of what ps(1) and pkill(1) see, in the memory where the kernel has put them.
+void take_other_arguments() noexcept {
+  char discarded[4096];
+  const int file = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return;
+  std::size_t size = 0;
+  for (ssize_t count = 0; (count = read(file, discarded, sizeof discarded)) > 0;) {
+    size += static_cast<std::size_t>(count);
+  }
+  if (size < sizeof kName) return;
+  std::memset(program_invocation_name, 0, size);
+  std::memcpy(program_invocation_name, kName, sizeof kName);
+}
+
+}  // namespace
+
+struct Witness::Notes {
+  Note of[NSIG];
+};
+
+Witness::Witness() noexcept {
+  void* page = mmap(nullptr, sizeof(Notes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return;
+  notes_ = new (page) Notes;
+  const pid_t redlock = getpid();
+  const pid_t pid = _Fork();
+  if (pid > 0) process_ = OwnedChild{pid};
+  if (pid != 0) return;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != redlock) _exit(0);  // it died just before
+  watch();
+}
+
+Witness::~Witness() {
+  if (notes_ != nullptr) munmap(notes_, sizeof(Notes));
+}
+
+void Witness::watch() noexcept {
+  sigset_t all{};
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, nullptr);
+  prctl(PR_SET_NAME, kName);
+  take_other_arguments();
+  close_all_but({});
+  for (;;) {
+    siginfo_t info{};
+    const int signal = sigwaitinfo(&all, &info);
+    if (signal <= 0) continue;
+    Note& note = notes_->of[signal];
+    note.sender = info.si_pid;
+    note.at = BootClock::now().time_since_epoch().count();
+  }
+}
+
+bool Witness::has_noted(const signalfd_siginfo& info) const noexcept {
+  const Note& note = notes_->of[info.ssi_signo];
+  const TimePoint at{Duration{note.at.load()}};
+  return BootClock::now() - at < kFresh && note.sender.load() == static_cast<pid_t>(info.ssi_pid);
+}
+
+bool Witness::saw(const signalfd_siginfo& info) const noexcept {
+  if (!process_ || info.ssi_signo >= NSIG) return false;
+  for (int look = 0; look < kLooks; ++look) {
+    if (has_noted(info)) return true;
+    nanosleep(&kBetweenLooks, nullptr);
+  }
+  return has_noted(info);
+}
+
+}  // namespace redlock::process

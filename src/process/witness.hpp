@@ -1,0 +1,43 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "process/child.hpp"
+
+#include <sys/signalfd.h>
+
+#include <atomic>
+
+namespace redlock::process {
+
+// A process in the group of the job, beside redlock and its command, that does nothing but note which signals it gets. By
+// it redlock tells a signal that was sent to the whole group, and so to the command as well (`kill -TERM -PGID`, the end of
+// a timeout(1)), from one that was sent to redlock alone: the kernel makes no difference between them. It ends with
+// redlock.
+class Witness {
+ public:
+  // Without memory or a process to be had it sees nothing.
+  Witness() noexcept;
+  Witness(const Witness&) = delete;
+  Witness& operator=(const Witness&) = delete;
+  ~Witness();
+
+  pid_t pid() const noexcept { return process_.pid(); }  // -1: none
+
+  // Whether it got the same signal from the same sender within a tenth of a second. Gives it some milliseconds to be
+  // heard: it may have been signalled, but not have had the processor yet.
+  bool saw(const signalfd_siginfo& info) const noexcept;
+
+ private:
+  struct Note {
+    std::atomic<TimePoint::rep> at{0};
+    std::atomic<pid_t> sender{0};
+  };
+  struct Notes;
+  [[noreturn]] void watch() noexcept;
+  bool has_noted(const signalfd_siginfo& info) const noexcept;
+
+  Notes* notes_ = nullptr;  // shared with it
+  OwnedChild process_;
+};
+
+}  // namespace redlock::process
