@@ -48,7 +48,7 @@ Outcome take_away(lock::Onlooker& onlooker, const std::string& name, const quoru
   Result result{};
   for (const quorum::Claim& claim : survey.claims) {
     if (survey.state == LockState::Held && &claim != survey.holder()) break;
-    const auto breaking = onlooker.release(claim.token);
+    const auto breaking = onlooker.release(claim.token, claim.ttl);
     removed = removed || breaking.removed > 0;
     result = breaking.result;
   }

@@ -89,8 +89,9 @@ int extend(const ExtendOptions& options) {
                [&](const quorum::Extension::Lapsed& lapsed) {
                  log::notice(fmt::format(
                      "lock {} was not extended: {}", name,
-                     lapsed.given_back ? "it has been released"
-                                       : "nobody holds it: it expired, or was never held with this token"));
+                     lapsed.broken       ? "it has been broken"
+                     : lapsed.given_back ? "it has been released"
+                                         : "nobody holds it: it expired, or was never held with this token"));
                  return exit_status::kNo;
                },
                [&](const quorum::Extension::Others& others) {
@@ -115,7 +116,7 @@ int release(const ReleaseOptions& options) {
   const config::Settings settings = config::load(options.held.flags, options.held.name);
   const process::SignalGate signals;  // what has begun is done to the end
   lock::Session session = open_session(options.held.name, settings, describe_process(getppid()));
-  const auto given_back = session.release_by_hand(token);
+  const auto given_back = session.release_by_hand(token, settings.ttl);
   using enum quorum::Releasing::Result;
   switch (given_back.result) {
     case Ours: log::debug(fmt::format("lock {} released", name)); return exit_status::kYes;

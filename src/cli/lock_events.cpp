@@ -44,7 +44,8 @@ void LockEvents::lost(const quorum::Loss& loss) {
   const char* const reason = std::visit(Overload{[](const quorum::Taken&) { return "taken"; },
                                                  [](const quorum::Vanished&) { return "vanished"; },
                                                  [](const quorum::Expired&) { return "expired"; },
-                                                 [](const quorum::GivenBack&) { return "given_back"; }},
+                                                 [](const quorum::GivenBack&) { return "given_back"; },
+                                                 [](const quorum::Broken&) { return "broken"; }},
                                         loss);
   write("lost", {{"reason", reason}});
 }

@@ -69,6 +69,9 @@ std::string explain_loss(const std::string& name, const quorum::Loss& loss) {
     std::string operator()(const quorum::GivenBack&) const {
       return fmt::format("lock {} was lost: somebody who knows its token has released it", quoted(name));
     }
+    std::string operator()(const quorum::Broken&) const {
+      return fmt::format("lock {} was lost: somebody has broken it", quoted(name));
+    }
     std::string operator()(const quorum::Expired&) const {
       return fmt::format("lock {} was lost: no quorum of nodes could be reached to extend it in time",
                          quoted(name));

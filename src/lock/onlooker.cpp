@@ -1,5 +1,6 @@
 #include "lock/onlooker.hpp"
 
+#include "quorum/pending_releases.hpp"
 #include "redis/look.hpp"
 
 #include <algorithm>
@@ -101,26 +102,40 @@ std::optional<std::vector<quorum::Observations>> Onlooker::look(const std::vecto
   return observations;
 }
 
-Onlooker::Breaking Onlooker::release(const quorum::Token& token) {
-  quorum::Releasing releasing{size(), token, ids_};
+Onlooker::Breaking Onlooker::release(const quorum::Token& token, std::chrono::milliseconds note) {
+  quorum::Releasing releasing{size(), {.token = token, .note = note, .breaks = true}, ids_};
+  quorum::PendingReleases owed;
   Breaking breaking{};
-  const auto send = [&](const std::vector<quorum::Send>& sends) {
-    for (const quorum::Send& each : sends) nodes_.send(each);
+  for (const quorum::Send& send : releasing.start(read_clocks(), node_timeout_)) {
+    owed.add(send);
+    nodes_.send(send);
+  }
+  // Once a quorum has answered, a node that this process has never reached is not waited for.
+  const auto is_down = [&](quorum::NodeIndex node) { return owed.pauses(node) && !nodes_.met(node); };
+  const auto is_over = [&] {
+    if (!releasing.done()) return false;
+    for (quorum::NodeIndex node = 0; node < size(); ++node) {
+      if (owed.owes(node) && !is_down(node)) return false;
+    }
+    return true;
   };
-  send(releasing.start(read_clocks(), node_timeout_));
-  while (!releasing.settled()) {
+  while (!is_over()) {
     events_.clear();
-    nodes_.wait(TimePoint::max(), {}, events_);
+    nodes_.wait(owed.deadline(), {}, events_);
     for (const redis::Event& event : events_) {
       hear(event);
       if (const auto* reply = std::get_if<quorum::Reply>(&event.what)) {
         const auto* released = std::get_if<quorum::Released>(reply);
         if (released != nullptr && released->was_ours) ++breaking.removed;
+        owed.on_reply(event.id);
         releasing.on_reply(event.node, event.id, *reply);
       } else if (const auto* failure = std::get_if<Failure>(&event.what)) {
-        send(releasing.on_failure(event.node, event.id, *failure));
+        if (!owed.on_failure(read_clocks(), event.id, *failure)) releasing.on_failure(event.node, event.id);
       }
     }
+    const auto due = owed.on_time(read_clocks());
+    for (const quorum::Send& release : due.again) nodes_.send(release);
+    for (const auto& expired : due.expired) releasing.on_failure(expired.node, expired.id);
   }
   breaking.result = releasing.result();
   return breaking;

@@ -57,7 +57,8 @@ class Onlooker {
     quorum::Releasing::Result result;
     std::size_t removed;  // on so many nodes
   };
-  Breaking release(const quorum::Token& token);
+  // A note of it stays on every node that is reached (quorum::Release), for at least `note`.
+  Breaking release(const quorum::Token& token, std::chrono::milliseconds note);
 
  private:
   void hear(const redis::Event& event);

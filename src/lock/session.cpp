@@ -22,7 +22,6 @@ Session::Session(SessionOptions options)
       looks_(nodes_.size()),
       in_line_(nodes_.size()),
       leaving_(nodes_.size()),
-      releasing_(nodes_.size()),
       responsive_(nodes_.size()),
       down_(nodes_.size()),
       warned_(nodes_.size()),
@@ -39,11 +38,8 @@ bool Session::any_readable(std::span<const int> fds) {
 void Session::dispatch(const std::vector<quorum::Send>& sends) {
   for (const quorum::Send& send : sends) {
     if (std::holds_alternative<quorum::Release>(send.request)) {
-      // What has not been written yet need not be written and released again; and a node that no request has
-      // reached has nothing to release.
-      nodes_.cancel_unsent(send.node);
-      if (!by_hand_ && !nodes_.may_hold_key(send.node)) continue;
-      releasing_[send.node] = send.id;
+      hand_over_release(send);
+      continue;
     }
     const auto* acquire = std::get_if<quorum::Acquire>(&send.request);
     if (acquire != nullptr && acquire->waiter) {
@@ -52,6 +48,15 @@ void Session::dispatch(const std::vector<quorum::Send>& sends) {
     }
     nodes_.send(send);
   }
+}
+
+// What has not been written yet need not be written and released again; and a node that no request has reached has
+// nothing to release.
+void Session::hand_over_release(const quorum::Send& send) {
+  nodes_.cancel_unsent(send.node);
+  if (!by_hand_ && !nodes_.may_hold_key(send.node)) return;
+  owed_.add(send);
+  nodes_.send(send);
 }
 
 void Session::take_identity(const redis::Event& event) {
@@ -82,21 +87,66 @@ void Session::note_answer(quorum::NodeIndex node) {
   if (observer_ != nullptr) observer_->node_up(nodes_.endpoint(node).display());
 }
 
+namespace {
+
+// The node has said so itself.
+bool is_answer(quorum::Failure::Kind kind) {
+  using enum quorum::Failure::Kind;
+  switch (kind) {
+    case Unresolved:
+    case Refused:
+    case Unreachable:
+    case TimedOut:
+    case Disconnected:
+    case TlsFailed:
+    case Cancelled: return false;
+    default: return true;
+  }
+}
+
+}  // namespace
+
+template <class Core>
+void Session::fail(Core& core, quorum::NodeIndex node, quorum::RequestId id, const quorum::Failure& failure) {
+  failures_[node] = failure;
+  dispatch(core.on_failure(read_clocks(), node, id, failure));
+}
+
+// Of an attempt that was won without it.
+void Session::take_late_vote(const redis::Event& event) {
+  if (!attempt_ || !attempt_->awaits_votes()) return;
+  const Now now = read_clocks();
+  if (const auto* reply = std::get_if<quorum::Reply>(&event.what)) {
+    dispatch(attempt_->on_reply(now, event.node, event.id, *reply));
+  } else if (const auto* failure = std::get_if<quorum::Failure>(&event.what)) {
+    dispatch(attempt_->on_failure(now, event.node, event.id, *failure));
+  }
+}
+
+// Those whose time has come; or whose time is over, which is their outcome.
+template <class Core>
+void Session::repeat_releases(Core& core) {
+  const auto due = owed_.on_time(read_clocks());
+  for (const quorum::Send& release : due.again) nodes_.send(release);
+  for (const auto& expired : due.expired) fail(core, expired.node, expired.id, expired.failure);
+}
+
 // Waits once and hands what happened to the core; sends what the core wants sent.
 template <class Core>
 void Session::turn(Core& core, TimePoint until, std::span<const int> wake_fds) {
   events_.clear();
-  nodes_.wait(until, wake_fds, events_);
+  nodes_.wait(std::min(until, owed_.deadline()), wake_fds, events_);
   for (const redis::Event& event : events_) {
     if (std::holds_alternative<quorum::Identity>(event.what)) {
       take_identity(event);
       continue;
     }
     if (take_hearsay(event)) continue;
+    take_late_vote(event);
     const Now now = read_clocks();
-    if (releasing_[event.node] == event.id) releasing_[event.node] = 0;
     if (const auto* reply = std::get_if<quorum::Reply>(&event.what)) {
       responsive_[event.node] = true;
+      owed_.on_reply(event.id);
       if (std::holds_alternative<quorum::Granted>(*reply)) in_line_[event.node] = false;
       if (vigil_) vigil_->on_late_answer(event.node);  // while an attempt goes on, that is no news
       failures_[event.node].reset();
@@ -105,10 +155,11 @@ void Session::turn(Core& core, TimePoint until, std::span<const int> wake_fds) {
     } else {
       const auto& failure = std::get<quorum::Failure>(event.what);
       note_failure(event.node, failure);
-      failures_[event.node] = failure;
-      dispatch(core.on_failure(now, event.node, event.id, failure));
+      if (is_answer(failure.kind)) responsive_[event.node] = true;
+      if (!owed_.on_failure(now, event.id, failure)) fail(core, event.node, event.id, failure);
     }
   }
+  repeat_releases(core);
   dispatch(core.on_time(read_clocks()));
 }
 
@@ -124,8 +175,9 @@ struct ReleasingCore {
     return {};
   }
   std::vector<quorum::Send> on_failure(Now, quorum::NodeIndex node, quorum::RequestId id,
-                                       const quorum::Failure& failure) {
-    return releasing.on_failure(node, id, failure);
+                                       const quorum::Failure&) {
+    releasing.on_failure(node, id);
+    return {};
   }
   std::vector<quorum::Send> on_time(Now) { return {}; }
 };
@@ -146,9 +198,9 @@ quorum::Verdict Session::attempt(const quorum::AcquireRules& rules, std::span<co
     }
     turn(acquisition, acquisition.deadline(), wake_fds);
   }
-  if (std::holds_alternative<quorum::Held>(*acquisition.verdict())) {
-    flight_ = std::min(flight_, BootClock::now() - attempt_began_);
-  }
+  attempt_took_ = BootClock::now() - attempt_began_;
+  if (std::holds_alternative<quorum::Held>(*acquisition.verdict()))
+    flight_ = std::min(flight_, attempt_took_);
   return *acquisition.verdict();
 }
 
@@ -157,24 +209,42 @@ std::vector<std::string> Session::reports(bool only_troubled) const {
   return report_ballots(attempt_->ballots(), electorate_, nodes_, only_troubled);
 }
 
+// All that the node is still to be told is in its socket.
+bool Session::is_written(quorum::NodeIndex node) const {
+  return nodes_.written(node) && !owed_.pauses(node);
+}
+
 // Every release that is under way is answered; or its node has not answered anything, but has the release in
 // its socket.
 bool Session::releases_are_safe() const {
   for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
-    if (releasing_[node] == 0 && leaving_[node] == 0) continue;
-    if (responsive_[node] || !nodes_.written(node)) return false;
+    if (!owed_.owes(node) && leaving_[node] == 0) continue;
+    if (responsive_[node] || !is_written(node)) return false;
+  }
+  return true;
+}
+
+// The same when a quorum has answered; a node that this process has never reached is not waited for, either.
+bool Session::stragglers_are_safe() const {
+  for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
+    if (!owed_.owes(node) && leaving_[node] == 0) continue;
+    const bool down = owed_.pauses(node) && !nodes_.met(node);
+    if (!down && !is_written(node)) return false;
   }
   return true;
 }
 
 void Session::settle() {
   leave_line();
-  const TimePoint until = BootClock::now() + node_timeout_;
+  const TimePoint now = BootClock::now();
+  const TimePoint until = now + node_timeout_;
+  const TimePoint last_vote = now + std::min(attempt_took_, node_timeout_);
+  while (attempt_ && attempt_->awaits_votes() && BootClock::now() < last_vote) rest(last_vote, {});
   while (attempt_ && !releases_are_safe() && BootClock::now() < until) rest(until, {});
 }
 
 void Session::begin_release(const quorum::Token& token) {
-  begin_giving_back(giving_back_.emplace(nodes_.size(), token, ids_));
+  begin_giving_back(giving_back_.emplace(nodes_.size(), quorum::Release{.token = token}, ids_));
 }
 
 quorum::Releasing::Result Session::release(const quorum::Token& token) {
@@ -189,9 +259,9 @@ void Session::begin_by_hand() {
   std::fill(failures_.begin(), failures_.end(), std::nullopt);
 }
 
-Session::GivenBack Session::release_by_hand(const quorum::Token& token) {
+Session::GivenBack Session::release_by_hand(const quorum::Token& token, std::chrono::milliseconds ttl) {
   begin_by_hand();
-  quorum::Releasing releasing{nodes_.size(), token, ids_, true};
+  quorum::Releasing releasing{nodes_.size(), {.token = token, .note = ttl}, ids_};
   begin_giving_back(releasing);
   finish_giving_back(releasing);
   return {.result = releasing.result(), .other = releasing.other()};
@@ -216,21 +286,15 @@ void Session::begin_giving_back(quorum::Releasing& releasing) {
   give_back_until_ = BootClock::now() + node_timeout_;  // no earlier than the requests' own: they say why
   dispatch(sends);
   for (const quorum::Send& send : sends) {  // those that no request ever reached
-    if (releasing_[send.node] != send.id) releasing.on_failure(send.node, send.id);
+    if (!owed_.contains(send.id)) releasing.on_failure(send.node, send.id);
   }
 }
 
 void Session::finish_giving_back(quorum::Releasing& releasing) {
   nodes_.stop_listening();
   ReleasingCore core{releasing};
-  const auto all_written = [&] {
-    for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
-      if ((releasing_[node] != 0 || leaving_[node] != 0) && !nodes_.written(node)) return false;
-    }
-    return true;
-  };
   const auto finish = [&] {
-    while (!(releasing.done() && all_written()) && BootClock::now() < give_back_until_) {
+    while (!(releasing.done() && stragglers_are_safe()) && BootClock::now() < give_back_until_) {
       turn(core, give_back_until_, {});
     }
   };

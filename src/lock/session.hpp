@@ -7,6 +7,7 @@
 #include "quorum/extension.hpp"
 #include "quorum/ids.hpp"
 #include "quorum/lease.hpp"
+#include "quorum/pending_releases.hpp"
 #include "quorum/releasing.hpp"
 #include "quorum/vigil.hpp"
 #include "redis/nodes.hpp"
@@ -43,7 +44,8 @@ class Session {
   std::vector<std::string> reports(bool only_troubled) const;
 
   // Lets an attempt that was not won end cleanly: leaves the line, and waits until what it may have left on the nodes is
-  // released there, for silent nodes until the release is in the kernel's hands. At most node_timeout.
+  // released there, for silent nodes until the release is in the kernel's hands. Where it was won, votes that come late
+  // are awaited for as long again as it took. At most node_timeout.
   void settle();
 
   // Gives the lock back on all nodes; waits for a quorum of answers, and as settle() for the rest.
@@ -52,12 +54,12 @@ class Session {
   void begin_release(const quorum::Token& token);
 
   // For a lock that another process acquired: with a note for whoever may be extending it (quorum::Release), and on all
-  // nodes, whether or not this session has put anything there.
+  // nodes, whether or not this session has put anything there. `ttl`: as long as the lock is expected to be held for.
   struct GivenBack {
     quorum::Releasing::Result result;
     quorum::HolderInfo other;  // with Result::Others
   };
-  GivenBack release_by_hand(const quorum::Token& token);
+  GivenBack release_by_hand(const quorum::Token& token, std::chrono::milliseconds ttl);
 
   // Extends such a lock once.
   quorum::Extension::Verdict extend_by_hand(const quorum::Token& token, std::chrono::milliseconds ttl);
@@ -98,9 +100,15 @@ class Session {
  private:
   static bool any_readable(std::span<const int> fds);
   void dispatch(const std::vector<quorum::Send>& sends);
+  void hand_over_release(const quorum::Send& send);
+  void take_late_vote(const redis::Event& event);
   void take_identity(const redis::Event& event);
   void note_failure(quorum::NodeIndex node, const quorum::Failure& failure);
   void note_answer(quorum::NodeIndex node);
+  template <class Core>
+  void fail(Core& core, quorum::NodeIndex node, quorum::RequestId id, const quorum::Failure& failure);
+  template <class Core>
+  void repeat_releases(Core& core);
   template <class Core>
   void turn(Core& core, TimePoint until, std::span<const int> wake_fds);
   void rest(TimePoint until, std::span<const int> wake_fds);
@@ -109,7 +117,9 @@ class Session {
   void look(const quorum::Vigil::Look& wanted);
   void take_look(const redis::Event& event);
   void leave_line();
+  bool is_written(quorum::NodeIndex node) const;
   bool releases_are_safe() const;
+  bool stragglers_are_safe() const;
   void begin_giving_back(quorum::Releasing& releasing);
   void finish_giving_back(quorum::Releasing& releasing);
   void begin_by_hand();
@@ -126,6 +136,7 @@ class Session {
   std::optional<quorum::Releasing> giving_back_;
   TimePoint give_back_until_{};
   TimePoint attempt_began_{};
+  Duration attempt_took_{};
   Duration flight_ = Duration::max();  // the shortest time that an attempt took to find the lock held
 
   // Waiting.
@@ -140,12 +151,12 @@ class Session {
   std::string calls_;                       // the channel on which we are called while we wait
   std::optional<quorum::Waiter> waiter_;    // we, perhaps in the lines of
   std::vector<bool> in_line_;               // these nodes
-  std::vector<quorum::RequestId> leaving_;  // under way, as `releasing_`
+  std::vector<quorum::RequestId> leaving_;  // under way; 0: none
 
-  std::vector<quorum::RequestId> releasing_;  // the last release sent to each node and not answered; 0: none
-  std::vector<bool> responsive_;              // has answered something since the last attempt began
-  std::vector<bool> down_;                    // its last outcome was a failure
-  std::vector<bool> warned_;                  // that it does not say who it is
+  quorum::PendingReleases owed_;  // of this attempt and of earlier ones
+  std::vector<bool> responsive_;  // has answered something since the last attempt began
+  std::vector<bool> down_;        // its last outcome was a failure
+  std::vector<bool> warned_;      // that it does not say who it is
   bool warned_of_same_server_ = false;
   bool by_hand_ = false;  // any node may have the key, though no request of this session has put it there
   TimePoint asked_by_hand_{};

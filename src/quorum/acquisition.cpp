@@ -22,7 +22,6 @@ constexpr double kGreatestSpread = 16.0;
 constexpr unsigned kStillRounds = 6;  // that a live rival gives back within 2 or 3
 constexpr Duration kLeastFlight = std::chrono::microseconds{500};
 constexpr Duration kLastWords = std::chrono::milliseconds{5};
-constexpr unsigned kReleaseTries = 3;
 
 void append(std::vector<Send>& to, std::vector<Send> from) {
   to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
@@ -76,8 +75,7 @@ std::vector<Send> Acquisition::ask(Now now) {
 }
 
 std::vector<Send> Acquisition::on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply) {
-  std::erase_if(releases_, [&](const Releasing& release) { return release.send.id == id; });
-  if (verdict_) return {};
+  if (verdict_) return take_late_vote(now, node, id, reply);
   Ballot& ballot = ballots_[node];
   Confirmation& confirmation = confirmations_[node];
   if (ballot.pending() && ballot.id == id) {
@@ -99,9 +97,11 @@ std::vector<Send> Acquisition::on_reply(Now now, NodeIndex node, RequestId id, c
 }
 
 std::vector<Send> Acquisition::on_failure(Now now, NodeIndex node, RequestId id, const Failure& failure) {
-  std::vector<Send> again = release_again(id, failure);
-  if (verdict_ || !again.empty()) return again;
   Ballot& ballot = ballots_[node];
+  if (verdict_) {
+    if (awaits_votes() && ballot.pending() && ballot.id == id) ballot.answer = failure;
+    return {};
+  }
   Confirmation& confirmation = confirmations_[node];
   if (ballot.pending() && ballot.id == id) {
     ballot.answer = failure;
@@ -256,15 +256,39 @@ std::vector<Send> Acquisition::judge_confirmations(Now now) {
         ballot.granted() != nullptr && electorate_.standing(node, ballot.sent) == Standing::Voter;
     if (!votes || confirmation.state != Confirmation::State::None) continue;
     confirmation = {.id = ids_.next(), .state = Confirmation::State::Pending};
-    sends.push_back({.node = node,
-                     .id = confirmation.id,
-                     .request = Confirm{.token = token_, .fence = fence_},
-                     .deadline = std::min(now.boot + rules_.node_timeout, validity_)});
+    sends.push_back(confirm(now, node, confirmation.id));
   }
   return sends;
 }
 
-std::vector<Send> Acquisition::win(Now) {
+Send Acquisition::confirm(Now now, NodeIndex node, RequestId id) const {
+  return {.node = node,
+          .id = id,
+          .request = Confirm{.token = token_, .fence = fence_, .granted = ballots_[node].granted()->fence},
+          .deadline = std::min(now.boot + rules_.node_timeout, validity_)};
+}
+
+bool Acquisition::awaits_votes() const {
+  return verdict_ && std::holds_alternative<Won>(*verdict_) &&
+         std::any_of(ballots_.begin(), ballots_.end(), [](const Ballot& ballot) { return ballot.pending(); });
+}
+
+// A vote that comes when the lock is ours makes no difference to us. But an extension by hand, which knows nothing but
+// what the nodes say, can count a node whose counter is not the fence only if the fence is written down there.
+std::vector<Send> Acquisition::take_late_vote(Now now, NodeIndex node, RequestId id, const Reply& reply) {
+  Ballot& ballot = ballots_[node];
+  if (!awaits_votes() || !ballot.pending() || ballot.id != id) return {};
+  const auto* granted = std::get_if<Granted>(&reply);
+  if (granted == nullptr) {
+    ballot.answer = Unasked{};
+    return {};
+  }
+  ballot.answer = *granted;
+  if (granted->fence == fence_ || now.boot >= validity_) return {};
+  return {confirm(now, node, ids_.next())};
+}
+
+std::vector<Send> Acquisition::win(Now now) {
   Won won{.token = token_, .fence = fence_, .valid_until = valid_until(), .voters = {}};
   for (NodeIndex node = 0; node < ballots_.size(); ++node) {
     const Ballot& ballot = ballots_[node];
@@ -273,7 +297,15 @@ std::vector<Send> Acquisition::win(Now) {
     }
   }
   verdict_ = std::move(won);
-  return {};
+  // Votes that were not needed, for an extension by hand: as take_late_vote() does.
+  std::vector<Send> sends;
+  for (NodeIndex node = 0; node < ballots_.size(); ++node) {
+    const Granted* granted = ballots_[node].granted();
+    const bool asked = confirmations_[node].id != 0;
+    if (granted != nullptr && granted->fence != fence_ && !asked)
+      sends.push_back(confirm(now, node, ids_.next()));
+  }
+  return sends;
 }
 
 std::vector<Send> Acquisition::give_up(Now now, Verdict verdict) {
@@ -292,23 +324,8 @@ std::vector<Send> Acquisition::give_back(Now now) {
                      .id = ids_.next(),
                      .request = Release{token_},
                      .deadline = now.boot + rules_.node_timeout});
-    releases_.push_back({.send = sends.back(), .tries_left = kReleaseTries - 1});
   }
   return sends;
-}
-
-// A connection that broke may have taken the release with it, but not the vote before it.
-std::vector<Send> Acquisition::release_again(RequestId id, const Failure& failure) {
-  const auto found = std::find_if(releases_.begin(), releases_.end(),
-                                  [&](const Releasing& release) { return release.send.id == id; });
-  if (found == releases_.end()) return {};
-  if (failure.kind != Failure::Kind::Disconnected || found->tries_left == 0) {
-    releases_.erase(found);
-    return {};
-  }
-  --found->tries_left;
-  found->send.id = ids_.next();
-  return {found->send};
 }
 
 Duration Acquisition::flight(Now now) const {

@@ -84,9 +84,8 @@ class Acquisition {
   TimePoint deadline() const { return verdict_ ? TimePoint::max() : wake_at_; }
 
   const std::optional<Verdict>& verdict() const { return verdict_; }
-  // Whether each node has answered what was given back to it, or cannot be reached. Until then, go on
-  // handing over failures: a release whose connection broke is sent again.
-  bool settled() const { return releases_.empty(); }
+  // Won, and a node may yet bring a vote, which the nodes should know of: see take_late_vote().
+  bool awaits_votes() const;
   const Ballots& ballots() const { return ballots_; }  // of the last round
   unsigned rounds() const { return round_; }
 
@@ -100,11 +99,12 @@ class Acquisition {
   std::vector<Send> settle_split(Now now, const Tally& sum);
   std::vector<Send> begin_confirming(Now now);
   std::vector<Send> win(Now now);
+  std::vector<Send> take_late_vote(Now now, NodeIndex node, RequestId id, const Reply& reply);
+  Send confirm(Now now, NodeIndex node, RequestId id) const;
   bool stands_still(const Tally& sum);
   std::vector<Send> pause(Now now, double flights);
   std::vector<Send> give_up(Now now, Verdict verdict);
   std::vector<Send> give_back(Now now);
-  std::vector<Send> release_again(RequestId id, const Failure& failure);
   Duration flight(Now now) const;
   TimePoint valid_until() const { return validity_; }
   std::optional<Duration> free_in(const Refused* of) const;
@@ -126,13 +126,6 @@ class Acquisition {
   Ballots ballots_;
   Token last_strongest_;
   unsigned still_rounds_ = 0;
-
-  // What was given back and is not answered.
-  struct Releasing {
-    Send send;
-    unsigned tries_left;
-  };
-  std::vector<Releasing> releases_;
 
   // Confirming.
   Fence fence_ = 0;

@@ -48,9 +48,12 @@ std::vector<Send> Extension::on_reply(Now now, NodeIndex node, RequestId id, con
   if (const auto* extended = std::get_if<quorum::Extended>(&reply)) {
     vote.answer = Answer::Here;
     vote.counter = extended->counter;
-    vote.counts = judgeable(extended->planted) && electorate_.standing(node, began_) == Standing::Voter;
+    vote.fence = extended->fence;
+    vote.votes = electorate_.standing(node, began_) == Standing::Voter;
+    vote.judged = judgeable(extended->planted);
   } else if (const auto* not_ours = std::get_if<NotOurs>(&reply)) {
     given_back_ = given_back_ || not_ours->given_back;
+    broken_ = broken_ || not_ours->broken;
     vote.answer = not_ours->holder.value.empty() ? Answer::Absent : Answer::Elsewhere;
     if (vote.answer == Answer::Elsewhere) other_ = not_ours->info;
   } else {
@@ -81,8 +84,8 @@ std::vector<Send> Extension::judge(Now now) {
           .valid_until = validity_end(began_, rules_.ttl), .fence = fence->first, .votes = fence->second};
       // Those that have not answered get as long again, to be repaired.
       linger_until_ = now.boot + std::max(now.boot - began_, kLeastFlight);
-    } else if (given_back_) {
-      verdict_ = Lapsed{.given_back = true};
+    } else if (given_back_ || broken_) {
+      verdict_ = Lapsed{.given_back = given_back_, .broken = broken_};
     } else if (count(Answer::Absent) + count(Answer::Elsewhere) >= electorate_.quorum()) {
       if (count(Answer::Elsewhere) > 0) {
         verdict_ = Others{other_};
@@ -103,12 +106,14 @@ std::vector<Send> Extension::judge(Now now) {
 std::vector<Send> Extension::repair(Now now) {
   const auto* extended = std::get_if<Extended>(&*verdict_);
   std::vector<Send> sends;
-  if (extended == nullptr || given_back_ || now.boot >= extended->valid_until) return sends;
+  if (extended == nullptr || given_back_ || broken_ || now.boot >= extended->valid_until) return sends;
   // A wall clock from before 1970 is no number for it.
   const std::uint64_t attempt = std::max(now.wall_us, kLeastWallAttempt);
   for (NodeIndex node = 0; node < answers_.size(); ++node) {
     Vote& vote = answers_[node];
-    if (vote.answer != Answer::Absent) continue;
+    const bool absent = vote.answer == Answer::Absent;
+    const bool doubtful = vote.answer == Answer::Here && vote.votes && !counts(vote, extended->fence);
+    if (!absent && !doubtful) continue;
     vote.id = ids_.next();
     vote.answer = Answer::Planting;
     sends.push_back({.node = node,
@@ -117,17 +122,32 @@ std::vector<Send> Extension::repair(Now now) {
                                        .ttl = rules_.ttl,
                                        .fence = extended->fence,
                                        .attempt = attempt,
-                                       .repair = true},
+                                       .repair = absent,
+                                       .vouches = doubtful ? vote.counter : 0},
                      .deadline = std::min(now.boot + rules_.node_timeout, extended->valid_until)});
   }
   return sends;
 }
 
-// The fence that a quorum says, and how many say it.
+bool Extension::counts(const Vote& vote, Fence fence) {
+  return vote.votes && (vote.fence == fence || (vote.judged && vote.counter <= fence));
+}
+
+// The fence, and how many count with it.
 std::optional<std::pair<Fence, std::size_t>> Extension::agreed() const {
+  Fence known = 0;
+  for (const Vote& vote : answers_) {
+    if (vote.votes) known = std::max(known, vote.fence);
+  }
+  if (known > 0) {
+    const auto number = static_cast<std::size_t>(std::count_if(
+        answers_.begin(), answers_.end(), [&](const Vote& vote) { return counts(vote, known); }));
+    if (number < electorate_.quorum()) return std::nullopt;
+    return std::pair{known, number};
+  }
   std::map<Fence, std::size_t> said;
   for (const Vote& vote : answers_) {
-    if (vote.counts) ++said[vote.counter];
+    if (vote.votes && vote.judged) ++said[vote.counter];
   }
   const auto most = std::max_element(said.begin(), said.end(),
                                      [](const auto& a, const auto& b) { return a.second < b.second; });

@@ -24,13 +24,18 @@ struct ExtensionRules {
 // - the node has a vote now: one that restarted lately may show a token from an old copy of its data;
 // - its token was planted by the acquisition, or by an extension of this kind, which plants only under a lease that it
 //   has just proven. What a Lease's attempt planted, only that Lease can judge;
-// - its counter says the fence that a quorum of the others says, too. Those that agreed on the fence at the acquisition
-//   stay at it for as long as they have the token; a node that was somebody else's meanwhile, and on which a request
-//   of ours has arrived late, has a greater one. So nobody was granted a quorum in between.
+// - its counter is not above the fence of the lease. Anybody who was granted a quorum since has a greater fence, which
+//   stands in the counters of a quorum; a node that was theirs, and on which a request of ours has arrived late, has a
+//   greater counter still. So nobody was granted a quorum in between.
+// The fence must be known for sure: a node says it where it has been written down, by the acquisition where the nodes'
+// counters were apart, or by an earlier extension; or else a quorum of counters agree on it. Where the fence has been
+// written down, the node counts whatever its counter says: the writer knew that it did, and a later planting wipes it
+// out.
 // A quorum of these is a success, and no fewer: a wholly lost lock is never resurrected.
 //
-// Only then, and while the new validity lasts, the token is planted again where it is absent, with the agreed fence; a
-// later extension counts that, if the counter found there was no greater.
+// Only then, and while the new validity lasts, the token is planted again where it is absent, with the fence, and the
+// fence is written down where the node has the token and did not count; a later extension counts both, unless the
+// counter is greater than the one that was found.
 class Extension {
  public:
   struct Extended {
@@ -39,7 +44,8 @@ class Extension {
     std::size_t votes;
   };
   struct Lapsed {  // a quorum says that it is not ours, and nobody else's: it expired, or was never acquired;
-    bool given_back;  // or one node says that it was released, which is enough
+    bool given_back;      // or one node says that it was released, which is enough,
+    bool broken = false;  // or that somebody else has taken it away
   };
   struct Others {  // a quorum says that it is not ours; somebody else has it
     HolderInfo info;
@@ -75,13 +81,16 @@ class Extension {
   struct Vote {
     RequestId id = 0;
     Answer answer = Answer::Pending;
-    bool counts = false;
+    bool votes = false;   // the node has a vote, and the token
+    bool judged = false;  // and it was not a Lease that planted it
     Fence counter = 0;
+    Fence fence = 0;  // as written down
   };
 
   std::vector<Send> judge(Now now);
   std::vector<Send> repair(Now now);
   std::optional<std::pair<Fence, std::size_t>> agreed() const;
+  static bool counts(const Vote& vote, Fence fence);
   std::size_t count(Answer answer) const;
 
   ExtensionRules rules_;
@@ -93,6 +102,7 @@ class Extension {
   TimePoint linger_until_ = TimePoint::max();
   bool lingers_ = true;  // for answers that may yet come
   bool given_back_ = false;
+  bool broken_ = false;
   HolderInfo other_;
   std::optional<Verdict> verdict_;
   bool done_ = false;

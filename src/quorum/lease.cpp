@@ -86,6 +86,10 @@ std::vector<Send> Lease::on_reply(Now now, NodeIndex node, RequestId id, const R
     seen(attempt_, replanted->counter);
   } else if (const auto* not_ours = std::get_if<NotOurs>(&reply)) {
     // The first node that says so is enough: nobody else knows the token, and a release goes to all nodes.
+    if (not_ours->broken) {
+      lose(Broken{});
+      return {};
+    }
     if (not_ours->given_back) {
       lose(GivenBack{});
       return {};

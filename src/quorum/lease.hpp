@@ -24,7 +24,8 @@ struct Taken {  // a quorum of nodes says that it is not ours; some have another
 struct Vanished {};   // every node answered, and on none has our token been without a break
 struct Expired {};    // no quorum could be reached for as long as validity lasted
 struct GivenBack {};  // no loss to whoever holds it: somebody who knows the token has released it on purpose
-using Loss = std::variant<Taken, Vanished, Expired, GivenBack>;
+struct Broken {};     // somebody else has taken it away, on purpose
+using Loss = std::variant<Taken, Vanished, Expired, GivenBack, Broken>;
 
 // A lock that is held: extends it at ttl/3 after each success, retries what fails for as long as validity lasts, plants
 // the token again on nodes that lost it, and says when the lease is lost. Pure, like Acquisition.

@@ -3,31 +3,16 @@
 #include <algorithm>
 
 namespace redlock::quorum {
-namespace {
-
-constexpr unsigned kTries = 3;
-
-}  // namespace
 
 std::vector<Send> Releasing::start(Now now, Duration node_timeout) {
   std::vector<Send> sends;
   sends.reserve(votes_.size());
   for (NodeIndex node = 0; node < votes_.size(); ++node) {
-    votes_[node].deadline = now.boot + node_timeout;
-    votes_[node].tries_left = kTries;
-    sends.push_back(release(node));
+    votes_[node].id = ids_.next();
+    sends.push_back(
+        {.node = node, .id = votes_[node].id, .request = release_, .deadline = now.boot + node_timeout});
   }
   return sends;
-}
-
-Send Releasing::release(NodeIndex node) {
-  Vote& vote = votes_[node];
-  --vote.tries_left;
-  vote.id = ids_.next();
-  return {.node = node,
-          .id = vote.id,
-          .request = Release{.token = token_, .leave_note = leave_note_},
-          .deadline = vote.deadline};
 }
 
 void Releasing::on_reply(NodeIndex node, RequestId id, const Reply& reply) {
@@ -44,12 +29,9 @@ void Releasing::on_reply(NodeIndex node, RequestId id, const Reply& reply) {
   }
 }
 
-std::vector<Send> Releasing::on_failure(NodeIndex node, RequestId id, const Failure& failure) {
+void Releasing::on_failure(NodeIndex node, RequestId id) {
   Vote& vote = votes_[node];
-  if (vote.outcome != Outcome::Pending || vote.id != id) return {};
-  if (failure.kind == Failure::Kind::Disconnected && vote.tries_left > 0) return {release(node)};
-  vote.outcome = Outcome::Failed;
-  return {};
+  if (vote.outcome == Outcome::Pending && vote.id == id) vote.outcome = Outcome::Failed;
 }
 
 bool Releasing::done() const {

@@ -10,17 +10,14 @@ namespace redlock::quorum {
 // Gives a lock back on all nodes. Pure, like Acquisition.
 class Releasing {
  public:
-  // `leave_note`: see Release.
-  Releasing(std::size_t nodes, Token token, RequestIds& ids, bool leave_note = false)
-      : ids_{ids}, token_{std::move(token)}, leave_note_{leave_note}, votes_(nodes) {}
+  Releasing(std::size_t nodes, Release release, RequestIds& ids)
+      : ids_{ids}, release_{std::move(release)}, votes_(nodes) {}
 
   // Requests to all nodes, each with the deadline `now + node_timeout`.
   std::vector<Send> start(Now now, Duration node_timeout);
+  // Each is the outcome of a request: what is tried again meanwhile is the business of PendingReleases.
   void on_reply(NodeIndex node, RequestId id, const Reply& reply);
-  // Returns the requests to send now: a release whose connection broke is sent again. Without a failure: the
-  // driver knew that there was nothing to release.
-  std::vector<Send> on_failure(NodeIndex node, RequestId id,
-                               const Failure& failure = {.kind = Failure::Kind::Cancelled, .detail = {}});
+  void on_failure(NodeIndex node, RequestId id);
 
   // A quorum has answered, or nothing more can come.
   bool done() const;
@@ -41,16 +38,12 @@ class Releasing {
   enum class Outcome { Pending, WasOurs, WasAbsent, WasOthers, Failed };
   struct Vote {
     RequestId id = 0;
-    TimePoint deadline{};
-    unsigned tries_left = 0;
     Outcome outcome = Outcome::Pending;
   };
-  Send release(NodeIndex node);
   std::size_t count(Outcome outcome) const;
 
   RequestIds& ids_;
-  Token token_;
-  bool leave_note_;
+  Release release_;
   HolderInfo other_;
   std::vector<Vote> votes_;
 };

@@ -45,8 +45,11 @@ Claim claim_of(const Token& token, const Holding& holding, const Electorate& ele
   Claim claim{.token = token,
               .votes = holding.sightings.size(),
               .info = {},
+              .ttl = {},
               .fence = agreed_fence(holding, electorate),
               .free_in = free_in(holding, electorate)};
+  for (const Sighting* sighting : holding.sightings)
+    claim.ttl = std::max({claim.ttl, sighting->remaining, sighting->holder_ttl});
   for (const Sighting* sighting : holding.sightings) {
     if (is_anonymous(sighting->info)) continue;
     claim.info = sighting->info;

@@ -32,8 +32,9 @@ enum class LockState {
 struct Claim {
   Token token;
   std::size_t votes = 0;
-  HolderInfo info;  // of the first node that has any
-  Fence fence = 0;  // 0: no quorum of the nodes that have the token agree about one
+  HolderInfo info;                  // of the first node that has any
+  std::chrono::milliseconds ttl{};  // the longest that a node knows of it, to come or as the holder asks for
+  Fence fence = 0;                  // 0: no quorum of the nodes that have the token agree about one
   std::optional<Duration>
       free_in{};  // when, by the TTLs, a quorum falls free of it; none: some key has no TTL
 };

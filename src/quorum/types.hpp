@@ -61,11 +61,13 @@ struct Acquire {
   bool in_turn = false;
 };
 
-// If the key holds `token` and the counter is not above `fence`: set the counter to `fence`. Answer
-// Confirmed.
+// If the key holds `token` and the counter is not above `fence`: set the counter to `fence`, and answer that it is
+// accepted. If the key holds `token` and the counter is above neither `fence` nor `granted`: write `fence` down with the
+// holder's info, where it stays until the token is planted anew.
 struct Confirm {
   Token token;
   Fence fence;
+  Fence granted = 0;  // what the node granted in this round: a late vote may be above the fence
 };
 
 // If the key holds `token`: give it `ttl` again, answer Extended. If it is absent and `repair` is set: plant
@@ -79,13 +81,18 @@ struct Extend {
   // knows of no others, are numbered by the wall clock: see kLeastWallAttempt.
   std::uint64_t attempt;
   bool repair;
+  // The counter that the node had when the sender knew that nobody else had been granted a quorum since `fence`: if it is
+  // no greater still, and the token is there, `fence` is written down as by Confirm. 0: the sender does not know.
+  Fence vouches = 0;
 };
 
 // If the key holds `token`: delete it and the holder's info. Answer Released either way.
 struct Release {
   Token token;
-  // Somebody else may be extending the lease: leave a note of the release for as long as the lease would have lasted.
-  bool leave_note = false;
+  // Somebody else may be extending the lease: leave a note of the release, also where the token is absent, for at least
+  // this long, and for as long as the lease would have lasted. 0: none.
+  std::chrono::milliseconds note{};
+  bool breaks = false;  // the note says that it is somebody else who has done it
 };
 
 using Request = std::variant<Acquire, Confirm, Extend, Release>;
@@ -133,6 +140,7 @@ struct Confirmed {
 struct Extended {
   std::uint64_t planted;  // the attempt that planted the token on this node
   Fence counter;
+  Fence fence = 0;  // the final one, where Confirm or an extension has written it down since; 0: none has
 };
 struct Replanted {
   Fence
@@ -141,6 +149,7 @@ struct Replanted {
 struct NotOurs {
   Token holder;             // empty: the key is absent
   bool given_back = false;  // a note says so: whoever knows the token has released it, on purpose
+  bool broken = false;      // a note says so: somebody else has
   HolderInfo info{};        // of the holder
 };
 struct Released {

@@ -89,11 +89,12 @@ Outcome decode_confirm(const Value& value) {
 }
 
 Outcome decode_extend(Value value) {
-  if (has_shape(value, {kInteger, kString, kString}) && value.elements[0].integer == 1) {
+  if (has_shape(value, {kInteger, kString, kString, kString}) && value.elements[0].integer == 1) {
     const auto planted = parse_digits(value.elements[1].text, kAnyNumber);
     const auto counter = parse_digits(value.elements[2].text, quorum::kMaxFence);
-    if (!planted || !counter) return garbled("an extension without its numbers");
-    return quorum::Extended{.planted = *planted, .counter = *counter};
+    const auto fence = parse_digits(value.elements[3].text, quorum::kMaxFence);
+    if (!planted || !counter || !fence) return garbled("an extension without its numbers");
+    return quorum::Extended{.planted = *planted, .counter = *counter, .fence = *fence};
   }
   if (has_shape(value, {kInteger, kString})) {
     const auto counter = parse_digits(value.elements[1].text, quorum::kMaxFence);
@@ -106,6 +107,7 @@ Outcome decode_extend(Value value) {
     auto& fields = value.elements;
     return quorum::NotOurs{.holder = {std::move(fields[1].text)},
                            .given_back = fields[2].integer == 1,
+                           .broken = fields[2].integer == 2,
                            .info = others ? holder_info(fields, 3) : quorum::HolderInfo{}};
   }
   return garbled("not an answer to an extend");

@@ -24,10 +24,19 @@ using State = Progress::State;
 constexpr int kStaleAllowances = 3;
 constexpr std::chrono::seconds kLeastStale{2};
 
+constexpr std::chrono::seconds kClockSlack{1};  // in which a node's clock may have a key end later
+
 constexpr std::chrono::seconds kYoung{1};  // most runs are over before
 
 constexpr std::size_t kReadSize = std::size_t{1} << 14U;
 constexpr std::size_t kMaxParts = 16;
+
+// What a request makes a node keep, and for how long.
+Duration ttl_of(const quorum::Request& request) {
+  if (const auto* acquire = std::get_if<quorum::Acquire>(&request)) return acquire->ttl;
+  if (const auto* extend = std::get_if<quorum::Extend>(&request)) return extend->ttl;
+  return {};
+}
 
 short poll_events(State wanted) {
   return wanted == State::WantWrite ? POLLOUT : POLLIN;
@@ -55,10 +64,11 @@ Link::~Link() {
 void Link::send(const quorum::Send& send, TimePoint now) {
   enqueue({.what = kind_of(send.request),
            .id = send.id,
-           .bytes = scripts_.encode(send.request),
+           .bytes = scripts_.encode(send.request, endpoint_.db),
            .asked = now,
            .deadline = send.deadline,
-           .settled = false});
+           .settled = false,
+           .ttl = ttl_of(send.request)});
 }
 
 void Link::ask(const Query& query, TimePoint now) {
@@ -119,7 +129,9 @@ void Link::drop_useless_connection(TimePoint deadline, TimePoint now) {
 void Link::cancel_unsent() {
   for (std::size_t i = 0; i < pending_.size();) {
     Pending& pending = pending_[i];
-    if (!pending.is_request() || pending.written > 0 || pending.settled) {
+    const auto* kind = std::get_if<RequestKind>(&pending.what);
+    const bool release = kind != nullptr && *kind == RequestKind::Release;
+    if (!pending.is_request() || release || pending.written > 0 || pending.settled) {
       ++i;
       continue;
     }
@@ -315,7 +327,10 @@ bool Link::write_out(Connection& connection) {
       const std::size_t taken = std::min(progress.bytes, pending.bytes.reveal().size() - pending.written);
       pending.written += taken;
       progress.bytes -= taken;
-      if (pending.plants()) may_hold_key_ = reached_ = true;
+      if (pending.is_request()) met_ = true;
+      if (!pending.plants()) continue;
+      may_hold_key_ = reached_ = true;
+      key_until_ = std::max(key_until_, BootClock::now() + pending.ttl);
     }
   }
 }
@@ -449,6 +464,9 @@ void Link::settle(Pending& pending, const Failure& failure) {
 void Link::fail(const Failure& failure) {
   for (Pending& pending : pending_) settle(pending, failure);
   pending_.clear();
+  // What its server had not read has ended with the server.
+  if (failure.kind == Failure::Kind::Refused && BootClock::now() > key_until_ + kClockSlack)
+    may_hold_key_ = false;
   if (auto* connection = std::get_if<Connection>(&phase_)) connection->stream->abandon();
   phase_ = Idle{};
 }

@@ -45,6 +45,7 @@ class Link {
   void cancel_unsent();
   bool may_hold_key() const noexcept { return may_hold_key_; }
   bool reached() const noexcept { return reached_; }
+  bool met() const noexcept { return met_; }
   bool written() const noexcept;
 
   // Ends what is overdue, and does all that can be done now.
@@ -83,7 +84,8 @@ class Link {
     Secret bytes;
     TimePoint asked;
     TimePoint deadline;
-    bool settled;  // its outcome has been reported, or none is owed
+    bool settled;    // its outcome has been reported, or none is owed
+    Duration ttl{};  // of the key that it may set
     std::size_t written = 0;
 
     bool is_request() const noexcept { return !std::holds_alternative<GreetingStep>(what); }
@@ -126,7 +128,9 @@ class Link {
   std::variant<Idle, Lookup, Connector, Connection> phase_;
   std::deque<Pending> pending_;
   bool may_hold_key_ = false;  // see Nodes::may_hold_key
+  TimePoint key_until_{};      // by then what was written before has expired
   bool reached_ = false;       // see Nodes::reached
+  bool met_ = false;           // see Nodes::met
 };
 
 }  // namespace redlock::redis

@@ -194,6 +194,10 @@ bool Nodes::reached(quorum::NodeIndex node) const {
   return impl_->links()[node].reached();
 }
 
+bool Nodes::met(quorum::NodeIndex node) const {
+  return impl_->links()[node].met();
+}
+
 void Nodes::wait(TimePoint until, std::span<const int> wake_fds, std::vector<Event>& events) {
   impl_->wait(until, wake_fds, events);
 }

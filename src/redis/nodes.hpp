@@ -70,11 +70,12 @@ class Nodes {
   // The same for a question; its answer comes as it is, unless it is an error.
   void ask(const Query& query);
 
-  // Forgets requests to `node` of which no byte has been written yet: each yields Failure::Cancelled.
+  // Forgets requests to `node` of which no byte has been written yet, but no releases: each yields Failure::Cancelled.
   void cancel_unsent(quorum::NodeIndex node);
 
   // Whether a request that may set the key was written to the node, on this connection or a former one, and
-  // no release has been answered since: if not, there is nothing to release there.
+  // no release has been answered since: if not, there is nothing to release there. Nor is there where connections are
+  // refused, and the key has expired since that request.
   bool may_hold_key(quorum::NodeIndex node) const;
 
   // Has the node tell of changes of the lock's key, on one more connection, for which `timeout` is the time to be ready;
@@ -94,6 +95,8 @@ class Nodes {
 
   // Whether a request that may set the key was ever written to the node.
   bool reached(quorum::NodeIndex node) const;
+  // Whether any request was.
+  bool met(quorum::NodeIndex node) const;
 
   // Waits until an event is there, a descriptor of `wake_fds` is readable, or `until`; appends to `events`
   // what happened.

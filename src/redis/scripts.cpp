@@ -114,15 +114,24 @@ end
 return {1, string.format('%.0f', fence)}
 )lua";
 
-// KEYS: lock, fence. ARGV: token, fence, life of the counter.
+// Writes the final fence down beside the token for which it was granted.
+constexpr std::string_view kFenceLua = R"lua(
+local function write_fence(key, token, fence)
+  local info = redis.pcall('HMGET', key, 'token')
+  if not info.err and info[1] == token then redis.call('HSET', key, 'fence', fence) end
+end
+)lua";
+
+// KEYS: lock, fence, info. ARGV: token, fence, life of the counter, what was granted.
 constexpr std::string_view kConfirmLua = R"lua(
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 local counter = counter_of(KEYS[2])
 if not counter then return bad_counter end
 local fence = tonumber(ARGV[2])
-if counter > fence then return 0 end
-write_counter(KEYS[2], fence, ARGV[3])
-return 1
+if counter > math.max(fence, tonumber(ARGV[4])) then return 0 end
+if counter <= fence then write_counter(KEYS[2], fence, ARGV[3]) end
+write_fence(KEYS[3], ARGV[1], ARGV[2])
+return counter <= fence and 1 or 0
 )lua";
 
 // What the present holder wrote down of itself.
@@ -134,47 +143,68 @@ local function holder_info(key, holder)
 end
 )lua";
 
-// KEYS: lock, info, fence, note. ARGV: token, ttl, fence, life of the counter, attempt, whether to repair, holder.
+// What may be refused for want of memory comes behind the first PEXPIRE: a script that has written may go on.
+// KEYS: lock, info, fence, note. ARGV: token, ttl, fence, life of the counter, attempt, whether to repair, the counter up
+// to which the sender vouches for the token, holder.
 constexpr std::string_view kExtendLua = R"lua(
 local token, ttl, life, attempt = ARGV[1], ARGV[2], ARGV[4], ARGV[5]
 local holder = redis.call('GET', KEYS[1])
 if holder ~= token then
-  local note = redis.call('GET', KEYS[4]) and 1 or 0
+  local said = redis.call('GET', KEYS[4])
+  local note = said == 'broken' and 2 or said and 1 or 0
   if holder then return {0, holder, note, holder_info(KEYS[2], holder)} end
-  if note == 1 or ARGV[6] ~= '1' then return {0, '', note} end
+  if said or ARGV[6] ~= '1' then return {0, '', note} end
 end
 local counter = counter_of(KEYS[3])
 if not counter then return bad_counter end
 local found = string.format('%.0f', counter)
 if holder then
-  local info = redis.call('HMGET', KEYS[2], 'token', 'planted', 'ttl')
-  local planted = info[2]
-  if info[1] == token and planted then
-    if tonumber(ttl) > (tonumber(info[3]) or 0) then redis.call('HSET', KEYS[2], 'ttl', ttl) end
+  local info = redis.pcall('HMGET', KEYS[2], 'token', 'planted', 'ttl', 'fence')
+  if info.err and not string.find(info.err, 'WRONGTYPE') then return info end
+  local planted, final = info[2], info[4] or '0'
+  redis.call('PEXPIRE', KEYS[1], ttl)
+  if not info.err and info[1] == token and planted then
     redis.call('PEXPIRE', KEYS[2], ttl)
+    if tonumber(ttl) > (tonumber(info[3]) or 0) then redis.call('HSET', KEYS[2], 'ttl', ttl) end
   else
-    planted = attempt
-    write_info(KEYS[2], token, ttl, planted, 7)
+    planted, final = attempt, '0'
+    write_info(KEYS[2], token, ttl, planted, 8)
   end
   redis.call('PEXPIRE', KEYS[3], life)
-  redis.call('PEXPIRE', KEYS[1], ttl)
-  return {1, planted, found}
+  if ARGV[7] ~= '0' and counter <= math.max(tonumber(ARGV[3]), tonumber(ARGV[7])) then
+    final = ARGV[3]
+    write_fence(KEYS[2], token, final)
+  end
+  return {1, planted, found, final}
 end
 write_counter(KEYS[3], math.max(counter, tonumber(ARGV[3])), life)
-write_info(KEYS[2], token, ttl, attempt, 7)
+write_info(KEYS[2], token, ttl, attempt, 8)
 redis.call('SET', KEYS[1], token, 'PX', ttl)
 return {2, found}
 )lua";
 
-// KEYS: lock, info, and the note, if one is to be left. ARGV: token.
+// The note comes last, and may fail: where memory is short, to delete the key is what counts.
+// KEYS: lock, info, and the note, if one is to be left. ARGV: token, and of the note: its least life, its greatest, what it says.
 constexpr std::string_view kReleaseLua = R"lua(
 local holder = redis.call('GET', KEYS[1])
+local life = KEYS[3] and tonumber(ARGV[2])
 if holder == ARGV[1] then
-  local left = KEYS[3] and redis.call('PTTL', KEYS[1]) or 0
-  if left > 0 then redis.call('SET', KEYS[3], '1', 'PX', left) end
+  if life then
+    local info = redis.pcall('HMGET', KEYS[2], 'token', 'ttl')
+    local ttl = not info.err and info[1] == holder and tonumber(info[2])
+    for _, at_least in ipairs({redis.call('PTTL', KEYS[1]), ttl or 0}) do
+      if at_least > life then life = at_least end
+    end
+  end
   redis.call('DEL', KEYS[1], KEYS[2])
-  return {1, 0}
 end
+if life then
+  life = math.min(life, tonumber(ARGV[3]))
+  if redis.call('PTTL', KEYS[3]) < life then
+    redis.pcall('SET', KEYS[3], ARGV[4], 'PX', string.format('%.0f', life))
+  end
+end
+if holder == ARGV[1] then return {1, 0} end
 if holder then return {0, 1, holder_info(KEYS[2], holder)} end
 return {0, 0}
 )lua";
@@ -186,11 +216,12 @@ const std::string& acquire_script() {
   return script;
 }
 const std::string& confirm_script() {
-  static const std::string script = fmt::format("{}{}", kCounterLua, kConfirmLua);
+  static const std::string script = fmt::format("{}{}{}", kCounterLua, kFenceLua, kConfirmLua);
   return script;
 }
 const std::string& extend_script() {
-  static const std::string script = fmt::format("{}{}{}{}", kCounterLua, kInfoLua, kHolderLua, kExtendLua);
+  static const std::string script =
+      fmt::format("{}{}{}{}{}", kCounterLua, kInfoLua, kHolderLua, kFenceLua, kExtendLua);
   return script;
 }
 const std::string& release_script() {
@@ -235,7 +266,12 @@ class Eval {
     return text(info.host).text(info.user).text(info.command).number(info.pid).number(info.since_us);
   }
 
-  Secret format() const { return format_command(words_); }
+  Secret format(unsigned db) {
+    if (db == 0) return format_command(words_);
+    const std::string script = fmt::format("redis.call('SELECT', {}) {}", db, words_[1]);
+    words_[1] = script;
+    return format_command(words_);
+  }
 
  private:
   std::vector<std::string_view> words_;
@@ -253,7 +289,7 @@ RequestKind kind_of(const quorum::Request& request) {
 }
 
 std::string_view command_in_script(RequestKind kind, std::size_t line) {
-  constexpr std::string_view redis_call = "redis.call('";
+  constexpr std::string_view redis_call = "call('";  // or pcall
   std::string_view rest = script_of(kind);
   for (std::size_t number = 1; number < line; ++number) {
     const std::size_t end = rest.find('\n');
@@ -273,7 +309,7 @@ Scripts::Scripts(const std::string& key, quorum::HolderInfo holder) : keys_{key}
   }
 }
 
-Secret Scripts::encode(const quorum::Request& request) const {
+Secret Scripts::encode(const quorum::Request& request, unsigned db) const {
   return std::visit(
       Overload{[&](const quorum::Acquire& acquire) {
                  const std::string waiter = acquire.waiter ? name_in_line(*acquire.waiter) : "";
@@ -286,14 +322,15 @@ Secret Scripts::encode(const quorum::Request& request) const {
                      .duration(kFenceLife)
                      .holder(holder_);
                  if (acquire.waiter) eval.text(waiter).number(acquire.in_turn ? 1 : 0).duration(kPlaceLife);
-                 return eval.format();
+                 return eval.format(db);
                },
                [&](const quorum::Confirm& confirm) {
-                 return Eval{confirm_script(), {keys_.lock, keys_.fence}}
+                 return Eval{confirm_script(), {keys_.lock, keys_.fence, keys_.info}}
                      .text(confirm.token.value)
                      .number(confirm.fence)
                      .duration(kFenceLife)
-                     .format();
+                     .number(confirm.granted)
+                     .format(db);
                },
                [&](const quorum::Extend& extend) {
                  const std::string note = keys_.note(extend.token.value);
@@ -304,15 +341,21 @@ Secret Scripts::encode(const quorum::Request& request) const {
                      .duration(kFenceLife)
                      .number(extend.attempt)
                      .number(extend.repair ? 1 : 0)
+                     .number(extend.vouches)
                      .holder(holder_)
-                     .format();
+                     .format(db);
                },
                [&](const quorum::Release& release) {
                  const std::string& script = release_script();
-                 if (!release.leave_note)
-                   return Eval{script, {keys_.lock, keys_.info}}.text(release.token.value).format();
+                 if (release.note.count() <= 0)
+                   return Eval{script, {keys_.lock, keys_.info}}.text(release.token.value).format(db);
                  const std::string note = keys_.note(release.token.value);
-                 return Eval{script, {keys_.lock, keys_.info, note}}.text(release.token.value).format();
+                 return Eval{script, {keys_.lock, keys_.info, note}}
+                     .text(release.token.value)
+                     .duration(release.note)
+                     .duration(kFenceLife)
+                     .text(release.breaks ? "broken" : "released")
+                     .format(db);
                }},
       request);
 }

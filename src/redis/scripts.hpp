@@ -29,7 +29,9 @@ class Scripts {
  public:
   Scripts(const std::string& key, quorum::HolderInfo holder);
 
-  Secret encode(const quorum::Request& request) const;
+  // For database `db`, which each script selects itself: a refused SELECT of the connection cannot make it run in
+  // another one. SELECT in a script changes nothing outside of it.
+  Secret encode(const quorum::Request& request, unsigned db) const;
 
  private:
   LockKeys keys_;

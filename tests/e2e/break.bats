@@ -37,12 +37,36 @@ foreign() {
   nothing_left_of "$lock"
 }
 
+@test "where one node hangs the holder does not restore its lock, but hears that it is broken" {
+  start_nodes 5
+  start_holder "$lock" --ttl 6s --node-timeout 300ms
+  freeze_node 5
+  try_break --yes --node-timeout 300ms "$lock"
+  [ "$status" -eq 0 ]
+  finish "$holder"
+  [ "$status" -eq 79 ]
+  # Without the note it would have been "no quorum of nodes could be reached".
+  [[ $(< "$marks/holder.err") == *"lock '$lock' was lost: somebody has broken it"* ]]
+  nothing_left_of "$lock" 1 2 3 4
+  thaw_node 5
+}
+
+@test "who holds a lock by --while-pid hears that it is broken, and of a release by hand nothing" {
+  sleep 1000 3>&- &
+  local sleeper=$!
+  "$REDLOCK" acquire --ttl 2s --while-pid "$sleeper" "$lock" > "$marks/token"
+  try_break --yes "$lock"
+  [ "$status" -eq 0 ]
+  finish "$sleeper"
+  [ "$status" -eq 143 ]
+}
+
 @test "a lock that nobody holds is not broken" {
   try_break --yes "$lock"
   [ "$status" -eq 1 ]
   [ "$stderr" = "redlock: lock '$lock' is free: nothing is broken" ]
   [ -z "$output" ]
-  only_fences_left
+  [ -z "$(on_all_nodes KEYS "*$lock" | tr -d '\n')" ]
 }
 
 @test "a Redlock library's lock can be broken too, and cannot be told" {

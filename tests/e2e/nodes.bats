@@ -336,6 +336,45 @@ time.sleep(1000)
   done
 }
 
+@test "a release is repeated while its nodes restart" {
+  start_nodes 3 --appendonly yes --appendfsync always
+  start_redlock holder run --ttl 60s --node-timeout 10s "$lock" -- sh -c "touch '$marks/held'; while [ ! -e '$marks/end' ]; do sleep 0.05; done"
+  wait_until 20 test -e "$marks/held"
+  kill_node 1 2
+  touch "$marks/end"
+  # It has given node 3 its key back, and is refused by the others.
+  wait_until 10 nothing_left_of "$lock" 3
+  boot_node 1
+  boot_node 2
+  finish "$redlock"
+  [ "$status" -eq 0 ]
+  wait_until 20 nodes_answer
+  nothing_left_of "$lock"
+}
+
+@test "a release does not wait for a node that was down before" {
+  start_nodes 3
+  kill_node 3
+  local began=$EPOCHREALTIME
+  try_run --node-timeout 20s "$lock" -- true
+  [ "$status" -eq 0 ]
+  local token=$("$REDLOCK" acquire --node-timeout 20s "$lock")
+  try "$REDLOCK" release --node-timeout 20s "$lock" "$token"
+  [ "$status" -eq 0 ]
+  ((${EPOCHREALTIME/./} - ${began/./} < 15000000))
+}
+
+@test "a database that does not exist is an error of its node, and nothing is written to another database" {
+  start_nodes 3
+  local right=$REDLOCK_NODES wrong
+  wrong=$(sed 's, *$,/99,; s,\([0-9]\) ,\1/99 ,g' <<< "$REDLOCK_NODES")
+  export REDLOCK_NODES=$wrong
+  try_run -n "$lock" -- true
+  [ "$status" -eq 69 ]
+  export REDLOCK_NODES=$right
+  [ -z "$(on_all_nodes KEYS "*$lock" | tr -d '\n')" ]
+}
+
 @test "two silent nodes while the command runs change nothing, and the end does not wait for them for long" {
   start_nodes 5
   start_redlock one run --ttl 900ms "$lock" -- sh -c "touch '$marks/held'; while [ ! -e '$marks/go' ]; do sleep 0.02; done"

@@ -98,11 +98,13 @@ class Pair {
     } else if (const auto* extended = std::get_if<quorum::Extended>(&real)) {
       CHECK(extended->planted == std::get<quorum::Extended>(simulated).planted);
       CHECK(extended->counter == std::get<quorum::Extended>(simulated).counter);
+      CHECK(extended->fence == std::get<quorum::Extended>(simulated).fence);
     } else if (const auto* replanted = std::get_if<quorum::Replanted>(&real)) {
       CHECK(replanted->counter == std::get<quorum::Replanted>(simulated).counter);
     } else if (const auto* others = std::get_if<quorum::NotOurs>(&real)) {
       CHECK(others->holder == std::get<quorum::NotOurs>(simulated).holder);
       CHECK(others->given_back == std::get<quorum::NotOurs>(simulated).given_back);
+      CHECK(others->broken == std::get<quorum::NotOurs>(simulated).broken);
     } else if (const auto* released = std::get_if<quorum::Released>(&real)) {
       CHECK(released->was_ours == std::get<quorum::Released>(simulated).was_ours);
       CHECK(released->held_by_other == std::get<quorum::Released>(simulated).held_by_other);
@@ -138,15 +140,20 @@ Command any_command(Dice& dice) {
   // Around each other, so that less, equal and more all occur; sometimes as large as they get.
   const quorum::Fence fence = dice.chance(0.05) ? quorum::kMaxFence - 1'000'000 : 1 + dice.below(20);
   switch (dice.below(6)) {
-    case 0: return quorum::Confirm{.token = token, .fence = fence};
-    case 1: return quorum::Release{.token = token, .leave_note = dice.chance(0.5)};
+    case 0:
+      return quorum::Confirm{
+          .token = token, .fence = fence, .granted = dice.chance(0.5) ? 0 : 1 + dice.below(20)};
+    case 1:
+      return quorum::Release{
+          .token = token, .note = dice.chance(0.5) ? ttl : milliseconds{}, .breaks = dice.chance(0.5)};
     case 2: return ForeignSet{.token = token, .ttl = ttl};
     case 3:
       return quorum::Extend{.token = token,
                             .ttl = ttl,
                             .fence = fence,
                             .attempt = 1 + dice.below(5),
-                            .repair = dice.chance(0.7)};
+                            .repair = dice.chance(0.7),
+                            .vouches = dice.chance(0.5) ? 0 : 1 + dice.below(20)};
     default: return quorum::Acquire{.token = token, .ttl = ttl, .proposal = fence};
   }
 }

@@ -44,8 +44,6 @@ void Contender::on_start() {
 }
 
 void Contender::begin_attempt() {
-  if (acquisition_) former_.push_back(std::move(acquisition_));
-  forget_settled();
   --attempts_left_;
   const quorum::AcquireRules rules{.ttl = habits_.ttl,
                                    .node_timeout = habits_.node_timeout,
@@ -68,12 +66,14 @@ void Contender::send_all(const std::vector<Send>& sends) {
       }
       round_began_ = setting_.queue.now();
     }
-    // By hand, what plants comes behind the success.
+    // By hand, what plants or vouches comes behind the success.
     const auto* extend = std::get_if<quorum::Extend>(&sending.request);
-    if (extend != nullptr && !(habits_.by_hand && extend->repair)) extension_began_ = setting_.queue.now();
+    const bool behind = habits_.by_hand && extend != nullptr && (extend->repair || extend->vouches > 0);
+    if (extend != nullptr && !behind) extension_began_ = setting_.queue.now();
     if (const auto* release = std::get_if<quorum::Release>(&sending.request)) {
       releases_.emplace_back(sending.id, release->token);
-      referee_.release_sent(release->token, sending.node);
+      owed_.add(sending);
+      referee_.release_sent(release->token, sending.node, sending.deadline);
     }
     send(sending.node, sending.id,
          std::visit([](const auto& request) -> Command { return request; }, sending.request),
@@ -87,11 +87,11 @@ void Contender::on_identity(NodeIndex address, const quorum::Identity& identity)
 
 void Contender::on_reply(NodeIndex address, RequestId id, const Reply& reply) {
   std::erase_if(releases_, [&](const auto& release) { return release.first == id; });
+  owed_.on_reply(id);
   if (acquisition_) send_all(acquisition_->on_reply(now(), address, id, reply));
-  for (const auto& former : former_) send_all(former->on_reply(now(), address, id, reply));
   send_all(of_lease(lease_, std::vector<Send>{},
                     [&](auto& lease) { return lease.on_reply(now(), address, id, reply); }));
-  for (const auto& releasing : releasings_) releasing->on_reply(address, id, reply);
+  if (releasing_) releasing_->on_reply(address, id, reply);
   advance();
 }
 
@@ -99,21 +99,28 @@ void Contender::on_failure(NodeIndex address, RequestId id, const Failure& failu
   if (setting_.traced()) {
     setting_.say(name(), fmt::format("request {} to address {}: {}", id, address + 1, describe(failure)));
   }
+  if (!owed_.on_failure(now(), id, failure)) failed(address, id, failure);
+}
+
+void Contender::failed(NodeIndex address, RequestId id, const Failure& failure) {
   const auto release = std::find_if(releases_.begin(), releases_.end(),
                                     [&](const auto& candidate) { return candidate.first == id; });
   if (release != releases_.end()) {
-    referee_.release_failed(release->second, address, failure.kind);
+    referee_.release_failed(release->second, address);
     releases_.erase(release);
   }
   if (acquisition_) send_all(acquisition_->on_failure(now(), address, id, failure));
-  for (const auto& former : former_) send_all(former->on_failure(now(), address, id, failure));
   send_all(of_lease(lease_, std::vector<Send>{},
                     [&](auto& lease) { return lease.on_failure(now(), address, id, failure); }));
-  for (const auto& releasing : releasings_) send_all(releasing->on_failure(address, id, failure));
+  if (releasing_) releasing_->on_failure(address, id);
   advance();
 }
 
 TimePoint Contender::deadline() const {
+  return std::min(stage_deadline(), owed_.deadline());
+}
+
+TimePoint Contender::stage_deadline() const {
   switch (stage_) {
     case Stage::Acquiring: return acquisition_->deadline();
     case Stage::Holding:
@@ -128,6 +135,12 @@ TimePoint Contender::deadline() const {
 }
 
 void Contender::on_time() {
+  const auto due = owed_.on_time(now());
+  for (const Send& again : due.again) {
+    send(again.node, again.id, std::get<quorum::Release>(again.request), again.deadline);
+  }
+  for (const auto& expired : due.expired) failed(expired.node, expired.id, expired.failure);
+  if (now().boot < stage_deadline()) return;
   switch (stage_) {
     case Stage::Resting: begin_attempt(); return;
     case Stage::Acquiring: send_all(acquisition_->on_time(now())); break;
@@ -157,7 +170,7 @@ void Contender::interrupt() {
 void Contender::advance() {
   if (stage_ == Stage::Acquiring && acquisition_->verdict()) judged();
   if (stage_ == Stage::Holding) check_lease();
-  if (stage_ == Stage::Releasing && releasings_.back()->done()) {
+  if (stage_ == Stage::Releasing && releasing_->done()) {
     cycles_left_ -= std::min(cycles_left_, 1U);
     attempts_left_ = habits_.attempts;
     if (cycles_left_ > 0) {
@@ -260,22 +273,18 @@ void Contender::begin_releasing() {
   stage_ = Stage::Releasing;
   referee_.ended(token_);
   referee_.abandoned(token_);
-  std::erase_if(releasings_, [](const auto& former) { return former->settled(); });
-  releasings_.push_back(
-      std::make_unique<quorum::Releasing>(electorate_.nodes(), token_, ids_, habits_.by_hand));
+  const quorum::Release release{.token = token_,
+                                .note = habits_.by_hand ? habits_.ttl : std::chrono::milliseconds{}};
+  releasing_ = std::make_unique<quorum::Releasing>(electorate_.nodes(), release, ids_);
   lease_ = std::monostate{};
   token_ = {};
-  send_all(releasings_.back()->start(now(), habits_.node_timeout));
+  send_all(releasing_->start(now(), habits_.node_timeout));
   advance();
 }
 
 void Contender::rest(Duration length) {
   stage_ = Stage::Resting;
   wake_at_ = now().boot + length;
-}
-
-void Contender::forget_settled() {
-  std::erase_if(former_, [](const auto& former) { return former->settled(); });
 }
 
 }  // namespace redlock::sim

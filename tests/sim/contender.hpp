@@ -4,6 +4,7 @@
 #include "process.hpp"
 #include "quorum/acquisition.hpp"
 #include "quorum/lease.hpp"
+#include "quorum/pending_releases.hpp"
 #include "quorum/releasing.hpp"
 #include "referee.hpp"
 
@@ -45,6 +46,8 @@ class Contender final : public Process {
 
   bool done() const { return stage_ == Stage::Done; }
   bool holds() const { return stage_ == Stage::Holding; }
+  const quorum::Token& token() const { return token_; }  // of the lease, while it holds
+  const Habits& habits() const { return habits_; }
   const std::vector<Attempted>& attempted() const { return attempted_; }
   const std::vector<quorum::Verdict>& verdicts() const { return verdicts_; }
 
@@ -59,7 +62,9 @@ class Contender final : public Process {
  private:
   enum class Stage { Resting, Acquiring, Holding, Stopping, Releasing, Done };
 
+  TimePoint stage_deadline() const;
   void begin_attempt();
+  void failed(quorum::NodeIndex address, quorum::RequestId id, const quorum::Failure& failure);
   void send_all(const std::vector<quorum::Send>& sends);
   void advance();
   void judged();
@@ -69,7 +74,6 @@ class Contender final : public Process {
   void check_lease(const Lease& lease);
   void begin_releasing();
   void rest(Duration length);
-  void forget_settled();
   bool interruptions() const;  // whether it may be stopped at any point
 
   Referee& referee_;
@@ -83,15 +87,15 @@ class Contender final : public Process {
   unsigned cycles_left_;
 
   std::unique_ptr<quorum::Acquisition> acquisition_;
-  std::vector<std::unique_ptr<quorum::Acquisition>> former_;  // whose releases are under way
   std::variant<std::monostate, quorum::Lease, HandHeld> lease_;
-  std::vector<std::unique_ptr<quorum::Releasing>> releasings_;  // the last is the present one
+  std::unique_ptr<quorum::Releasing> releasing_;
   std::uint64_t extensions_ = 0;
   quorum::Token token_;  // of the present round, or of the lease
   Instant round_began_{};
   Instant extension_began_{};
   TimePoint attempt_began_{};
-  std::vector<std::pair<quorum::RequestId, quorum::Token>> releases_;  // under way
+  quorum::PendingReleases owed_;
+  std::vector<std::pair<quorum::RequestId, quorum::Token>> releases_;  // whose they are
 
   std::vector<Attempted> attempted_;
   std::vector<quorum::Verdict> verdicts_;

@@ -28,7 +28,7 @@ std::string describe(const Command& command) {
                },
                [](const quorum::Release& release) {
                  return fmt::format("release {}{}", describe(release.token),
-                                    release.leave_note ? ", leaving a note" : "");
+                                    release.note.count() > 0 ? ", leaving a note" : "");
                },
                [](const ForeignSet& set) {
                  return fmt::format("SET {} NX PX {}", describe(set.token), set.ttl.count());
@@ -55,7 +55,9 @@ std::string describe(const quorum::Reply& reply) {
                },
                [](const quorum::NotOurs& other) {
                  return fmt::format("not ours: {} has it{}", describe(other.holder),
-                                    other.given_back ? "; given back" : "");
+                                    other.given_back ? "; given back"
+                                    : other.broken   ? "; broken"
+                                                     : "");
                },
                [](const quorum::Released& released) -> std::string {
                  if (released.was_ours) return "released";
@@ -102,7 +104,8 @@ std::string describe(const quorum::Loss& loss) {
       Overload{[](const quorum::Taken& taken) { return fmt::format("taken by {}", describe(taken.holder)); },
                [](const quorum::Vanished&) -> std::string { return "vanished"; },
                [](const quorum::Expired&) -> std::string { return "expired"; },
-               [](const quorum::GivenBack&) -> std::string { return "given back"; }},
+               [](const quorum::GivenBack&) -> std::string { return "given back"; },
+               [](const quorum::Broken&) -> std::string { return "broken"; }},
       loss);
 }
 

@@ -22,6 +22,7 @@ constexpr std::array kFaults{
     FaultInfo{Fault::WallJumps, "wall-jumps", true},
     FaultInfo{Fault::Duplicates, "duplicates", true},
     FaultInfo{Fault::Foreign, "foreign", true},
+    FaultInfo{Fault::Hands, "hands", true},
     FaultInfo{Fault::WildDrift, "wild-drift", false},
     FaultInfo{Fault::HandDeletes, "hand-deletes", false},
     FaultInfo{Fault::NodeJumps, "node-jumps", false},
@@ -35,6 +36,7 @@ constexpr std::array kDefects{
     std::pair{std::string_view{"unconditional-write-back"}, Defect::UnconditionalWriteBack},
     std::pair{std::string_view{"identity-forgotten"}, Defect::IdentityForgotten},
     std::pair{std::string_view{"release-overtakes-acquire"}, Defect::ReleaseOvertakesAcquire},
+    std::pair{std::string_view{"note-only-on-the-token"}, Defect::NoteOnlyOnTheToken},
 };
 
 }  // namespace

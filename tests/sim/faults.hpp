@@ -24,6 +24,7 @@ enum class Fault : std::size_t {
   WallJumps,     // the wall clock of a client jumps, also by years
   Duplicates,    // two configured addresses lead to one server
   Foreign,       // other Redlock libraries want the same key
+  Hands,         // locks are extended and broken by hand, by processes that only know their tokens
   // Outside the model: exclusion is waived, everything else must hold.
   WildDrift,     // clocks run at up to half or twice their speed
   HandDeletes,   // somebody deletes the key by hand
@@ -57,11 +58,12 @@ inline bool has(const Faults& faults, Fault fault) {
 // of src/quorum).
 enum class Defect {
   None,
-  MonotonicClock,          // the driver reads CLOCK_MONOTONIC
-  ReleaseWithoutCompare,   // the release script deletes whatever is there
-  UnconditionalWriteBack,  // the confirm script does not look whose the key is
-  IdentityForgotten,       // the driver asks a node who it is on its first connection only
-  ReleaseOvertakesAcquire  // the driver releases on a connection of its own
+  MonotonicClock,           // the driver reads CLOCK_MONOTONIC
+  ReleaseWithoutCompare,    // the release script deletes whatever is there
+  UnconditionalWriteBack,   // the confirm script does not look whose the key is
+  IdentityForgotten,        // the driver asks a node who it is on its first connection only
+  ReleaseOvertakesAcquire,  // the driver releases on a connection of its own
+  NoteOnlyOnTheToken        // the release script leaves no note where the token is absent
 };
 std::optional<Defect> defect_named(std::string_view name);
 

@@ -16,16 +16,15 @@ constexpr std::int64_t kCounterLife = std::chrono::milliseconds{std::chrono::day
 }  // namespace
 
 Reply Keyspace::execute(const Command& command, std::int64_t now_ms, Defect defect) {
-  return std::visit(Overload{[&](const quorum::Acquire& acquiring) { return acquire(acquiring, now_ms); },
-                             [&](const quorum::Confirm& confirming) {
-                               return confirm(confirming, now_ms, defect == Defect::UnconditionalWriteBack);
-                             },
-                             [&](const quorum::Extend& extending) { return extend(extending, now_ms); },
-                             [&](const quorum::Release& releasing) {
-                               return release(releasing, now_ms, defect == Defect::ReleaseWithoutCompare);
-                             },
-                             [&](const ForeignSet& setting) { return foreign_set(setting, now_ms); }},
-                    command);
+  return std::visit(
+      Overload{[&](const quorum::Acquire& acquiring) { return acquire(acquiring, now_ms); },
+               [&](const quorum::Confirm& confirming) {
+                 return confirm(confirming, now_ms, defect == Defect::UnconditionalWriteBack);
+               },
+               [&](const quorum::Extend& extending) { return extend(extending, now_ms); },
+               [&](const quorum::Release& releasing) { return release(releasing, now_ms, defect); },
+               [&](const ForeignSet& setting) { return foreign_set(setting, now_ms); }},
+      command);
 }
 
 // Redis: expired when now > when (keyIsExpired in db.c).
@@ -64,23 +63,26 @@ Reply Keyspace::acquire(const quorum::Acquire& command, std::int64_t now_ms) {
 Reply Keyspace::confirm(const quorum::Confirm& command, std::int64_t now_ms, bool unconditional) {
   const Token* present = holder(now_ms);
   const bool ours = present != nullptr && *present == command.token;
-  const bool accepted = unconditional || (ours && counter(now_ms) <= command.fence);
+  const Fence found = counter(now_ms);
+  const bool accepted = unconditional || (ours && found <= command.fence);
   if (accepted) set_counter(command.fence, now_ms);
+  if (ours && found <= std::max(command.fence, command.granted)) key_->fence = command.fence;
   return quorum::Confirmed{accepted};
 }
 
 Reply Keyspace::extend(const quorum::Extend& command, std::int64_t now_ms) {
   const Token* present = holder(now_ms);
   if (present != nullptr) {
-    if (*present != command.token)
-      return quorum::NotOurs{.holder = *present, .given_back = given_back(command.token, now_ms)};
+    if (*present != command.token) return not_ours(command.token, now_ms);
     key_->last_ms = now_ms + command.ttl.count();
     key_->ttl = std::max(key_->ttl, command.ttl);
     if (counter(now_ms) > 0) set_counter(counter(now_ms), now_ms);
-    return quorum::Extended{.planted = key_->planted, .counter = counter(now_ms)};
+    const Fence vouched = command.vouches > 0 ? std::max(command.vouches, command.fence) : 0;
+    if (vouched > 0 && counter(now_ms) <= vouched) key_->fence = command.fence;
+    return quorum::Extended{.planted = key_->planted, .counter = counter(now_ms), .fence = key_->fence};
   }
-  const bool noted = given_back(command.token, now_ms);
-  if (noted || !command.repair) return quorum::NotOurs{.holder = {}, .given_back = noted};
+  const quorum::NotOurs absent = not_ours(command.token, now_ms);
+  if (absent.given_back || absent.broken || !command.repair) return absent;
   const Fence found = counter(now_ms);
   set_counter(std::max(found, command.fence), now_ms);
   key_ = Key{.token = command.token,
@@ -90,18 +92,29 @@ Reply Keyspace::extend(const quorum::Extend& command, std::int64_t now_ms) {
   return quorum::Replanted{found};
 }
 
-Reply Keyspace::release(const quorum::Release& command, std::int64_t now_ms, bool without_compare) {
+Reply Keyspace::release(const quorum::Release& command, std::int64_t now_ms, Defect defect) {
   const Token* present = holder(now_ms);
   const bool ours = present != nullptr && *present == command.token;
   const bool others = present != nullptr && !ours;
-  if (ours && command.leave_note && key_->last_ms > now_ms) notes_[command.token] = key_->last_ms;
-  if (ours || without_compare) key_.reset();
+  if (command.note.count() > 0 && (ours || defect != Defect::NoteOnlyOnTheToken)) {
+    std::int64_t last_ms = now_ms + command.note.count();
+    if (ours) last_ms = std::max({last_ms, key_->last_ms, now_ms + key_->ttl.count()});
+    const auto note = notes_.find(command.token);
+    if (note == notes_.end() || note->second.last_ms < last_ms) {
+      notes_[command.token] = {.last_ms = last_ms, .breaks = command.breaks};
+    }
+  }
+  if (ours || defect == Defect::ReleaseWithoutCompare) key_.reset();
   return quorum::Released{.was_ours = ours, .held_by_other = others};
 }
 
-bool Keyspace::given_back(const Token& token, std::int64_t now_ms) const {
+quorum::NotOurs Keyspace::not_ours(const Token& token, std::int64_t now_ms) const {
+  const Token* present = holder(now_ms);
   const auto note = notes_.find(token);
-  return note != notes_.end() && now_ms <= note->second;
+  const bool noted = note != notes_.end() && now_ms <= note->second.last_ms;
+  return {.holder = present != nullptr ? *present : Token{},
+          .given_back = noted && !note->second.breaks,
+          .broken = noted && note->second.breaks};
 }
 
 Reply Keyspace::foreign_set(const ForeignSet& command, std::int64_t now_ms) {

@@ -44,6 +44,7 @@ class Keyspace {
     // Of the info hash, which lives and dies with the key.
     std::uint64_t planted;
     std::chrono::milliseconds ttl;  // 0: another library's
+    quorum::Fence fence = 0;        // the final one, once it is written down
   };
   struct Counter {
     quorum::Fence value;
@@ -55,15 +56,18 @@ class Keyspace {
   quorum::Reply acquire(const quorum::Acquire& command, std::int64_t now_ms);
   quorum::Reply confirm(const quorum::Confirm& command, std::int64_t now_ms, bool unconditional);
   quorum::Reply extend(const quorum::Extend& command, std::int64_t now_ms);
-  quorum::Reply release(const quorum::Release& command, std::int64_t now_ms, bool without_compare);
+  quorum::Reply release(const quorum::Release& command, std::int64_t now_ms, Defect defect);
   quorum::Reply foreign_set(const ForeignSet& command, std::int64_t now_ms);
   quorum::Refused refusal(std::int64_t now_ms) const;
-  bool given_back(const quorum::Token& token, std::int64_t now_ms) const;
+  quorum::NotOurs not_ours(const quorum::Token& token, std::int64_t now_ms) const;
 
   std::optional<Key> key_;
   std::optional<Counter> counter_;
-  std::map<quorum::Token, std::int64_t>
-      notes_;  // of tokens that were given back: the last millisecond of each
+  struct Note {
+    std::int64_t last_ms;
+    bool breaks;
+  };
+  std::map<quorum::Token, Note> notes_;  // of tokens that were given back
 };
 
 }  // namespace redlock::sim

@@ -45,7 +45,16 @@ sim_mutant(validity-from-the-answer acquisition.cpp "return win(now);"
 sim_mutant(no-write-back acquisition.cpp "if (fence == fence_) {" "if (fence <= fence_) {")
 sim_mutant(late-set-not-cleaned ballot.cpp "if (may_have_held || pending() || granted() != nullptr) return true;"
            "if (granted() != nullptr) return true;")
-sim_mutant(broken-release-not-repeated acquisition.cpp "failure.kind != Failure::Kind::Disconnected || " "true || ")
+
+# ---- Release
+sim_mutant(broken-release-not-repeated pending_releases.cpp "    case Disconnected:\n" "")
+sim_mutant(refused-release-not-repeated pending_releases.cpp "    case Refused:\n" "")
+sim_mutant(releases-of-earlier-attempts-forgotten pending_releases.cpp "releases_.push_back("
+           "std::erase_if(releases_, [&](const Release& each) {
+             return std::get<quorum::Release>(each.send.request).token !=
+                    std::get<quorum::Release>(release.request).token; });
+           releases_.push_back(")
+sim_mutant(broken-without-a-note releasing.cpp ".request = release_" ".request = Release{.token = release_.token}")
 
 # ---- Who votes
 sim_mutant(same-server-votes-twice electorate.cpp "return std::pair{a, b};" "return std::nullopt;")
@@ -70,6 +79,7 @@ sim_mutant(by-hand-counted-from-the-answer extension.cpp ".valid_until = validit
 sim_mutant(by-hand-plants-before-the-quorum extension.cpp ".attempt = kAsking, .repair = false"
            ".attempt = kLeastWallAttempt, .repair = true")
 sim_mutant(by-hand-counter-not-compared extension.cpp "++said[vote.counter]" "++said[0]")
+sim_mutant(by-hand-counter-above-the-fence-counts extension.cpp "vote.judged && vote.counter <= fence" "vote.judged")
 
 # ---- The driver and the scripts
 sim_defect(monotonic-clock)
@@ -77,3 +87,4 @@ sim_defect(release-without-compare)
 sim_defect(unconditional-write-back)
 sim_defect(identity-forgotten)
 sim_defect(release-overtakes-acquire)
+sim_defect(note-only-on-the-token)

@@ -12,9 +12,6 @@ namespace {
 
 using quorum::Token;
 
-// A node whose connections break so often while a release is on them is not reachable.
-constexpr unsigned kEnoughTries = 3;
-
 }  // namespace
 
 Referee::Referee(Setting& setting) : setting_{setting} {
@@ -78,7 +75,8 @@ void Referee::executed(const Server& server, const Command& command, const quoru
                         Story& tale = story(extend.token);
                         Place& place = tale.places[index];
                         if (std::holds_alternative<quorum::Extended>(reply)) {
-                          place.here_in = extend.attempt;
+                          const bool keepers = extend.repair && extend.attempt < quorum::kLeastWallAttempt;
+                          if (keepers) place.here_in = extend.attempt;
                           place.here_at = now;
                         } else if (const auto* replanted = std::get_if<quorum::Replanted>(&reply)) {
                           if (!anywhere_but(extend.token, server))
@@ -94,6 +92,7 @@ void Referee::executed(const Server& server, const Command& command, const quoru
                         hands_off(release.token);
                         Place& place = story(release.token).places[index];
                         place.released_at = now;
+                        place.noted_until = release.note.count() > 0 ? now + release.note : Instant{};
                         place.there = false;
                       },
                       [&](const ForeignSet& set) { hands_off(set.token); }},
@@ -114,7 +113,9 @@ void Referee::forgot(const Server& server) {
 
 bool Referee::anywhere_but(const Token& token, const Server& except) const {
   return std::any_of(servers_.begin(), servers_.end(), [&](const Server* server) {
-    const Token* holder = server->keys().holder(server->now_ms());
+    // What has expired is there again when the server's clock jumps back.
+    const bool jumps = has(setting_.scenario.faults, Fault::NodeJumps);
+    const Token* holder = jumps ? server->keys().last_holder() : server->keys().holder(server->now_ms());
     return server != &except && holder != nullptr && *holder == token;
   });
 }
@@ -210,6 +211,31 @@ void Referee::check_fence(const Grant& later, Instant round_began) {
   }
 }
 
+void Referee::hand_extends(const Token& token) {
+  story(token).extended_elsewhere = true;
+}
+
+// Other libraries leave no trace.
+void Referee::hand_extended(const Token& token, Instant asked) {
+  story(token).proven_by_hand = asked;
+  if (!setting_.scenario.inside_model) return;
+  const std::size_t grant = *story(token).grant;
+  for (std::size_t later = grant + 1; later < grants_.size(); ++later) {
+    if (grants_[later].foreign || grants_[later].at > asked) continue;
+    setting_.violated(fmt::format("{} was extended by hand although {} was granted the lock since",
+                                  describe(token), grants_[later].client->name()));
+  }
+}
+
+void Referee::breaks(const Token& token) {
+  grants_[*story(token).grant].active = false;  // others may have it from now on
+}
+
+void Referee::broke(const Token& token) {
+  Story& tale = story(token);
+  tale.broken = {.at = setting_.queue.now(), .losses = losses_};
+}
+
 void Referee::extended(const Token& token, std::uint64_t attempt, Instant asked, TimePoint valid_until) {
   check_extension(token, asked, valid_until,
                   [&](const Grant& grant, const Place& place, bool stood) -> std::optional<bool> {
@@ -219,16 +245,19 @@ void Referee::extended(const Token& token, std::uint64_t attempt, Instant asked,
                     const bool ripe =
                         place.planted_by == 0 ||
                         grant.client->read(place.planted_at) + grant.patience <= grant.valid_until;
-                    return ripe && (stood || (place.planted_by < attempt && place.found <= grant.fence));
+                    const bool by_hand = place.planted_by >= quorum::kLeastWallAttempt;
+                    const bool before = by_hand ? place.planted_at < asked : place.planted_by < attempt;
+                    return ripe && (stood || (before && place.found <= grant.fence));
                   });
 }
 
 // What a crash can have wiped out has expired by the time at which the node has a vote again.
 void Referee::extended_by_hand(const Token& token, Instant asked, TimePoint valid_until) {
+  const Instant proven = story(token).proven_by_hand;
   check_extension(token, asked, valid_until,
                   [&](const Grant& grant, const Place& place, bool stood) -> std::optional<bool> {
                     if (place.here_at < asked) return std::nullopt;
-                    return stood || place.found <= grant.fence;
+                    return stood || place.found <= grant.fence || place.planted_at <= proven;
                   });
 }
 
@@ -242,6 +271,9 @@ void Referee::check_extension(const Token& token, Instant asked, TimePoint valid
   const TimePoint now = grant.client->now().boot;
   if (now >= grant.valid_until) {
     setting_.violated(fmt::format("{} extended its lease after its end", name));
+  }
+  if (tale.broken && tale.broken->at < asked && tale.broken->losses == losses_) {
+    setting_.violated(fmt::format("{} extended a lease that had been broken", name));
   }
   if (tale.wholly_lost && *tale.wholly_lost < asked) {
     setting_.violated(fmt::format("{} extended a lease whose token had been on no server", name));
@@ -273,16 +305,16 @@ void Referee::abandoned(const Token& token) {
   tale.abandoned_at = std::min(tale.abandoned_at, setting_.queue.now());
 }
 
-void Referee::release_sent(const Token& token, quorum::NodeIndex address) {
-  story(token).places[server_of_address_[address]->index()].release = Place::Release::Sent;
+void Referee::release_sent(const Token& token, quorum::NodeIndex address, TimePoint owed_until) {
+  Place& place = story(token).places[server_of_address_[address]->index()];
+  place.owed_until = owed_until;
+  place.unreachable = false;
 }
 
-void Referee::release_failed(const Token& token, quorum::NodeIndex address, quorum::Failure::Kind kind) {
+void Referee::release_failed(const Token& token, quorum::NodeIndex address) {
+  const Story& tale = story(token);
   Place& place = story(token).places[server_of_address_[address]->index()];
-  const bool broke = kind == quorum::Failure::Kind::Disconnected;
-  if (broke) ++place.broken_releases;
-  place.release =
-      broke && place.broken_releases < kEnoughTries ? Place::Release::GivenUp : Place::Release::Unreachable;
+  place.unreachable = tale.owner->now().boot >= place.owed_until;
 }
 
 // ---- The end
@@ -304,8 +336,10 @@ void Referee::check_ghosts(const Token& token, const Story& tale) {
   for (std::size_t server = 0; server < tale.places.size(); ++server) {
     const Place& place = tale.places[server];
     const bool lingered = place.there || (place.outlived && *place.outlived > tale.abandoned_at);
-    if (!lingered || place.release == Place::Release::Unreachable) continue;
+    if (!lingered || place.unreachable) continue;
     if (!place.there && place.released_at > place.planted_at) continue;  // the release came after the TTL
+    // What a hand planted behind the release, which left no note or one that was over.
+    if (tale.extended_elsewhere && place.planted_at > place.noted_until) continue;
     setting_.violated(fmt::format("{} of {} stayed on {} after its end", describe(token), tale.owner->name(),
                                   servers_[server]->name()));
   }

@@ -30,6 +30,9 @@ class Server;
 //  of
 //     DESIGN section 3 lets count, and never after the token was gone from all servers.
 //  6. Ghosts: the token of a client that has finished is on no server that a release could reach.
+//  7. Hands: an extension by hand succeeds only if nobody else had been granted the lock when it began;
+//     a lease that was broken is not
+//     extended any more, provided that no server lost its memory since.
 class Referee {
  public:
   explicit Referee(Setting& setting);
@@ -56,8 +59,15 @@ class Referee {
   void ended(const quorum::Token& token);
   // From here on the token is nobody's business: its owner gives it back everywhere.
   void abandoned(const quorum::Token& token);
-  void release_sent(const quorum::Token& token, quorum::NodeIndex address);
-  void release_failed(const quorum::Token& token, quorum::NodeIndex address, quorum::Failure::Kind kind);
+  // A release is owed until it is answered, or until `owed_until` by its owner's clock.
+  void release_sent(const quorum::Token& token, quorum::NodeIndex address, TimePoint owed_until);
+  void release_failed(const quorum::Token& token, quorum::NodeIndex address);
+
+  // What somebody else does who knows the token.
+  void hand_extends(const quorum::Token& token);
+  void hand_extended(const quorum::Token& token, Instant asked);
+  void breaks(const quorum::Token& token);
+  void broke(const quorum::Token& token);
 
   // The world is over: nothing is under way any more.
   void final_whistle();
@@ -77,8 +87,9 @@ class Referee {
     Instant here_at{};                // and when
     std::optional<Instant> outlived;  // its TTL ended then
     Instant released_at{};            // the last release that was executed
-    unsigned broken_releases = 0;     // those that were on a connection when it broke
-    enum class Release { None, Sent, Unreachable, GivenUp } release = Release::None;
+    Instant noted_until{};            // by its note, if it left one
+    TimePoint owed_until{};           // of the last release that was sent
+    bool unreachable = false;         // it failed, and was owed to the end
   };
   struct Story {
     const Process* owner = nullptr;
@@ -86,6 +97,13 @@ class Referee {
     std::optional<Instant> wholly_lost;  // not later than this
     Instant abandoned_at = Instant::max();
     std::optional<std::size_t> grant;
+    bool extended_elsewhere = false;  // by a hand, whose requests may be under way
+    struct Broken {
+      Instant at;
+      unsigned losses;
+    };
+    std::optional<Broken> broken;
+    Instant proven_by_hand{};  // the last extension by a hand that succeeded was asked for then
   };
   struct Grant {
     const Process* client;

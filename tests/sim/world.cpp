@@ -28,6 +28,11 @@ class World {
                                                        server_of_address_, drawn.attempts,
                                                        mix(request.seed ^ (1000 + i))));
     }
+    const std::size_t hands = has(drawn.faults, Fault::Hands) ? 1 + setting_.dice.below(2) : 0;
+    for (std::size_t i = 0; i < hands; ++i) {
+      processes_.push_back(std::make_unique<Hand>(setting_, referee_, fmt::format("hand {}", i + 1),
+                                                  server_of_address_, contenders_));
+    }
     for (const auto& process : processes_) {
       setting_.queue.plan(Instant{setting_.dice.between(Duration{}, drawn.spread)},
                           [client = process.get()] { client->start(); });

@@ -2,6 +2,7 @@
 
 #include "contender.hpp"
 #include "foreigner.hpp"
+#include "hand.hpp"
 #include "referee.hpp"
 #include "scenario.hpp"
 #include "server.hpp"

@@ -195,37 +195,45 @@ TEST_CASE("an answer to another question is a failure of the node") {
   CHECK(attempt.acquisition.ballots()[0].failure()->kind == Failure::Kind::Garbled);
 }
 
-TEST_CASE("a release whose connection breaks is sent again, for a while") {
-  Attempt attempt{1};
+TEST_CASE("a vote that comes after the win and is not the fence has the fence written down") {
+  Attempt attempt;
   attempt.start();
-  attempt.fail(0);
-  REQUIRE(attempt.verdict<NoQuorum>() != nullptr);
-  REQUIRE(attempt.count<Release>() == 1);
-  const TimePoint deadline = attempt.sent[0].deadline;
-  CHECK_FALSE(attempt.acquisition.settled());
+  for (const NodeIndex node : {0U, 1U, 2U}) attempt.answer(node, Granted{7});
+  REQUIRE(attempt.verdict<Won>() != nullptr);
+  CHECK(attempt.acquisition.awaits_votes());
+  const RequestId last = attempt.asked[4];
+  attempt.answer(3, Granted{9});
+  REQUIRE(attempt.count<Confirm>() == 1);
+  CHECK(attempt.request<Confirm>(3) != nullptr);
+  CHECK(attempt.only<Confirm>().fence == 7);
+  CHECK(attempt.only<Confirm>().granted == 9);
+  SUBCASE("but not where it is the fence") {
+    CHECK(attempt.acquisition.on_reply(attempt.now, 4, last, Granted{7}).empty());
+    CHECK_FALSE(attempt.acquisition.awaits_votes());
+  }
+  SUBCASE("nor when the lease may have ended") {
+    attempt.pass(kTtl);
+    CHECK(attempt.acquisition.on_reply(attempt.now, 4, last, Granted{9}).empty());
+  }
+}
 
-  auto again =
-      attempt.acquisition.on_failure(attempt.now, 0, attempt.sent[0].id, failed(Failure::Kind::Disconnected));
-  REQUIRE(again.size() == 1);
-  CHECK(std::get<Release>(again[0].request).token == attempt.token);
-  CHECK(again[0].deadline == deadline);
-  SUBCASE("until it is answered") {
-    attempt.acquisition.on_reply(attempt.now, 0, again[0].id,
-                                 Released{.was_ours = true, .held_by_other = false});
-    CHECK(attempt.acquisition.settled());
-  }
-  SUBCASE("until the node cannot be reached") {
-    CHECK(
-        attempt.acquisition.on_failure(attempt.now, 0, again[0].id, failed(Failure::Kind::Refused)).empty());
-    CHECK(attempt.acquisition.settled());
-  }
-  SUBCASE("until it has broken three connections") {
-    again = attempt.acquisition.on_failure(attempt.now, 0, again[0].id, failed(Failure::Kind::Disconnected));
-    REQUIRE(again.size() == 1);
-    again = attempt.acquisition.on_failure(attempt.now, 0, again[0].id, failed(Failure::Kind::Disconnected));
-    CHECK(again.empty());
-    CHECK(attempt.acquisition.settled());
-  }
+TEST_CASE("a vote above the fence that came before the win has the fence written down") {
+  Attempt attempt;
+  attempt.start();
+  attempt.answer(0, Granted{7});
+  attempt.answer(1, Granted{7});
+  attempt.answer(2, Granted{8});  // the fence: the others must take it
+  CHECK(attempt.count<Confirm>() == 2);
+  const std::vector<Send> confirmations = attempt.sent;
+  attempt.acquisition.on_reply(attempt.now, 3, attempt.asked[3], Granted{9});
+  for (const Send& send : confirmations) attempt.asked[send.node] = send.id;
+  attempt.answer(0, Confirmed{true});
+  CHECK(attempt.undecided());
+  attempt.answer(1, Confirmed{true});
+  REQUIRE(attempt.verdict<Won>() != nullptr);
+  REQUIRE(attempt.request<Confirm>(3) != nullptr);
+  CHECK(attempt.only<Confirm>().fence == 8);
+  CHECK(attempt.only<Confirm>().granted == 9);
 }
 
 TEST_CASE("who waits says so to every node, and learns its place in the line from most of them") {

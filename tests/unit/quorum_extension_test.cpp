@@ -25,6 +25,10 @@ class ByHand : public Client {
   void here(NodeIndex node, std::uint64_t planted = 0, Fence counter = kFence) {
     answer(node, Extended{.planted = planted, .counter = counter});
   }
+  // With the fence written down.
+  void vouched(NodeIndex node, Fence counter, std::uint64_t planted = 0) {
+    answer(node, Extended{.planted = planted, .counter = counter, .fence = kFence});
+  }
   void fail(NodeIndex node) { take(extension.on_failure(now, node, asked[node], failed())); }
   template <class Kind>
   const Kind* verdict() const {
@@ -67,6 +71,53 @@ TEST_CASE(
   CHECK(extended->fence == kFence);
   CHECK(extended->votes == 3);
   CHECK(extended->valid_until == validity_end(one.now.boot - 30ms, kTtl));
+}
+
+TEST_CASE("where the fence is written down, a node counts unless it is above it, and with it in any case") {
+  ByHand one;
+  one.here(0, 0, kFence - 9);  // a late vote
+  one.vouched(1, kFence + 5);  // a counter that was ahead
+  one.vouched(2, kFence, 12);  // planted by a keeper that vouches for it
+  const auto* extended = one.verdict<Extension::Extended>();
+  REQUIRE(extended != nullptr);
+  CHECK(extended->fence == kFence);
+  CHECK(extended->votes == 3);
+}
+
+TEST_CASE(
+    "a node above the fence does not count, and where nobody knows the fence none but those that agree do") {
+  ByHand one{3};
+  SUBCASE("above the fence") {
+    one.vouched(0, kFence);
+    one.here(1, 0, kFence + 1);
+  }
+  SUBCASE("below a fence that is not known") {
+    one.here(0, 0, kFence);
+    one.here(1, 0, kFence - 1);
+  }
+  CHECK_FALSE(one.extension.verdict());
+  one.fail(2);
+  CHECK(one.verdict<NoQuorum>() != nullptr);
+}
+
+TEST_CASE("after a success the fence is written down where the node has the token and did not count") {
+  ByHand one;
+  for (const NodeIndex node : {0U, 1U}) one.here(node);
+  one.here(3, 0, kFence + 40);
+  one.here(4, 7, kFence);  // planted by a keeper
+  CHECK(one.sent.empty());
+  one.here(2);
+  REQUIRE(one.verdict<Extension::Extended>() != nullptr);
+  CHECK(one.count<Extend>() == 2);
+  const auto vouching = [&](NodeIndex node) {
+    const Send* send = one.request<Extend>(node);
+    REQUIRE(send != nullptr);
+    return std::get<Extend>(send->request);
+  };
+  CHECK(vouching(3).vouches == kFence + 40);
+  CHECK(vouching(3).fence == kFence);
+  CHECK_FALSE(vouching(3).repair);
+  CHECK(vouching(4).vouches == kFence);
 }
 
 TEST_CASE("what the repair of a running keeper planted is not counted: only that keeper can judge it") {

@@ -216,6 +216,126 @@ TEST_SUITE("redis scripts") {
     CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "9007199254740991");
   }
 
+  TEST_CASE(
+      "confirm writes the fence down beside the token, also on a counter that the grant itself has raised") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    const auto written = [&] { return bench.client->tell({"HGET", "redlock.info:k", "fence"}); };
+    answer<Granted>(bench, acquire("ours"));
+    CHECK(written() == "(nil)");
+    CHECK(!answer<Confirmed>(bench, quorum::Confirm{{"ours"}, 900, 999}).accepted);
+    CHECK(written() == "(nil)");
+    CHECK(!answer<Confirmed>(bench, quorum::Confirm{{"ours"}, 900, 1000}).accepted);
+    CHECK(written() == "900");
+    CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "1000");
+    CHECK(answer<Extended>(bench, extend("ours", 1, true)).fence == 900);
+    answer<Granted>(bench, acquire("ours"));  // planted anew
+    CHECK(written() == "(nil)");
+    CHECK(answer<Extended>(bench, extend("ours", 1, true)).fence == 0);
+    answer<Confirmed>(bench, quorum::Confirm{{"ours"}, 2000});
+    CHECK(written() == "2000");
+  }
+
+  TEST_CASE("extend writes the fence down where its sender vouches for the token") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    answer<Granted>(bench, acquire("ours"));
+    quorum::Extend request = extend("ours", 1, false, 900);
+    request.vouches = 999;
+    CHECK(answer<Extended>(bench, request).fence == 0);
+    request.vouches = 1000;
+    CHECK(answer<Extended>(bench, request).fence == 900);
+    CHECK(bench.client->tell({"HGET", "redlock.info:k", "fence"}) == "900");
+    CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "1000");
+  }
+
+  TEST_CASE("a release by hand leaves a note, also where the token is absent, and no repair passes it") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    const std::string note = "redlock.released.ours:k";
+    SUBCASE("where the token is absent") {
+      CHECK(!answer<Released>(bench, quorum::Release{{"ours"}, milliseconds{5000}}).was_ours);
+      CHECK(bench.pttl(note) > 2000);
+      CHECK(bench.pttl(note) <= 5000);
+    }
+    SUBCASE("where it is another's, which stays") {
+      answer<Granted>(bench, acquire("theirs"));
+      CHECK(answer<Released>(bench, quorum::Release{{"ours"}, milliseconds{5000}}).held_by_other);
+      CHECK(bench.client->tell({"GET", "k"}) == "theirs");
+      answer<Released>(bench, quorum::Release{{"theirs"}});
+    }
+    SUBCASE("for as long as the holder's TTL, where that is longer") {
+      answer<Granted>(bench, acquire("ours"));
+      bench.client->ask({"PEXPIRE", "k", "9000"});
+      CHECK(answer<Released>(bench, quorum::Release{{"ours"}, milliseconds{1}}).was_ours);
+      CHECK(bench.pttl(note) > 10'000);
+      answer<Released>(bench, quorum::Release{{"ours"}, milliseconds{1}});
+      CHECK(bench.pttl(note) > 10'000);
+    }
+    const auto refused = answer<NotOurs>(bench, extend("ours", 1, true));
+    CHECK(refused.holder.value.empty());
+    CHECK(refused.given_back);
+    CHECK_FALSE(refused.broken);
+    CHECK(bench.client->tell({"EXISTS", "k"}) == "0");
+    bench.client->ask({"DEL", note});
+    answer<Released>(bench, quorum::Release{{"ours"}, milliseconds{5000}, true});
+    CHECK(answer<NotOurs>(bench, extend("ours", 1, true)).broken);
+  }
+
+  TEST_CASE("a node whose memory is full takes releases and extensions, and no more locks") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    answer<Granted>(bench, acquire("ours"));
+    bench.client->ask({"DEL", "redlock.info:k"});  // which an extension writes anew
+    bench.client->ask({"CONFIG", "SET", "maxmemory-policy", "noeviction"});
+    bench.client->ask({"CONFIG", "SET", "maxmemory", "1"});
+    const redis::Value denied = bench.client->ask({"SET", "other", "x"});
+    const redis::Event more = bench.node->ask(acquire("ours"));
+    const auto extended = answer<Extended>(bench, [&] {
+      quorum::Extend request = extend("ours", 1, true);
+      request.ttl = 2 * kTtl;
+      request.vouches = 1000;
+      return request;
+    }());
+    const auto released = answer<Released>(bench, quorum::Release{{"ours"}, milliseconds{5000}});
+    const std::string note = bench.client->tell({"GET", "redlock.released.ours:k"});
+    const auto absent = answer<Released>(bench, quorum::Release{{"ours"}, milliseconds{5000}});
+    const redis::Event repair = bench.node->ask(extend("theirs", 1, true));
+    bench.client->ask({"CONFIG", "SET", "maxmemory", "0"});
+    CHECK(denied.text.find("OOM") == 0);
+    REQUIRE(failure_of(more) != nullptr);
+    CHECK(failure_of(more)->kind == Failure::Kind::OutOfMemory);
+    CHECK(extended.fence == 1000);
+    CHECK(released.was_ours);
+    CHECK(note == "released");
+    CHECK(!absent.was_ours);
+    REQUIRE(failure_of(repair) != nullptr);
+    CHECK(failure_of(repair)->kind == Failure::Kind::OutOfMemory);
+    CHECK(bench.client->tell({"EXISTS", "k"}) == "0");
+  }
+
+  TEST_CASE("a script runs in its own database, or not at all") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    redis::Endpoint endpoint = bench.server->unix_endpoint();
+    SUBCASE("in its own") {
+      endpoint.db = 3;
+      Conversation node{endpoint};
+      CHECK(reply_as<Granted>(node.ask(acquire("ours"))) != nullptr);
+      bench.client->ask({"SELECT", "3"});
+      CHECK(bench.client->tell({"GET", "k"}) == "ours");
+    }
+    SUBCASE("not at all where there is none such") {
+      endpoint.db = 99;
+      Conversation node{endpoint};
+      const redis::Event event = node.ask(acquire("ours"));
+      REQUIRE(failure_of(event) != nullptr);
+      CHECK(failure_of(event)->kind == Failure::Kind::NoSuchDatabase);
+    }
+    bench.client->ask({"SELECT", "0"});
+    CHECK(bench.client->tell({"DBSIZE"}) == "0");
+  }
+
   TEST_CASE("extend gives our key its whole TTL again, and its companions theirs") {
     Bench bench;
     if (bench.server == nullptr) return;

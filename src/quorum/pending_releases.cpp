@@ -1,0 +1,92 @@
+#include "quorum/pending_releases.hpp"
+
+#include <algorithm>
+
+namespace redlock::quorum {
+namespace {
+
+constexpr Duration kFirstPause = std::chrono::milliseconds{5};
+constexpr unsigned kDoublings = 4;  // up to 80 ms: a dozen tries in a second
+
+// The node did not get the release, or is not ready yet: a restarting server refuses, breaks and loads.
+bool worth_repeating(Failure::Kind kind) {
+  using enum Failure::Kind;
+  switch (kind) {
+    case Unresolved:
+    case Refused:
+    case Unreachable:
+    case Disconnected:
+    case TlsFailed:
+    case Loading:
+    case Busy:
+    case TooManyClients: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+void PendingReleases::add(const Send& release) {
+  releases_.push_back({.send = release, .again_at = std::nullopt});
+}
+
+void PendingReleases::on_reply(RequestId id) {
+  std::erase_if(releases_, [&](const Release& release) { return release.send.id == id; });
+}
+
+bool PendingReleases::on_failure(Now now, RequestId id, const Failure& failure) {
+  const auto found = std::find_if(releases_.begin(), releases_.end(),
+                                  [&](const Release& release) { return release.send.id == id; });
+  if (found == releases_.end()) return false;
+  if (!worth_repeating(failure.kind) || now.boot >= found->send.deadline) {
+    releases_.erase(found);
+    return false;
+  }
+  // A connection that breaks is often a server that is back already.
+  const bool at_once = failure.kind == Failure::Kind::Disconnected && found->failures == 0;
+  const Duration pause = at_once ? Duration{} : kFirstPause * (1U << std::min(found->failures, kDoublings));
+  ++found->failures;
+  found->failure = failure;
+  found->again_at = std::min(now.boot + pause, found->send.deadline);
+  return true;
+}
+
+PendingReleases::Due PendingReleases::on_time(Now now) {
+  Due due;
+  for (Release& release : releases_) {
+    if (!release.again_at || now.boot < *release.again_at) continue;
+    if (now.boot >= release.send.deadline) {
+      due.expired.push_back(
+          {.node = release.send.node, .id = release.send.id, .failure = std::move(release.failure)});
+    } else {
+      release.again_at.reset();
+      due.again.push_back(release.send);
+    }
+  }
+  for (const Expired& expired : due.expired) on_reply(expired.id);
+  return due;
+}
+
+TimePoint PendingReleases::deadline() const {
+  TimePoint next = TimePoint::max();
+  for (const Release& release : releases_) next = std::min(next, release.again_at.value_or(next));
+  return next;
+}
+
+bool PendingReleases::contains(RequestId id) const {
+  return std::any_of(releases_.begin(), releases_.end(),
+                     [&](const Release& release) { return release.send.id == id; });
+}
+
+bool PendingReleases::owes(NodeIndex node) const {
+  return std::any_of(releases_.begin(), releases_.end(),
+                     [&](const Release& release) { return release.send.node == node; });
+}
+
+bool PendingReleases::pauses(NodeIndex node) const {
+  return std::any_of(releases_.begin(), releases_.end(), [&](const Release& release) {
+    return release.send.node == node && release.again_at.has_value();
+  });
+}
+
+}  // namespace redlock::quorum

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "quorum/types.hpp"
+
+#include <optional>
+#include <vector>
+
+namespace redlock::quorum {
+
+// Releases that are owed. The algorithm asks for a release once and the driver tries once; this class stands between
+// them and has a release sent again, after a short pause, until its node has answered or its deadline has passed.
+// Releases of earlier attempts stay owed while a newer attempt is under way. Pure, like Acquisition.
+class PendingReleases {
+ public:
+  // `release` is handed to the driver now.
+  void add(const Send& release);
+
+  void on_reply(RequestId id);
+  // Returns whether the release is going to be sent again: then this failure is not its outcome.
+  bool on_failure(Now now, RequestId id, const Failure& failure);
+
+  struct Expired {
+    NodeIndex node;
+    RequestId id;
+    Failure failure;  // the last
+  };
+  struct Due {
+    std::vector<Send> again;       // to be sent now, under the same ids
+    std::vector<Expired> expired;  // their outcome is this failure
+  };
+  Due on_time(Now now);
+  // When on_time wants to be called; TimePoint::max() for never.
+  TimePoint deadline() const;
+
+  bool empty() const { return releases_.empty(); }
+  bool contains(RequestId id) const;
+  // Whether a release to this node is with the driver, or waits to be sent again.
+  bool owes(NodeIndex node) const;
+  bool pauses(NodeIndex node) const;
+
+ private:
+  struct Release {
+    Send send;
+    unsigned failures = 0;
+    std::optional<TimePoint> again_at;  // none: it is with the driver
+    Failure failure{};                  // the last
+  };
+
+  std::vector<Release> releases_;
+};
+
+}  // namespace redlock::quorum
