@@ -248,7 +248,8 @@ class Guard {
   void decide(Tree& tree) noexcept {
     using Kind = Message::Kind;
     if (end_ && !reported_ && !kill_due_ && leash_.claim_own_end()) report_own_end();
-    if (heeds_lease() && !is_measured() && BootClock::now() >= leash_.look_at()) expect(tree.measure());
+    if (heeds_lease() && !is_measured() && BootClock::now() >= leash_.look_at())
+      expect(tree.measure(leash_.kill_at()));
     const TimePoint now = BootClock::now();
     if (redlock_gone_) {
       const TimePoint due = now + kGraceWithoutRedlock;
@@ -280,13 +281,14 @@ class Guard {
   void begin_stop(Tree& tree, TimePoint kill_due) noexcept {
     const bool alone = redlock_gone_ || reported_;  // with the decision as well
     const bool first = leash_.begin_stop() || (alone && !kill_due_);
-    if (first && kill_due - BootClock::now() > walk_time_) expect(tree.signal_all({SIGTERM, SIGCONT}));
+    if (first && kill_due - BootClock::now() > walk_time_)
+      expect(tree.signal_all({SIGTERM, SIGCONT}, kill_due));
     if (tools_.stop_when_lost) kill_due = std::min(kill_due, leash_.kill_at());
     kill_due_ = kill_due_ ? std::min(*kill_due_, kill_due) : kill_due;
   }
 
   void end_rest(Tree& tree, int signal, TimePoint kill_due) noexcept {
-    if (!childless_) expect(tree.signal_all({signal, SIGCONT}));
+    if (!childless_) expect(tree.signal_all({signal, SIGCONT}, kill_due));
     kill_due_ = kill_due_ ? std::min(*kill_due_, kill_due) : kill_due;
   }
 

@@ -49,6 +49,12 @@ bool PidSet::add(pid_t pid) noexcept {
   return added;
 }
 
+void PidSet::remove(pid_t pid) noexcept {
+  const auto number = static_cast<std::size_t>(pid);
+  if (bits_ != nullptr && number < kPidLimit)
+    bits_[number / kWordBits] &= ~(std::uint64_t{1} << (number % kWordBits));
+}
+
 void PidSet::clear() noexcept {
   if (bits_ != nullptr) madvise(bits_, kSetBytes, MADV_DONTNEED);
 }

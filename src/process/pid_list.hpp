@@ -45,6 +45,7 @@ class PidSet {
 
   // True when `pid` was not in the set, or nobody can say.
   bool add(pid_t pid) noexcept;
+  void remove(pid_t pid) noexcept;
   void clear() noexcept;
 
  private:

@@ -270,7 +270,7 @@ class Supervisor {
       leash.begin_stop();
       replace_the_guard();
     } else if (!own_end_ && now >= leash.term_at() + leash.lead() && leash.begin_stop()) {
-      tree_.signal_all({SIGTERM, SIGCONT}, guard_.pid());
+      tree_.signal_all({SIGTERM, SIGCONT}, leash.kill_at() + leash.lead(), guard_.pid());
     }
   }
 

@@ -1,5 +1,6 @@
 #include "process/tree.hpp"
 
+#include <sched.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <chrono>
 #include <csignal>
 #include <ctime>
+#include <utility>
 
 namespace redlock::process {
 namespace {
@@ -17,6 +19,12 @@ constexpr Duration kShortestNap = 250us;
 constexpr Duration kLongestNap = 1s;
 // After a nap of this length nothing is taken for granted any more: the whole tree is walked again.
 constexpr Duration kLongNap = 16ms;
+// While there are more and more processes, a nap would only leave them the processor.
+constexpr int kMostPassesWithoutNap = 256;
+// More than that are needed only where processes fork for ever.
+constexpr int kPassesWithoutBomb = 3;
+// A tree may grow so much between two walks, and to twice its size.
+constexpr std::size_t kFewProcesses = 1024;
 // What has not died after so many naps in a row, of 0.5 s together, is stuck.
 constexpr Duration kStuckNap = 500ms;
 
@@ -28,6 +36,35 @@ void wait_for_a_death(Duration nap) noexcept {
   const auto whole = std::chrono::duration_cast<std::chrono::seconds>(nap);
   const timespec limit{.tv_sec = whole.count(), .tv_nsec = (nap - whole).count()};
   sigtimedwait(&child, nullptr, &limit);
+}
+
+// Runs this thread ahead of all ordinary ones, where we may: a hundred processes that fork for ever leave others little
+// time.
+class Urgency {
+ public:
+  Urgency() noexcept : policy_{sched_getscheduler(0)} {
+    sched_getparam(0, &usual_);
+    const sched_param lowest{.sched_priority = 1};
+    set_ = sched_setscheduler(0, SCHED_RR, &lowest) == 0;
+  }
+  Urgency(const Urgency&) = delete;
+  Urgency& operator=(const Urgency&) = delete;
+  ~Urgency() { end(); }
+
+  void end() noexcept {
+    if (std::exchange(set_, false)) sched_setscheduler(0, policy_, &usual_);
+  }
+
+ private:
+  int policy_;
+  sched_param usual_{};
+  bool set_ = false;
+};
+
+// What `pid` forks from now on gets the processor only when nobody else wants it.
+void run_last(pid_t pid) noexcept {
+  const sched_param none{};
+  sched_setscheduler(pid, SCHED_IDLE, &none);
 }
 
 bool has_children() noexcept {
@@ -74,7 +111,7 @@ void Tree::leave_alone_what_came_before(pid_t child) noexcept {
 }
 
 // Breadth first: the list is its own queue.
-void Tree::find_all(pid_t root) noexcept {
+void Tree::find_all(pid_t root, TimePoint until) noexcept {
   pids_.clear();
   if (!lists_.open()) return;
   if (root > 0) {
@@ -82,21 +119,26 @@ void Tree::find_all(pid_t root) noexcept {
   } else {
     list_own();
   }
-  for (std::size_t next = 0; next < pids_.size(); ++next) lists_.add_children_of(pids_[next], pids_);
+  for (std::size_t next = 0; next < pids_.size() && BootClock::now() < until; ++next)
+    lists_.add_children_of(pids_[next], pids_);
+  most_ = 2 * pids_.size() + kFewProcesses;
 }
 
-Duration Tree::measure() noexcept {
+Duration Tree::measure(TimePoint until) noexcept {
+  const Urgency urgency;
   const TimePoint start = BootClock::now();
-  find_all(0);
+  find_all(0, until);
   return BootClock::now() - start;
 }
 
 // All are found before the first one is told: one that dies of it leaves its children to us, out of a walk's sight.
-Duration Tree::signal_all(std::initializer_list<int> signals, pid_t root) noexcept {
+Duration Tree::signal_all(std::initializer_list<int> signals, TimePoint until, pid_t root) noexcept {
+  const Urgency urgency;
   const TimePoint start = BootClock::now();
-  find_all(root);
+  find_all(root, until);
   const Duration took = BootClock::now() - start;
   for (const pid_t pid : pids_.all()) {
+    if (BootClock::now() >= until) break;
     for (const int signal : signals) lists_.send(pid, signal);
   }
   return took;
@@ -109,7 +151,7 @@ void Tree::stop_and_kill() noexcept {
   pids_.clear();
   list_own();
   std::size_t stopped = 0;
-  for (std::size_t next = 0; next < pids_.size(); ++next) {
+  for (std::size_t next = 0; next < pids_.size() && pids_.size() < most_; ++next) {
     for (; stopped < pids_.size(); ++stopped) {
       lists_.send(pids_[stopped], SIGSTOP);
       known_.add(pids_[stopped]);
@@ -121,16 +163,18 @@ void Tree::stop_and_kill() noexcept {
 
 // Our own children first, for they are certain. Below them, a process that has been sent KILL has its last child when
 // kill(2) returns, so that reading its list afterwards misses nothing but what has moved up to us meanwhile.
-Tree::Pass Tree::kill_pass() noexcept {
+// One that forks and ends in a loop leads a walk down for ever: it ends at `most_`, and such a process is ours soon.
+Tree::Pass Tree::kill_pass(bool hold_back) noexcept {
   Pass pass;
   if (!list_own()) return pass;
   pass.children = pids_.size();
   for (const pid_t pid : pids_.all()) {
+    if (hold_back && lists_.ours()) run_last(pid);
     if (lists_.send(pid, SIGKILL) == EPERM) ++pass.refused;
   }
   pids_.remove_if([this](pid_t pid) { return !known_.add(pid); });
   pass.found = pids_.size();
-  for (std::size_t next = 0; next < pids_.size(); ++next) {
+  for (std::size_t next = 0; next < pids_.size() && pids_.size() < most_; ++next) {
     const std::size_t below = pids_.size();
     lists_.add_children_of(pids_[next], pids_);
     for (std::size_t each = below; each < pids_.size(); ++each) {
@@ -143,7 +187,9 @@ Tree::Pass Tree::kill_pass() noexcept {
 
 // Foreign children, too: they are ours to reap.
 void Tree::reap() noexcept {
-  while (waitpid(-1, nullptr, WNOHANG) > 0) continue;
+  for (pid_t pid = 0; (pid = waitpid(-1, nullptr, WNOHANG)) > 0;) {
+    if (lists_.ours()) known_.remove(pid);
+  }
   forget_the_reaped();
 }
 
@@ -154,25 +200,32 @@ bool Tree::none_left() noexcept {
 
 int Tree::kill_all(pid_t command, TimePoint give_up_at, Stuck stuck) noexcept {
   known_.clear();
+  int passes_without_nap = 0;
+  Urgency urgency;
   stop_and_kill();
   if (command > 0) kill(command, SIGKILL);
   Duration nap = kShortestNap;
   for (;;) {
     const bool anew = nap >= kLongNap;
     if (anew) known_.clear();
-    const Pass pass = kill_pass();
+    const Pass pass = kill_pass(passes_without_nap > kPassesWithoutBomb);
     reap();
     if (none_left()) return 0;
     if (pass.children > 0 && pass.children == pass.refused && BootClock::now() >= give_up_at) {
       known_.clear();
-      const Pass last = kill_pass();
+      const Pass last = kill_pass(false);
       return static_cast<int>(last.refused + last.refused_below);
     }
     if (nap >= kStuckNap && stuck != nullptr && list_own() && pids_.size() > 0) {
       stuck(pids_[0]);
       stuck = nullptr;
     }
-    if (pass.found > 0 && !anew) nap = kShortestNap;
+    if (pass.found > 0 && !anew) {
+      nap = kShortestNap;
+      if (++passes_without_nap < kMostPassesWithoutNap) continue;
+    }
+    passes_without_nap = 0;
+    if (anew) urgency.end();
     wait_for_a_death(nap);
     nap = std::min(nap * 2, kLongestNap);
   }

@@ -37,12 +37,12 @@ class Tree {
   // Takes for foreign what became a child of ours before `child` did. Nothing when that is no child of ours.
   void leave_alone_what_came_before(pid_t child) noexcept;
 
-  // Walks the tree, and returns how long that took.
-  Duration measure() noexcept;
+  // Walks the tree, until `until` at the latest, and returns how long that took.
+  Duration measure(TimePoint until) noexcept;
 
-  // Sends `signals`, in this order, to all of the tree that can be seen. Returns how long it took to find it. `root`: below
-  // that process instead.
-  Duration signal_all(std::initializer_list<int> signals, pid_t root = 0) noexcept;
+  // Sends `signals`, in this order, to all of the tree that can be seen, as far as the time until `until` allows. Returns
+  // how long it took to find it. `root`: below that process instead.
+  Duration signal_all(std::initializer_list<int> signals, TimePoint until, pid_t root = 0) noexcept;
 
   // Sends KILL to all of the tree and reaps it, until no child is left. Returns 0 then; or, once `give_up_at` is past, the
   // number of processes that the kernel refuses to let us kill (EPERM), when there are no others. `command`: our child
@@ -57,9 +57,9 @@ class Tree {
     std::size_t found = 0;  // of our own, those that were not known before
   };
 
-  void find_all(pid_t root) noexcept;
+  void find_all(pid_t root, TimePoint until) noexcept;
   void stop_and_kill() noexcept;
-  Pass kill_pass() noexcept;
+  Pass kill_pass(bool hold_back) noexcept;
   bool list_own() noexcept;
   bool none_left() noexcept;
   void reap() noexcept;
@@ -67,8 +67,9 @@ class Tree {
 
   PidList foreign_;
   ChildLists lists_;
-  PidList pids_;  // what the last walk found
-  PidSet known_;  // by kill_all(): sent KILL, and their children, too
+  PidList pids_;             // what the last walk found
+  std::size_t most_ = 4096;  // processes that a walk looks at while it kills
+  PidSet known_;             // by kill_all(): sent KILL, and their children, too
 };
 
 }  // namespace redlock::process
