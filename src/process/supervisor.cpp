@@ -3,12 +3,10 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
-#include "process/cancellation.hpp"
+#include "process/courier.hpp"
 #include "process/descriptors.hpp"
-#include "process/job_control.hpp"
 #include "process/proc_stat.hpp"
 #include "process/tree.hpp"
-#include "process/witness.hpp"
 
 #include <fmt/format.h>
 
@@ -17,7 +15,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <bitset>
 #include <chrono>
 #include <csignal>
 #include <optional>
@@ -42,7 +39,7 @@ class Supervisor {
       : with_{with},
         guard_{std::move(guard)},
         tree_{with.strangers},
-        cancellation_{with.leash.kill_after()} {}
+        courier_{with.leash.kill_after(), with.signals, with.channel, with.foreground, with.guard_is_new} {}
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
   ~Supervisor() {
@@ -53,10 +50,13 @@ class Supervisor {
     const TimePoint now = BootClock::now();
     reap_foreign();
     lasts_at_ = now + std::min(kMoment, (with_.leash.term_at() - now) / kPartOfLease);
-    if (with_.guard_is_new) take_signals(true);
+    if (with_.guard_is_new) {
+      take_signals();
+      courier_.command_is_there();
+    }
     while (!ending_) {
       wait();
-      take_signals(false);
+      take_signals();
       take_messages();
       if (ending_) break;
       keep_the_deadline();
@@ -65,7 +65,7 @@ class Supervisor {
     with_.foreground.take_back();
     return {.ending = *ending_,
             .lease_lost = std::holds_alternative<Stopped>(*ending_) || lease_is_over(),
-            .terminal_signal = terminal_signal_that_killed(),
+            .terminal_signal = courier_.terminal_signal_that_ended(*ending_),
             .guard = std::move(guard_)};
   }
 
@@ -78,7 +78,7 @@ class Supervisor {
   void settle_in() {
     lasts_at_.reset();
     let_go_of_given_descriptors();
-    witness_.emplace();  // before there are threads, where it can be
+    courier_.post_witness();  // before there are threads, where it can be
     if (with_.lasting) with_.lasting();
   }
 
@@ -105,52 +105,13 @@ class Supervisor {
     if (events[3].revents != 0) loss_seen_ = true;
   }
 
-  // `alone`: the command may have got none of them, not even those of a terminal.
-  void take_signals(bool alone) noexcept {
+  void take_signals() {
     while (const auto info = with_.signals.take()) {
-      const int signal = static_cast<int>(info->ssi_signo);
-      if (signal == SIGCHLD) {
+      if (static_cast<int>(info->ssi_signo) == SIGCHLD) {
         reap_foreign();
-        continue;
+      } else {
+        courier_.take(*info);
       }
-      cancellation_.told(signal, BootClock::now());
-      if (is_from_terminal(*info)) told_by_terminal_[static_cast<std::size_t>(signal)] = true;
-      if (own_end_) {
-        heed_in_place_of_command(signal);
-      } else if (alone || is_for_command(*info)) {
-        pass_on(*info);
-      }
-    }
-  }
-
-  void pass_on(const signalfd_siginfo& info) noexcept {
-    const int signal = static_cast<int>(info.ssi_signo);
-    if (signal == SIGCONT && job_stop_) {
-      // After Ctrl-Z and `fg` the shell has continued the whole job: nothing is left to do but where redlock alone was
-      // continued, or the command has a group of its own. The number keeps this from undoing the next Ctrl-Z.
-      with_.channel.send(
-          {.kind = Message::Kind::Continue, .serial = *std::exchange(job_stop_, std::nullopt)});
-      return;
-    }
-    if (signal == SIGCONT) return continue_command();
-    const bool went_to_group = info.ssi_code == SI_USER && witness_ && witness_->saw(info);
-    with_.channel.send({.kind = Message::Kind::Signal,
-                        .value = signal,
-                        .detail = went_to_group ? 1 : 0,
-                        .pid = static_cast<pid_t>(info.ssi_pid)});
-  }
-
-  void continue_command() noexcept {
-    ++continues_sent_;
-    with_.channel.send({.kind = Message::Kind::Signal, .value = SIGCONT});
-  }
-
-  // The command has ended, and what it has left running is waited for.
-  void heed_in_place_of_command(int signal) const noexcept {
-    if (asks_to_end(signal)) {
-      with_.channel.send({.kind = Message::Kind::EndRest, .value = signal});
-    } else if ((signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU) && can_be_continued()) {
-      with_.signals.stop_as(signal);
     }
   }
 
@@ -161,8 +122,8 @@ class Supervisor {
       siginfo_t child{};
       if (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) != 0) break;
       if (child.si_pid == 0 || child.si_pid == guard_.pid()) break;
-      if (witness_ && child.si_pid == witness_->pid()) {
-        witness_.reset();
+      if (child.si_pid == courier_.witness()) {
+        courier_.dismiss_witness();
       } else {
         reaped = waitpid(child.si_pid, nullptr, WNOHANG) > 0;
       }
@@ -183,7 +144,7 @@ class Supervisor {
 
   void obey(const Message& message) {
     switch (message.kind) {
-      case Message::Kind::JobStopped: stop_with_the_job(message); return;
+      case Message::Kind::JobStopped: courier_.stop_with_the_job(message); return;
       case Message::Kind::Exited:
       case Message::Kind::Signalled: take_own_end(ending_of(message)); return;
       case Message::Kind::RestEnded: conclude(ending_after_rest(message)); return;
@@ -194,9 +155,10 @@ class Supervisor {
   // The command has ended, but not by the deadline. The lock goes on as long as something of a cancelled command is left:
   // the next holder would work beside it.
   void take_own_end(const Ending& ending) {
-    take_signals(false);  // that of a terminal, of which it may have died, is here before the guard's report
+    take_signals();  // that of a terminal, of which it may have died, is here before the guard's report
     own_end_ = ending;
-    const auto signal = cancellation_.ended_by(ending, BootClock::now());
+    const auto signal = courier_.signal_that_ended(ending);
+    courier_.command_is_gone();
     cancelled_ = signal.has_value();
     if (signal) {
       with_.channel.send({.kind = Message::Kind::EndRest, .value = *signal});
@@ -235,25 +197,6 @@ class Supervisor {
       case Kind::TooLate: return too_late();
       default: return NotStarted{exit_status::kInternal, "the guard sent a message that nobody knows"};
     }
-  }
-
-  // The command was suspended at the terminal: so are we, and with us the lease is no longer extended. When
-  // its end comes the guard kills the command, stopped as it is. A shell's `suspend` is a SIGSTOP, after which it is for
-  // the shell that started redlock to take the terminal; elsewhere that is between the command and whoever sent it.
-  void stop_with_the_job(const Message& stop) noexcept {
-    const bool by_force = stop.value == SIGSTOP;
-    const auto front = with_.foreground.ours(stop.pid);
-    if (by_force && !front) return;
-    if (stop.continued != continues_sent_) return;  // a SIGCONT that will end this stop is on its way already
-    // Nor if it has been continued meanwhile: Ctrl-Z may have stopped us directly, as we came out of the last stop.
-    if (const auto command = read_proc_stat(stop.pid); command && command->state != 'T') return;
-    if (!can_be_continued()) {
-      if (!by_force) continue_command();
-      return;
-    }
-    with_.signals.stop_as(stop.value);
-    job_stop_ = stop.serial;
-    with_.foreground.put_back(front);
   }
 
   void keep_the_deadline() {
@@ -299,7 +242,7 @@ class Supervisor {
   // With the guard dies the command (PR_SET_PDEATHSIG), and all that it leaves behind becomes ours, to be killed: behind
   // the command in the list of our children, which are in the order of their coming. All that comes before is foreign.
   int kill_everything() noexcept {
-    witness_.reset();
+    courier_.dismiss_witness();
     guard_.end();
     const pid_t command = with_.leash.command();
     if (command > 0) tree_.leave_alone_what_came_before(command);
@@ -313,28 +256,14 @@ class Supervisor {
                     pid, quoted(process_name(pid))));
   }
 
-  // INT or QUIT, where it came from a terminal and the command died of it.
-  std::optional<int> terminal_signal_that_killed() const noexcept {
-    const auto* const signalled = std::get_if<Signalled>(&*ending_);
-    if (signalled == nullptr || (signalled->signal != SIGINT && signalled->signal != SIGQUIT))
-      return std::nullopt;
-    return told_by_terminal_[static_cast<std::size_t>(signalled->signal)] ? std::optional{signalled->signal}
-                                                                          : std::nullopt;
-  }
-
   const Supervision& with_;
   OwnedChild guard_;
   Tree tree_;
-  Cancellation cancellation_;
-  std::optional<Witness> witness_;  // of a command that lasts
+  Courier courier_;
   std::optional<Ending>
       own_end_;  // how the command itself ended, while what it has left running is waited for
   std::optional<Ending> ending_;
   std::optional<TimePoint> lasts_at_;  // when settle_in() is due
-  std::int32_t continues_sent_ = 0;
-  std::optional<std::int32_t>
-      job_stop_;  // the stop that we followed; none once a SIGCONT has been seen since
-  std::bitset<NSIG> told_by_terminal_;
   bool cancelled_ = false;
   bool loss_seen_ = false;
   bool loss_told_ = false;

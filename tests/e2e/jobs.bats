@@ -96,13 +96,13 @@ told() {
   sed '1d; s/SIG//' "$output_file" | paste -sd ' '
 }
 
-@test "a signal to the whole job reaches the command once" {
+@test "a signal to the whole job that asks to end reaches the command once" {
   start_job "$helpers/tell-signals.py" 100
-  for signal in TERM HUP INT USR1; do
+  for signal in TERM HUP INT QUIT; do
     kill -"$signal" -- "-$driver"
     wait_until 10 has_text "$signal" "$output_file"
   done
-  [ "$(told)" = "TERM HUP INT USR1 USR2" ]
+  [ "$(told)" = "TERM HUP INT QUIT USR2" ]
 }
 
 @test "a signal to redlock alone reaches the command, also when others of the job were signalled before or one by one" {

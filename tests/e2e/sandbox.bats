@@ -73,15 +73,17 @@ servers_are_gone() {
   [ -z "$(ls -A "$TMPDIR")" ]
 }
 
-@test "a signal goes to the command, and at its end all is cleaned up" {
+@test "a signal goes to the command, and at its end all is cleaned up, what it has started included" {
   for signal in TERM INT HUP; do
     rm -f "$marks/pids"
     # Without note_pids: a shell may take no notice of an INT while it waits for mv.
-    launch "$signal" "$REDLOCK" sandbox -n 3 -- bash -c 'echo $REDLOCK_SANDBOX_PIDS > "$0/pids"; exec sleep 1000' "$marks"
+    launch "$signal" "$REDLOCK" sandbox -n 3 -- bash -c \
+      'setsid sleep 1000 & echo $! > "$0/rest"; echo $REDLOCK_SANDBOX_PIDS > "$0/pids"; exec sleep 1000' "$marks"
     wait_until 20 test -s "$marks/pids"
     kill -"$signal" "$launched"
     [ "$(ending_of "$signal")" = "exited $((128 + $(kill -l $signal)))" ]
     servers_are_gone
+    is_dead "$(< "$marks/rest")"
   done
 }
 

@@ -1,0 +1,93 @@
+#include "process/courier.hpp"
+
+#include "process/job_control.hpp"
+#include "process/proc_stat.hpp"
+
+#include <utility>
+#include <variant>
+
+namespace redlock::process {
+
+Courier::Courier(Duration kill_after, const SignalGate& signals, const Channel& channel,
+                 Foreground& foreground, bool guard_is_new) noexcept
+    : signals_{signals},
+      channel_{channel},
+      foreground_{foreground},
+      cancellation_{kill_after},
+      state_{guard_is_new ? State::Starting : State::There} {
+}
+
+void Courier::take(const signalfd_siginfo& info) noexcept {
+  const int signal = static_cast<int>(info.ssi_signo);
+  cancellation_.told(signal, BootClock::now());
+  if (is_from_terminal(info)) told_by_terminal_[static_cast<std::size_t>(signal)] = true;
+  if (state_ == State::Gone) {
+    heed_in_place_of_command(signal);
+  } else if (state_ == State::Starting || is_for_command(info)) {
+    pass_on(info);
+  }
+}
+
+void Courier::pass_on(const signalfd_siginfo& info) noexcept {
+  const int signal = static_cast<int>(info.ssi_signo);
+  if (signal == SIGCONT && job_stop_) {
+    // After Ctrl-Z and `fg` the shell has continued the whole job: nothing is left to do but where redlock alone was
+    // continued, or the command has a group of its own. The number keeps this from undoing the next Ctrl-Z.
+    channel_.send({.kind = Message::Kind::Continue, .serial = *std::exchange(job_stop_, std::nullopt)});
+    return;
+  }
+  if (signal == SIGCONT) return continue_command();
+  // Only programs that are asked to end take a second request for something else than the first.
+  const bool went_to_group =
+      info.ssi_code == SI_USER && asks_to_end(signal) && witness_ && witness_->saw(info);
+  channel_.send({.kind = Message::Kind::Signal,
+                 .value = signal,
+                 .detail = went_to_group ? 1 : 0,
+                 .pid = static_cast<pid_t>(info.ssi_pid)});
+}
+
+void Courier::continue_command() noexcept {
+  ++continues_sent_;
+  channel_.send({.kind = Message::Kind::Signal, .value = SIGCONT});
+}
+
+void Courier::heed_in_place_of_command(int signal) const noexcept {
+  if (asks_to_end(signal)) {
+    channel_.send({.kind = Message::Kind::EndRest, .value = signal});
+  } else if ((signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU) && can_be_continued()) {
+    signals_.stop_as(signal);
+  }
+}
+
+// The command was suspended at the terminal: so are we, and with us the lease is no longer extended. When its end comes the
+// guard kills the command, stopped as it is. A shell's `suspend` is a SIGSTOP, after which it is for the shell that
+// started redlock to take the terminal; elsewhere that is between the command and whoever sent it.
+void Courier::stop_with_the_job(const Message& stop) noexcept {
+  const bool by_force = stop.value == SIGSTOP;
+  const auto front = foreground_.ours(stop.pid);
+  if (by_force && !front) return;
+  if (stop.continued != continues_sent_) return;  // a SIGCONT that will end this stop is on its way already
+  // Nor if it has been continued meanwhile: Ctrl-Z may have stopped us directly, as we came out of the last stop.
+  if (const auto command = read_proc_stat(stop.pid); command && command->state != 'T') return;
+  if (!can_be_continued()) {
+    if (!by_force) continue_command();
+    return;
+  }
+  signals_.stop_as(stop.value);
+  job_stop_ = stop.serial;
+  foreground_.put_back(front);
+}
+
+std::optional<int> Courier::signal_that_ended(const Ending& ending) const noexcept {
+  return cancellation_.ended_by(ending, BootClock::now());
+}
+
+std::optional<int> Courier::terminal_signal_that_ended(const Ending& ending) const noexcept {
+  const auto* const signalled = std::get_if<Signalled>(&ending);
+  if (signalled == nullptr || (signalled->signal != SIGINT && signalled->signal != SIGQUIT))
+    return std::nullopt;
+  return told_by_terminal_[static_cast<std::size_t>(signalled->signal)] ? std::optional{signalled->signal}
+                                                                        : std::nullopt;
+}
+
+}  // namespace redlock::process
