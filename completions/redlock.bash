@@ -71,6 +71,7 @@ _redlock() {
       compopt -o nospace
       return
       ;;
+    acquire:-E | acquire:--conflict-exit-code) _redlock_offer 1 75; return ;;
     *:-E | *:--conflict-exit-code) _redlock_offer 0 75; return ;;
     sandbox:-n | sandbox:--nodes) _redlock_offer 3 5 7; return ;;
     *:--retry-count | *:--key-prefix) return ;;

@@ -52,7 +52,8 @@ complete -c redlock -n '__redlock_using help' -a '$__redlock_commands' -d Comman
 
 complete -c redlock -n '__redlock_using run acquire' -s n -l nonblock -d 'Do not wait: exit 75 when it is held'
 complete -c redlock -n '__redlock_using run acquire' -s w -l wait -x -a '10s 1m 10m 1h' -d 'Wait at most so long'
-complete -c redlock -n '__redlock_using run acquire' -s E -l conflict-exit-code -x -a '0 75' -d 'Exit status when it is held'
+complete -c redlock -n '__redlock_using run' -s E -l conflict-exit-code -x -a '0 75' -d 'Exit status when it is held'
+complete -c redlock -n '__redlock_using acquire' -s E -l conflict-exit-code -x -a '1 75' -d 'Exit status when it is held'
 complete -c redlock -n '__redlock_using run acquire' -s k -l kill-after -x -a '1s 5s 10s' -d 'Time between TERM and KILL'
 complete -c redlock -n '__redlock_using run' -l on-lost -x -a 'stop warn' -d 'What to do when the lock is lost'
 complete -c redlock -n '__redlock_using run' -l release-when -x -a 'command all' -d 'When to release the lock'

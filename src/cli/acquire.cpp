@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "cli/acquiring.hpp"
 #include "cli/delivery.hpp"
+#include "cli/eval_refusal.hpp"
 #include "cli/grant.hpp"
 #include "cli/holder.hpp"
 #include "cli/holding.hpp"
@@ -54,6 +55,7 @@ int acquire_for_caller(const AcquireOptions& options) {
     }
   }
   events.flush();
+  if (options.lock.for_eval) refuse_eval(exit_status::kSignalBase + *deadly);
   signals.die_of(*deadly);
 }
 

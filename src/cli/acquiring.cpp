@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "cli/eval_refusal.hpp"
 #include "cli/messages.hpp"
 #include "cli/wait_notice.hpp"
 #include "lock/waiting.hpp"
@@ -82,6 +83,7 @@ quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings&
       notice.clear();
       if (const auto deadly = process::take_deadly_signal(signals)) {
         events.flush();
+        if (options.for_eval) refuse_eval(exit_status::kSignalBase + *deadly);
         signals.die_of(*deadly);
       }
       continue;

@@ -298,6 +298,8 @@ CLI::App* add_acquire(CLI::App& app, AcquireOptions& acquire) {
                    ? std::string{}
                    : std::string{"must be the name or number of a signal, such as TERM"};
       });
+  command->get_option("--conflict-exit-code")
+      ->description("Exit status when somebody else holds the lock, not 0 (default: 75)");
   command->get_option("--kill-after")
       ->needs(pid)
       ->description("With --while-pid: this long before a lost lock ends comes the signal; at most ttl/3");
@@ -416,6 +418,14 @@ std::vector<std::string> command_behind(const Usage& usage,
     throw UsageError{fmt::format("the command is empty: redlock {} {}", usage.command, usage.arguments)};
   }
   return *rest;
+}
+
+void refuse_silent_conflict(const LockOptions& lock) {
+  if (lock.conflict_exit_code != exit_status::kYes) return;
+  throw UsageError{
+      "acquire: -E 0 would tell a script that it has a lock which somebody else holds; use a number from 1 "
+      "to "
+      "255"};
 }
 
 // CLI11's messages, as one line of ours.
@@ -549,6 +559,8 @@ Invocation parse_command_line(const std::vector<std::string>& args) {
     invocation.what = std::move(run);
   } else if (acquire_command->parsed()) {
     config::check_lock_name(acquire.lock.name);
+    refuse_silent_conflict(acquire.lock);
+    acquire.lock.for_eval = acquire.format == GrantFormat::Shell;
     invocation.what = std::move(acquire);
   } else if (extend_command->parsed()) {
     config::check_lock_name(extend.held.name);

@@ -22,6 +22,7 @@ struct LockOptions {
   bool nonblock = false;
   int conflict_exit_code = 75;
   std::optional<std::string> events;  // --events: FILE or fd:N
+  bool for_eval = false;              // a shell evaluates what is printed, also when there is no lock
 };
 
 struct RunOptions {

@@ -5,6 +5,7 @@
 #include "cli/acquire.hpp"
 #include "cli/break.hpp"
 #include "cli/by_hand.hpp"
+#include "cli/eval_refusal.hpp"
 #include "cli/invocation.hpp"
 #include "cli/list.hpp"
 #include "cli/nodes.hpp"
@@ -53,12 +54,10 @@ void mask_passwords(int argc, char** argv) {
   }
 }
 
-}  // namespace
-
-int run_program(int argc, char** argv) {
+int carry_out(const std::vector<std::string>& args, int argc, char** argv) {
   try {
     process::reserve_standard_descriptors();
-    const Invocation invocation = parse_command_line({argv + (argc > 0 ? 1 : 0), argv + argc});
+    const Invocation invocation = parse_command_line(args);
     mask_passwords(argc, argv);
     log::set_level(invocation.log_level);
     return std::visit(Carry{invocation.color}, invocation.what);
@@ -72,6 +71,15 @@ int run_program(int argc, char** argv) {
     log::error(std::string{"internal error: "} + error.what());
     return exit_status::kInternal;
   }
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv) {
+  const std::vector<std::string> args{argv + (argc > 0 ? 1 : 0), argv + argc};
+  const int status = carry_out(args, argc, argv);
+  if (status != exit_status::kYes && prints_for_eval(args)) refuse_eval(status);
+  return status;
 }
 
 }  // namespace redlock::cli

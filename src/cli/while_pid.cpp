@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "cli/acquiring.hpp"
 #include "cli/delivery.hpp"
+#include "cli/eval_refusal.hpp"
 #include "cli/grant.hpp"
 #include "cli/holder.hpp"
 #include "cli/holding.hpp"
@@ -145,8 +146,13 @@ int status_of_end(Background& background) {
   return exit_status::kSystem;
 }
 
-int wait_for_token(Background& background, const WatchedProcess& watched, process::SignalGate& signals) {
+int wait_for_token(const AcquireOptions& options, Background& background, const WatchedProcess& watched,
+                   process::SignalGate& signals) {
   std::string text;
+  const auto die_of = [&](int signal) {
+    if (options.lock.for_eval) refuse_eval(exit_status::kSignalBase + signal);
+    signals.die_of(signal);
+  };
   const auto too_late = [&] {
     if (!watched.ended()) return false;
     call_off(background);
@@ -158,7 +164,7 @@ int wait_for_token(Background& background, const WatchedProcess& watched, proces
     const auto deadly = process::take_deadly_signal(signals);
     if (!deadly) return;
     call_off(background);
-    signals.die_of(*deadly);
+    die_of(*deadly);
   };
   for (;;) {
     wait_for_any({background.fd(), watched.fd(), signals.fd()});
@@ -178,7 +184,7 @@ int wait_for_token(Background& background, const WatchedProcess& watched, proces
   const Delivery delivery = deliver(text, TimePoint::max(), wake_fds, interrupted);
   if (delivery == Delivery::Done && background.send(kDelivered)) return exit_status::kYes;
   call_off(background);
-  if (deadly) signals.die_of(*deadly);
+  if (deadly) die_of(*deadly);
   if (delivery != Delivery::Failed) {
     log::error("the lock was lost before its token was read from standard output");
   }
@@ -194,7 +200,7 @@ int acquire_while_pid(const AcquireOptions& options) {
   Background background = Background::start({watched.fd(), events.fd()});
   if (background.is_background()) return keep_for(options, settings, watched, background, events);
   process::SignalGate signals;
-  return wait_for_token(background, watched, signals);
+  return wait_for_token(options, background, watched, signals);
 }
 
 }  // namespace redlock::cli

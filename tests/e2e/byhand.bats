@@ -72,6 +72,67 @@ only_fences_and_notes_left() {
   done
 }
 
+# eval_in SHELL [ACQUIRE OPTION...]: what SHELL makes of a refusal, below another lock: it goes on after eval only if that
+# succeeds, and says which status it saw and which variables are left. It is in a file: a name is not the shell's business.
+eval_in() {
+  local shell=$1
+  shift
+  cat > "$marks/script" <<'SCRIPT'
+code=0
+eval "$("$REDLOCK" acquire --format shell "$@")" || code=$?
+echo "$code ${REDLOCK_NAME-none} ${REDLOCK_TOKEN-none} ${REDLOCK_FENCE-none}"
+SCRIPT
+  cat > "$marks/strict" <<'SCRIPT'
+set -eu
+eval "$("$REDLOCK" acquire --format shell "$@")"
+echo went on
+SCRIPT
+  export REDLOCK_NAME=outer REDLOCK_TOKEN=outer REDLOCK_FENCE=1
+  try $shell "$marks/script" "$@"
+  seen=$output
+  try $shell "$marks/strict" "$@"
+  unset REDLOCK_NAME REDLOCK_TOKEN REDLOCK_FENCE
+}
+
+@test "eval of a refusal has the status of redlock in every shell, and no variables of an outer lock" {
+  local token=$("$REDLOCK" acquire "$lock") shell nobody="redis://$nodes_address:1" went
+  for shell in sh dash bash 'bash --posix' zsh ksh mksh yash 'busybox sh'; do
+    command -v ${shell%% *} > /dev/null || continue
+    refused() { # STATUS [OPTION...]
+      eval_in "$shell" "${@:2}"
+      [ "$seen" = "$1 none none none" ] || { echo "$shell, $*: $seen"; return 1; }
+      [ "$status" -eq "$1" ] && [ -z "$output" ] || { echo "$shell with -e, $*: $status $output"; return 1; }
+    }
+    refused 75 -n "$lock"
+    refused 3 -n -E 3 "$lock"
+  done
+  # The shell makes no difference to what follows.
+  shell=sh
+  refused 64 --no-such-option "$lock"
+  refused 64 -E 0 "$lock"
+  refused 64 ''
+  refused 64 --while-pid 1 "$lock"
+  refused 69 -n --node "$nobody" "$lock"
+  refused 78 -c "$marks/no-such-file" "$lock"
+  refused 71 --events "$marks/no/such/file" "$lock"
+  refused 75 -n --while-pid $$ "$lock"
+  "$REDLOCK" release "$lock" "$token"
+}
+
+@test "a signal that ends acquire while it waits ends eval with its status" {
+  local token=$("$REDLOCK" acquire "$lock") how
+  for how in "" "--while-pid $$"; do
+    start_redlock "waiter$how" acquire --format shell $how "$lock"
+    wait_until 20 has_text 'is held by' "$marks/waiter$how.err"
+    kill -TERM "$redlock"
+    finish "$redlock"
+    [ "$status" -eq 143 ]
+    try sh -c "$(< "$marks/waiter$how.out")"
+    [ "$status" -eq 143 ]
+  done
+  "$REDLOCK" release "$lock" "$token"
+}
+
 @test "the form for programs has name, token, fence, validity, the end and the votes" {
   acquire --json --ttl 10s "$lock"
   [ "$status" -eq 0 ]

@@ -57,6 +57,15 @@ refuses() {
   done
 }
 
+@test "acquire does not exit with 0 when somebody else holds the lock" {
+  for code in 0 00 000; do
+    refuses 64 'acquire: -E 0' acquire -E "$code" x
+  done
+  try_run -E 0 x -- true
+  [ "$status" -eq 0 ]
+  redis_cli 1 FLUSHALL
+}
+
 @test "durations and numbers that make no sense are usage errors" {
   for ttl in 1ms 199ms 0 -5s -1 '' x 5x '5 s' 1e9 nan inf 99999999999999999999d 31d; do
     refuses 64 '--ttl' run "--ttl=$ttl" x -- touch "$marks/ran"
