@@ -78,6 +78,10 @@ std::optional<std::string> out_of_range(const Key&, const std::string& value) {
     return fmt::format("{} bytes are too many; use {} or fewer", value.size(), kMaxNameBytes);
   }
   if (value.find('\0') != std::string::npos) return "it holds a NUL byte; leave that out";
+  if (value.starts_with(kReservedPrefix)) {
+    return fmt::format("{} begins with '{}', as the keys do that are kept beside a lock; use another prefix",
+                       quoted(value, 64), kReservedPrefix);
+  }
   return std::nullopt;
 }
 

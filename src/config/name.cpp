@@ -23,4 +23,15 @@ void check_lock_name(std::string_view name) {
   }
 }
 
+std::optional<std::string> key_problem(std::string_view prefix, std::string_view name) {
+  // Enough of the name to tell.
+  const std::string begin = std::string{prefix.substr(0, kReservedPrefix.size())} +
+                            std::string{name.substr(0, kReservedPrefix.size())};
+  if (prefix.empty() || !begin.starts_with(kReservedPrefix)) return std::nullopt;
+  return fmt::format(
+      "key_prefix {} and the name {} make a key that begins with '{}', as the keys do that are kept beside a "
+      "lock; use another prefix or name",
+      quoted(prefix, 64), quoted(name, 64), kReservedPrefix);
+}
+
 }  // namespace redlock::config

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace redlock::config {
@@ -13,5 +15,8 @@ inline constexpr std::string_view kReservedPrefix = "redlock.";
 // Throws UsageError unless `name` can name a lock: not empty, at most kMaxNameBytes long, no NUL, not
 // reserved.
 void check_lock_name(std::string_view name);
+
+// What is wrong with the key that `prefix` and the good name `name` make together, if anything is.
+std::optional<std::string> key_problem(std::string_view prefix, std::string_view name);
 
 }  // namespace redlock::config

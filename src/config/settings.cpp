@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "config/file.hpp"
 #include "config/locate.hpp"
+#include "config/name.hpp"
 #include "config/nodes.hpp"
 #include "config/source.hpp"
 
@@ -26,7 +27,8 @@ constexpr const char* kDefaultNode = "redis://127.0.0.1:6379/0";
 // From this many nodes on, a restarted one may sit out a TTL without taking the quorum with it.
 constexpr std::size_t kNodesThatAffordQuarantine = 3;
 
-const Place* chosen(const Merged& merged, std::optional<Duration> Layer::*member) {
+template <typename T>
+const Place* chosen(const Merged& merged, std::optional<T> Layer::*member) {
   for (std::size_t i = 0; i < kKeys.size(); ++i) {
     if (kKeys[i].member == Member{member}) return merged.chosen[i];
   }
@@ -67,6 +69,13 @@ Duration quarantine(const Merged& merged, std::chrono::milliseconds ttl, std::si
                     format_duration(ttl), format_duration(ttl)));
   }
   return wanted;
+}
+
+// What the keys beside a lock are called must not be what a lock is called, whichever part of it the prefix gives.
+std::string key_prefix_for(const Merged& merged, const std::string& name) {
+  std::string prefix = merged.layer.key_prefix.value_or("");
+  if (const auto problem = key_problem(prefix, name)) fail(*chosen(merged, &Layer::key_prefix), *problem);
+  return prefix;
 }
 
 std::vector<redis::Endpoint> nodes_of(const Flags& flags, std::optional<File>& file) {
@@ -116,7 +125,7 @@ Settings load(const Flags& flags, const std::string& name) {
   settings.retry_count = merged.layer.retry_count;
   settings.kill_after = kill_after_within(merged, settings.ttl);
   settings.node_timeout = node_timeout_within(merged, settings.ttl);
-  settings.key_prefix = merged.layer.key_prefix.value_or("");
+  settings.key_prefix = key_prefix_for(merged, name);
   settings.release_when = merged.layer.release_when.value_or(ReleaseWhen::Command);
   settings.concealed = passwords_in_environment(file);
   settings.nodes = nodes_of(flags, file);

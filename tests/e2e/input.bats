@@ -57,6 +57,36 @@ refuses() {
   done
 }
 
+@test "no command works on a key that is kept beside a lock, however prefix and name share its beginning" {
+  redis_cli 1 SET redlock.info:x kept
+  touch_nothing() {
+    try "$REDLOCK" "$@"
+    [ "$(redis_cli 1 GET redlock.info:x)" = kept ] && [ "$(redis_cli 1 DBSIZE)" -eq 1 ] && [ ! -e "$marks/ran" ]
+  }
+  printf '[defaults]\nkey_prefix = "redlock"\n' > "$marks/defaults.toml"
+  printf '[lock.".info:x"]\nkey_prefix = "redlock"\n' > "$marks/lock.toml"
+  printf '[defaults]\nkey_prefix = "redlock.info:"\n' > "$marks/whole.toml"
+  for arguments in "run -n .info:x -- touch $marks/ran" "acquire -n .info:x" "acquire -n --while-pid $$ .info:x" "extend .info:x kept" \
+    "release .info:x kept" "status .info:x" "status free .info:x" "break -y .info:x"; do
+    set -- $arguments
+    touch_nothing "$1" --key-prefix redlock "${@:2}"
+    [ "$status" -eq 64 ] && [[ $stderr == *"--key-prefix"*"'redlock'"*"'.info:x'"* ]] || { echo "$arguments: $status $stderr"; return 1; }
+    for source in "REDLOCK_KEY_PREFIX=redlock" "REDLOCK_CONFIG=$marks/defaults.toml" "REDLOCK_CONFIG=$marks/lock.toml"; do
+      export "$source"
+      touch_nothing "$@"
+      unset REDLOCK_KEY_PREFIX
+      export REDLOCK_CONFIG=$BATS_FILE_TMPDIR/none.toml
+      [ "$status" -eq 78 ] && [[ $stderr == *"'redlock'"*"'.info:x'"* ]] || { echo "$source $arguments: $status $stderr"; return 1; }
+    done
+  done
+  # A prefix that no name can follow.
+  for arguments in list "status x" nodes; do
+    REDLOCK_CONFIG=$marks/whole.toml touch_nothing $arguments
+    [ "$status" -eq 78 ] && [[ $stderr == *"redlock.info:"* ]] || { echo "$arguments: $status $stderr"; return 1; }
+  done
+  redis_cli 1 FLUSHALL
+}
+
 @test "acquire does not exit with 0 when somebody else holds the lock" {
   for code in 0 00 000; do
     refuses 64 'acquire: -E 0' acquire -E "$code" x
