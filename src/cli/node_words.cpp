@@ -45,7 +45,9 @@ std::string role_of(const NodeReport& report) {
 
 std::string uptime_of(const NodeReport& report) {
   if (!report.server) return {};
-  return report.server->uptime.count() == 0 ? "0s" : human_duration(report.server->uptime);
+  const auto uptime = report.server->uptime;
+  if (uptime.count() == 0) return "0s";
+  return (uptime.count() < 0 ? "-" : "") + human_duration(std::chrono::abs(uptime));
 }
 
 std::string disk_of(const NodeReport& report) {
@@ -107,6 +109,10 @@ std::string explain(Concern concern, quorum::NodeIndex node, const NodeReport& r
       return "may forget its locks when it restarts, and has a vote at once (restart_quarantine 0s): set a "
              "quarantine, or appendonly yes and appendfsync always there";
     case Concern::BadDisk: return "failed when it last wrote to its disk: see its log";
+    case Concern::SetBack:
+      return "its clock was set back behind its start: a quarantine counts it as just restarted until the "
+             "clock "
+             "has caught up. Restart it when no lock is held, and let NTP keep the clock";
     case Concern::BadClock:
       return fmt::format(
           "its clock is {} {} ours: locks end early or late once it is set right. Let NTP keep both",

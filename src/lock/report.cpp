@@ -14,7 +14,10 @@ std::string describe_standing(quorum::NodeIndex node, TimePoint sent, const quor
     case Voter: return {};
     case Quarantined:
       return fmt::format(
-          "restarted lately and may have forgotten a lock: no vote for another {} (restart_quarantine {})",
+          "{} and may have forgotten a lock: no vote for another {} (restart_quarantine {})",
+          electorate.clock_set_back(node)
+              ? "says that it is yet to start, since its clock was set back: it may have restarted lately"
+              : "restarted lately",
           human_duration(electorate.quarantine_left(node, sent) + std::chrono::seconds{1}),
           human_duration(electorate.quarantine()));
     case Replica: return "is a replica, which has no vote: name its master instead";

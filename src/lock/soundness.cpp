@@ -29,6 +29,7 @@ constexpr std::array kWords{
     Words{Concern::Evicts, "may evict locks", "may evict locks"},
     Words{Concern::Forgets, "forgets its locks in a restart", "forget their locks in a restart"},
     Words{Concern::BadDisk, "failed to write to its disk", "failed to write to their disks"},
+    Words{Concern::SetBack, "had its clock set back", "had their clocks set back"},
     Words{Concern::BadClock, "has a clock that is off", "have clocks that are off"},
 };
 
@@ -74,6 +75,10 @@ std::vector<Concern> concerns_about(const NodeReport& report, Duration restart_q
   note(report.server && report.server->may_evict_locks(), Concern::Evicts);
   note(restart_quarantine == Duration::zero() && !remembers(report), Concern::Forgets);
   note(report.server && !report.server->saved, Concern::BadDisk);
+  // In quarantine that is the reason, and told as such.
+  note(
+      report.server && report.server->uptime < Duration::zero() && report.standing == quorum::Standing::Voter,
+      Concern::SetBack);
   const Duration tolerance = kClockTolerance + report.round_trip.value_or(Duration::zero()) / 2;
   note(report.clock_ahead && std::chrono::abs(Duration{*report.clock_ahead}) > tolerance, Concern::BadClock);
   return concerns;

@@ -18,6 +18,7 @@ enum class Concern {
   Evicts,     // it drops keys that have a TTL when its memory is full
   Forgets,    // it restarts without its keys, and votes at once
   BadDisk,    // it failed to write to its disk
+  SetBack,    // its clock was set back behind its start: nobody knows when it restarts
   BadClock,   // its clock is off
 };
 

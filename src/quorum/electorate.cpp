@@ -5,14 +5,18 @@
 namespace redlock::quorum {
 
 void Electorate::on_identity(Now now, NodeIndex node, const Identity& identity) {
-  known_[node] = Known{.identity = identity, .heard = now.boot};
+  const auto& before = known_[node];
+  const bool same_process = before && !identity.run_id.empty() && before->identity.run_id == identity.run_id;
+  known_[node] = Known{
+      .identity = identity, .heard = now.boot, .first_heard = same_process ? before->first_heard : now.boot};
 }
 
 // Never too much: the node said it before `heard`, and what INFO says is the difference of two clock readings
-// that are each cut to whole seconds, so up to a second more than the truth.
+// that are each cut to whole seconds, so up to a second more than the truth. A node whose clock was set back behind its
+// start says nothing of use, also on later connections: of that one our own clock tells how long we know it.
 Duration Electorate::uptime(const Known& known, TimePoint at) const {
   const Duration said = std::max<Duration>(known.identity.uptime - std::chrono::seconds{1}, Duration::zero());
-  return said + std::max(at - known.heard, Duration::zero());
+  return std::max(said + std::max(at - known.heard, Duration::zero()), at - known.first_heard);
 }
 
 Standing Electorate::standing(NodeIndex node, TimePoint sent) const {

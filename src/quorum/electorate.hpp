@@ -44,10 +44,17 @@ class Electorate {
   // Whether the node refuses to say who it is.
   bool anonymous(NodeIndex node) const { return known_[node] && !known_[node]->identity.known; }
 
+  // Whether the node says that it has been up for less than no time: its clock was set back behind its start. It counts
+  // as one that has just restarted.
+  bool clock_set_back(NodeIndex node) const {
+    return known_[node] && known_[node]->identity.uptime < Duration::zero();
+  }
+
  private:
   struct Known {
     Identity identity;
-    TimePoint heard;
+    TimePoint heard;        // on the latest connection
+    TimePoint first_heard;  // of this process of the server
   };
   Duration uptime(const Known& known, TimePoint at) const;
 

@@ -188,9 +188,9 @@ enum class Role { Master, Replica, Sentinel };
 
 // What a node says about itself, once per connection, ahead of its first reply on it.
 struct Identity {
-  bool known = false;  // false: ACLs forbid INFO or ROLE; the vote counts, with a warning
-  std::string run_id;  // names one server process; two nodes with the same are one server
-  std::chrono::seconds uptime{};
+  bool known = false;             // false: ACLs forbid INFO or ROLE; the vote counts, with a warning
+  std::string run_id;             // names one server process; two nodes with the same are one server
+  std::chrono::seconds uptime{};  // by its own clock: negative where that was set back behind its start
   Role role = Role::Master;
   bool cluster = false;
   std::string version;  // for messages; untrusted text

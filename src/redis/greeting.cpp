@@ -40,8 +40,8 @@ Failure select_failure(std::string_view error) {
   return failure;
 }
 
-constexpr std::uint64_t kGreatestUptime = 100ULL * 365 * 24 * 3600;  // seconds: fits any chrono arithmetic
-constexpr std::size_t kMaxRunId = 128;                               // 40 in every Redis so far
+constexpr std::int64_t kGreatestUptime = 100LL * 365 * 24 * 3600;  // seconds: fits any chrono arithmetic
+constexpr std::size_t kMaxRunId = 128;                             // 40 in every Redis so far
 
 struct RoleName {
   std::string_view name;
@@ -101,10 +101,10 @@ std::optional<Failure> GreetingReader::take_info(const Value& answer) {
   const auto run_id = info_field(answer.text, "run_id");
   const auto uptime = info_field(answer.text, "uptime_in_seconds");
   if (!run_id || !uptime) return garbled("an INFO without run_id or uptime");
-  std::uint64_t seconds = 0;
+  std::int64_t seconds = 0;  // below zero where its clock was set back behind its start
   const auto [end, error] = std::from_chars(uptime->data(), uptime->data() + uptime->size(), seconds);
   if (error != std::errc{} || end != uptime->data() + uptime->size() || seconds > kGreatestUptime ||
-      run_id->empty() || run_id->size() > kMaxRunId) {
+      seconds < -kGreatestUptime || run_id->empty() || run_id->size() > kMaxRunId) {
     return garbled("an INFO with impossible values");
   }
   identity_.known = true;

@@ -2,6 +2,7 @@
 
 #include "redis/info.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -11,7 +12,7 @@ namespace {
 using quorum::Failure;
 
 constexpr std::size_t kMaxText = 64;
-constexpr std::uint64_t kGreatestUptime = 100ULL * 365 * 24 * 3600;  // seconds
+constexpr std::int64_t kGreatestUptime = 100LL * 365 * 24 * 3600;  // seconds
 
 Failure garbled(std::string_view why) {
   return {.kind = Failure::Kind::Garbled, .detail = std::string{why}};
@@ -21,8 +22,9 @@ std::string text_of(std::string_view info, std::string_view name) {
   return std::string{info_field(info, name).value_or("").substr(0, kMaxText)};
 }
 
-std::optional<std::uint64_t> number(std::string_view text) {
-  std::uint64_t value = 0;
+template <typename Number = std::uint64_t>
+std::optional<Number> number(std::string_view text) {
+  Number value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return value;
@@ -68,8 +70,8 @@ std::variant<ServerReport, Failure> decode_report(const Value& answer) {
   ServerReport report;
   name_product(info, report);
   report.role = text_of(info, "role");
-  const std::uint64_t uptime = number(text_of(info, "uptime_in_seconds")).value_or(0);
-  report.uptime = std::chrono::seconds{uptime <= kGreatestUptime ? uptime : kGreatestUptime};
+  const std::int64_t uptime = number<std::int64_t>(text_of(info, "uptime_in_seconds")).value_or(0);
+  report.uptime = std::chrono::seconds{std::clamp(uptime, -kGreatestUptime, kGreatestUptime)};
   report.aof = info_field(info, "aof_enabled") == "1";
   report.saved = info_field(info, "rdb_last_bgsave_status").value_or("ok") == "ok" &&
                  info_field(info, "aof_last_write_status").value_or("ok") == "ok";

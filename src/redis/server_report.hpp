@@ -18,7 +18,7 @@ struct ServerReport {
   std::string product;  // "Redis", "Valkey", "KeyDB", "Dragonfly"
   std::string version;
   std::string role;
-  std::chrono::seconds uptime{};
+  std::chrono::seconds uptime{};  // negative: its clock was set back behind its start
   bool aof = false;
   bool saved = true;            // the last attempt to write to its disk succeeded
   std::uint64_t maxmemory = 0;  // bytes; 0: no limit

@@ -207,6 +207,32 @@ PYTHON
   [[ $output == *"$liar/0: its clock is 1m 3"*"s behind ours: "* ]]
 }
 
+@test "nodes whose clocks were set back behind their start count as just restarted, and nodes says so" {
+  echo 0 > "$marks/clock"
+  LD_PRELOAD=$helpers_dir/libset-clock.so SET_CLOCK=$marks/clock start_nodes 3
+  echo -3600 > "$marks/clock"
+  behind() { [[ $(redis_cli 1 INFO server) == *uptime_in_seconds:-3* ]]; }
+  wait_until 20 behind
+  # They are in quarantine by our own clock, from when they are first heard of in one long wait.
+  try_run -n --ttl 500ms --restart-quarantine 1s "$lock" -- true
+  [ "$status" -eq 69 ]
+  [[ $stderr == *"says that it is yet to start, since its clock was set back"* ]]
+  try_run -w 20s --ttl 500ms --retry-delay 50ms --restart-quarantine 1s "$lock" -- true
+  [ "$status" -eq 0 ]
+  try_run -n "$lock" -- true # without a quarantine
+  [ "$status" -eq 0 ]
+  try_nodes --restart-quarantine 30s
+  [ "$status" -eq 69 ]
+  [[ $output == *"its clock was set back"*"no vote for another "* ]]
+  try_nodes
+  [ "$status" -eq 0 ]
+  [[ $(verdict) == *"3 of 3 nodes had their clocks set back"* ]]
+  [[ $output == *" -59m "* || $output == *" -1h "* ]]
+  [[ $output == *"its clock was set back behind its start"* ]]
+  try_nodes --json
+  [ "$(json 'all(-3601 <= n["uptime_s"] < 0 for n in it["nodes"])')" = True ]
+}
+
 @test "servers of other makes are called by their names, and what they say is escaped" {
   start_liar 0 'redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.3'
   REDLOCK_NODES=$liar try_nodes

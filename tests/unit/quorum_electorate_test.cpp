@@ -44,6 +44,36 @@ TEST_CASE("a node that says on a new connection that it restarted goes into quar
   CHECK(electorate.standing(0, kNow.boot + 5s) == Standing::Quarantined);
 }
 
+TEST_CASE(
+    "a node whose clock was set back behind its start has been up for as long as we have known its process") {
+  const auto at = [](Duration later) { return Now{.boot = kNow.boot + later, .wall_us = kWallUs}; };
+  Electorate electorate{1, 10s};
+  electorate.on_identity(kNow, 0, identity("a", -1h));
+  CHECK(electorate.clock_set_back(0));
+  CHECK(electorate.standing(0, kNow.boot) == Standing::Quarantined);
+  CHECK(electorate.quarantine_left(0, kNow.boot) == Duration{10s});
+  // A new connection to the same process changes nothing.
+  electorate.on_identity(at(8s), 0, identity("a", -1h + 8s));
+  CHECK(electorate.standing(0, kNow.boot + 8s) == Standing::Quarantined);
+  CHECK(electorate.standing(0, kNow.boot + 10s) == Standing::Voter);
+  // Another process does.
+  electorate.on_identity(at(20s), 0, identity("b", -1h));
+  CHECK(electorate.standing(0, kNow.boot + 29s) == Standing::Quarantined);
+  CHECK(electorate.standing(0, kNow.boot + 30s) == Standing::Voter);
+  // Without a name nobody can tell whether it is the same.
+  electorate.on_identity(at(40s), 0, identity("", -1h));
+  electorate.on_identity(at(48s), 0, identity("", -1h));
+  CHECK(electorate.standing(0, kNow.boot + 50s) == Standing::Quarantined);
+  electorate.on_identity(at(50s), 0, identity("b", 1h));
+  CHECK_FALSE(electorate.clock_set_back(0));
+}
+
+TEST_CASE("without a quarantine a node whose clock was set back has a vote") {
+  Electorate electorate{1, Duration::zero()};
+  electorate.on_identity(kNow, 0, identity("a", -1h));
+  CHECK(electorate.standing(0, kNow.boot) == Standing::Voter);
+}
+
 TEST_CASE("without a quarantine every master has a vote at once") {
   Electorate electorate{1, Duration::zero()};
   electorate.on_identity(kNow, 0, identity("a", 0s));

@@ -309,6 +309,7 @@ TEST_SUITE("reports of servers") {
 
   TEST_CASE("impossible reports are bounded or refused") {
     CHECK(report_of("uptime_in_seconds:99999999999999999999\r\nmaxmemory:-5\r\n").uptime.count() >= 0);
+    CHECK(report_of("uptime_in_seconds:-3600\r\n").uptime == std::chrono::hours{-1});
     CHECK(report_of("redis_version:" + std::string(5000, 'x') + "\r\n").version.size() <= 64);
     CHECK(std::holds_alternative<Failure>(redis::decode_report({.type = redis::Value::Type::Integer})));
     redis::Value time{.type = redis::Value::Type::Array,
