@@ -102,8 +102,9 @@ if fence > 9007199254740991 then return bad_counter end
 write_counter(KEYS[3], fence, ARGV[4])
 local planted = '0'
 if holder then
-  local info = redis.call('HMGET', KEYS[2], 'token', 'planted')
-  if info[1] == token and info[2] then planted = info[2] end
+  local info = redis.pcall('HMGET', KEYS[2], 'token', 'planted')
+  if info.err and not string.find(info.err, 'WRONGTYPE') then return info end
+  if not info.err and info[1] == token and info[2] then planted = info[2] end
 end
 write_info(KEYS[2], token, ttl, planted, 5)
 redis.call('SET', KEYS[1], token, 'PX', ttl)

@@ -51,19 +51,59 @@ config_set() { [[ $(redis_cli 1 CONFIG SET "$@") == OK ]]; }
   try_run -n "$lock" -- true
   [ "$status" -eq 0 ]
   [ -z "$stderr" ]
-  for command in eval get set del hset hmget pexpire; do
+  for command in eval get set del hset pexpire; do
     allowed=()
     for each in "${needed[@]}"; do [[ $each == "$command" ]] || allowed+=("$each"); done
     allow "${allowed[@]}"
-    # HMGET is for reading of another holder.
-    [[ $command != hmget ]] || redis_cli 1 SET "$lock" foreign PX 60000
     try_run -n "$lock" -- touch "$marks/ran"
-    redis_cli 1 DEL "$lock" > /dev/null
     [ "$status" -eq 69 ]
     grep -qF "  $(url_of 1)/0: its ACL forbids user 'locker' what a lock needs (NOPERM" <<< "$stderr"
     grep -qiE "NOPERM (for $command\)|.*'$command')" <<< "$stderr" || { echo "$command is not named: $stderr"; false; }
   done
   [ ! -e "$marks/ran" ]
+  # HMGET reads who holds the lock, which is not what decides, and for an extension since when, which is.
+  allow eval get set del pttl pexpire hset info role select
+  redis_cli 1 SET "$lock" foreign PX 60000
+  try_run -n "$lock" -- touch "$marks/ran"
+  [ "$status" -eq 75 ]
+  [[ $stderr == *"is held by another program, which does not say who it is"* ]]
+  redis_cli 1 DEL "$lock"
+  redis_cli 1 ACL SETUSER locker '~redlock.*' > /dev/null # for the note
+  token=$("$REDLOCK" acquire -n "$lock")
+  try "$REDLOCK" extend "$lock" "$token"
+  [ "$status" -eq 69 ]
+  [[ ${stderr,,} == *"noperm"*hmget* ]]
+  "$REDLOCK" release "$lock" "$token"
+}
+
+@test "what is there for people decides nothing where it is of another type" {
+  start_nodes 3
+  spoil() { on_all_nodes SET "redlock.info:$lock" none; on_all_nodes SET "redlock.queue:$lock" none; }
+  spoil
+  on_all_nodes SET "$lock" foreign PX 60000
+  try_run -n "$lock" -- true
+  [ "$status" -eq 75 ]
+  try_run -w 50ms "$lock" -- true
+  [ "$status" -eq 75 ]
+  for command in extend release; do
+    try "$REDLOCK" "$command" "$lock" mine
+    [ "$status" -eq 1 ]
+    [[ $stderr == *"it is held by another program"* ]]
+  done
+  try "$REDLOCK" status "$lock"
+  [ "$status" -eq 0 ]
+  try "$REDLOCK" list
+  [ "$status" -eq 0 ]
+  try "$REDLOCK" break -y "$lock"
+  [ "$status" -eq 0 ]
+  spoil
+  token=$("$REDLOCK" acquire -w 1s "$lock")
+  # Since when the token has been there is written there too: so one node of three.
+  redis_cli 1 SET "redlock.info:$lock" none
+  "$REDLOCK" extend "$lock" "$token"
+  spoil
+  "$REDLOCK" release "$lock" "$token"
+  on_all_nodes FLUSHALL
 }
 
 @test "NOPERM for the keys" {

@@ -149,6 +149,34 @@ TEST_SUITE("redis scripts") {
     CHECK(extended_for(milliseconds{60'000}) == "60000");
   }
 
+  TEST_CASE("what is there for people decides nothing where it is of another type") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    const auto spoil = [&](std::string_view holder) {
+      bench.client->ask({"FLUSHALL"});
+      bench.client->ask({"SET", "k", holder, "PX", "30000"});
+      for (const char* key : {"redlock.info:k", "redlock.queue:k"}) bench.client->ask({"SET", key, "none"});
+    };
+    spoil("theirs");
+    quorum::Acquire waiting{.token = {"mine"}, .ttl = kTtl, .proposal = 1000, .waiter = quorum::Waiter{1, 2}};
+    CHECK(answer<Refused>(bench, waiting).holder == quorum::Token{"theirs"});
+    CHECK(answer<NotOurs>(bench, extend("mine", 1, true)).holder == quorum::Token{"theirs"});
+    CHECK_FALSE(answer<Released>(bench, quorum::Release{{"mine"}}).was_ours);
+    spoil("mine");
+    CHECK(answer<Extended>(bench, extend("mine", 7, true)).planted == 7);
+    CHECK(answer<Extended>(bench, extend("mine", 8, true)).planted == 7);
+    spoil("mine");
+    CHECK(answer<Granted>(bench, waiting).fence == 1000);
+    spoil("mine");
+    CHECK(answer<Released>(bench, quorum::Release{{"mine"}}).was_ours);
+    bench.client->ask({"SET", "redlock.info:k", "none"});
+    bench.client->ask({"DEL", "k"});
+    CHECK(answer<Replanted>(bench, extend("mine", 9, true)).counter == 0);
+    bench.client->ask({"DEL", "k", "redlock.info:k"});
+    bench.client->ask({"SET", "redlock.info:k", "none"});
+    CHECK(answer<Granted>(bench, waiting).fence > 1000);
+  }
+
   TEST_CASE("acquire refreshes our own token, keeps when it was planted and raises the fence") {
     Bench bench;
     if (bench.server == nullptr) return;
