@@ -14,6 +14,7 @@
 #include "cli/status.hpp"
 #include "config/url.hpp"
 #include "process/descriptors.hpp"
+#include "process/title.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -76,6 +77,7 @@ int carry_out(const std::vector<std::string>& args, int argc, char** argv) {
 }  // namespace
 
 int run_program(int argc, char** argv) {
+  process::remember_title(argc, argv);
   const std::vector<std::string> args{argv + (argc > 0 ? 1 : 0), argv + argc};
   const int status = carry_out(args, argc, argv);
   if (status != exit_status::kYes && prints_for_eval(args)) refuse_eval(status);

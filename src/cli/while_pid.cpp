@@ -11,9 +11,11 @@
 #include "cli/holding.hpp"
 #include "cli/messages.hpp"
 #include "lock/keeper.hpp"
+#include "process/alarm.hpp"
 #include "process/background.hpp"
 #include "process/waiting_signals.hpp"
 #include "process/watched.hpp"
+#include "quorum/validity.hpp"
 
 #include <fmt/format.h>
 
@@ -22,6 +24,7 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <exception>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -36,28 +39,83 @@ using process::WatchedProcess;
 // What the starter says when the token is out.
 constexpr const char* kDelivered = "delivered";
 
-// Waits for one of them to become readable, without end. -1 is none.
-void wait_for_any(std::initializer_list<int> fds) {
+constexpr int kWithoutEnd = -1;
+
+// Waits for one of them to become readable. -1 is none. `limit`: milliseconds.
+void wait_for_any(std::initializer_list<int> fds, int limit = kWithoutEnd) {
   std::vector<pollfd> wanted;
   for (const int fd : fds) wanted.push_back({.fd = fd, .events = POLLIN, .revents = 0});
-  if (poll(wanted.data(), wanted.size(), -1) < 0 && errno != EINTR) {
+  if (poll(wanted.data(), wanted.size(), limit) < 0 && errno != EINTR) {
     throw SystemError{"cannot wait for the process that needs the lock", errno};
   }
 }
 
+bool is_readable(int fd) noexcept {
+  pollfd wanted{.fd = fd, .events = POLLIN, .revents = 0};
+  return poll(&wanted, 1, 0) == 1;
+}
+
 // ---- The background process ------------------------------------------------------------------------
+
+// What the process hears when the lease is about to end: from us, or from the alarm when we cannot.
+class Deadline {
+ public:
+  Deadline(const AcquireOptions& options, const config::Settings& settings, const WatchedProcess& watched,
+           TimePoint valid_until)
+      : options_{options},
+        watched_{watched},
+        leash_{valid_until, settings.kill_after, quorum::stop_margin(settings.ttl)} {
+    alarm_.emplace(leash_, watched_, options_.lost_signal);
+  }
+
+  void extend(TimePoint valid_until) noexcept { leash_.extend(valid_until); }
+
+  // A release by whoever knows the token is what the process wanted; anything else it must hear of.
+  void lost(const quorum::Loss& loss) {
+    if (std::holds_alternative<quorum::GivenBack>(loss)) {
+      settle();
+    } else {
+      log::error(explain_loss(options_.lock.name, loss));
+      tell();
+    }
+  }
+  void tell() noexcept {
+    if (leash_.begin_stop()) watched_.signal(options_.lost_signal);
+  }
+
+  // Nothing is left to tell.
+  void settle() noexcept { leash_.claim_own_end(); }
+
+  // An alarm that somebody has killed gets a successor, a second later: what kills each at once must not keep us busy.
+  int alarm_fd() const noexcept { return alarm_ ? alarm_->fd() : -1; }
+  bool lacks_alarm() const noexcept { return !alarm_ && !leash_.stop_begun(); }
+  void look_after_alarm() {
+    if (alarm_ && is_readable(alarm_->fd())) {
+      alarm_.reset();
+    } else if (lacks_alarm()) {
+      try {
+        alarm_.emplace(leash_, watched_, options_.lost_signal);
+      } catch (const SystemError&) {  // no process to be had: tried again
+      }
+    }
+  }
+  static constexpr int kAlarmPause = 1000;  // milliseconds
+
+ private:
+  const AcquireOptions& options_;
+  const WatchedProcess& watched_;
+  process::Leash leash_;
+  std::optional<process::Alarm> alarm_;
+};
 
 // Until the process that needs the lock has ended, the lease is lost, or the starter is gone without having delivered
 // the token. Returns whether it was delivered.
-bool watch(Background& starter, const WatchedProcess& watched, int lost_fd) {
+bool watch(Background& starter, const WatchedProcess& watched, Deadline& deadline, int lost_fd) {
   bool delivered = false;
   std::string message;
-  const auto fired = [](int fd) {
-    pollfd wanted{.fd = fd, .events = POLLIN, .revents = 0};
-    return poll(&wanted, 1, 0) == 1;
-  };
   for (;;) {
-    wait_for_any({delivered ? -1 : starter.fd(), watched.fd(), lost_fd});
+    wait_for_any({delivered ? -1 : starter.fd(), watched.fd(), lost_fd, deadline.alarm_fd()},
+                 deadline.lacks_alarm() ? Deadline::kAlarmPause : kWithoutEnd);
     if (!delivered) {
       switch (starter.receive(message)) {
         case Background::Receipt::Got:
@@ -68,15 +126,9 @@ bool watch(Background& starter, const WatchedProcess& watched, int lost_fd) {
         case Background::Receipt::Nothing: break;
       }
     }
-    if (watched.ended() || fired(lost_fd)) return delivered;
+    if (watched.ended() || is_readable(lost_fd)) return delivered;
+    deadline.look_after_alarm();
   }
-}
-
-// A release by whoever knows the token is what the process wanted; anything else it must hear of.
-void tell_of(const quorum::Loss& loss, const AcquireOptions& options, const WatchedProcess& watched) {
-  if (std::holds_alternative<quorum::GivenBack>(loss)) return;
-  log::error(explain_loss(options.lock.name, loss));
-  watched.signal(options.lost_signal);
 }
 
 // What the gate still holds would end this process when the gate opens, its last events unwritten: among it the SIGTERM
@@ -110,9 +162,10 @@ int keep_for(const AcquireOptions& options, const config::Settings& settings, co
   const Holding holding{session, won->token, events};
   const UniqueFd lost_fd{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (!lost_fd) throw SystemError{"cannot create an eventfd", errno};
+  Deadline deadline{options, settings, watched, won->valid_until};  // settled before the lock is given back
   // Told on the keeper's thread, at once: what is done here may take its time.
   const auto lost = [&](const quorum::Loss& loss) {
-    tell_of(loss, options, watched);
+    deadline.lost(loss);
     events.lost(loss);
     eventfd_write(lost_fd.get(), 1);
   };
@@ -120,14 +173,20 @@ int keep_for(const AcquireOptions& options, const config::Settings& settings, co
       session,
       {.ttl = settings.ttl, .node_timeout = settings.node_timeout, .lead = settings.kill_after},
       *won,
-      {.extended = [](TimePoint) {}, .lost = lost}};
+      {.extended = [&](TimePoint valid_until) { deadline.extend(valid_until); }, .lost = lost}};
   keeper.start();
   if (!starter.send(format_grant(options.format, options.lock.name, *won, read_clocks()))) {
     return exit_status::kSystem;
   }
-  const bool delivered = watch(starter, watched, lost_fd.get());
-  keeper.stop();
-  return delivered ? exit_status::kYes : exit_status::kSystem;
+  try {
+    const bool delivered = watch(starter, watched, deadline, lost_fd.get());
+    deadline.settle();
+    keeper.stop();
+    return delivered ? exit_status::kYes : exit_status::kSystem;
+  } catch (const std::exception&) {
+    deadline.tell();
+    throw;
+  }
 }
 
 // ---- Its starter -----------------------------------------------------------------------------------
@@ -182,7 +241,10 @@ int wait_for_token(const AcquireOptions& options, Background& background, const 
     return deadly || watched.ended() || background.receive(nothing) == Background::Receipt::Closed;
   };
   const Delivery delivery = deliver(text, TimePoint::max(), wake_fds, interrupted);
-  if (delivery == Delivery::Done && background.send(kDelivered)) return exit_status::kYes;
+  if (delivery == Delivery::Done && background.send(kDelivered)) {
+    background.await_letting_go();
+    return exit_status::kYes;
+  }
   call_off(background);
   if (deadly) die_of(*deadly);
   if (delivery != Delivery::Failed) {

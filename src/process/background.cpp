@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "process/descriptors.hpp"
 
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -83,9 +84,16 @@ int Background::wait() noexcept {
   return status;
 }
 
+void Background::await_letting_go() const noexcept {
+  constexpr int kPatience = 1000;  // milliseconds
+  pollfd end{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+  poll(&end, 1, kPatience);
+}
+
 void Background::let_go() {
   prctl(PR_SET_PDEATHSIG, 0);
   replace_by_null(STDERR_FILENO);
+  [[maybe_unused]] const int moved = chdir("/");
   fd_.reset();
 }
 

@@ -82,6 +82,17 @@ void let_go_of_given_descriptors() noexcept {
   }
 }
 
+namespace {
+
+// On a kernel without close_range(2), before 5.9: those that a program is likely to have.
+void close_from_to(unsigned first, unsigned last) noexcept {
+  if (close_range(first, last, 0) == 0) return;
+  constexpr unsigned kLikely = 1024;
+  for (unsigned fd = first; fd <= last && fd < kLikely; ++fd) close(static_cast<int>(fd));
+}
+
+}  // namespace
+
 void close_all_but(std::span<const int> keep) noexcept {
   // Few descriptors: looking for the next one to keep beats sorting them.
   for (unsigned from = 0;;) {
@@ -89,7 +100,7 @@ void close_all_but(std::span<const int> keep) noexcept {
     for (const int fd : keep) {
       if (fd >= 0 && static_cast<unsigned>(fd) >= from) next = std::min(next, static_cast<unsigned>(fd));
     }
-    if (next > from) close_range(from, next - 1, 0);
+    if (next > from) close_from_to(from, next - 1);
     if (next == UINT_MAX) return;
     from = next + 1;
   }

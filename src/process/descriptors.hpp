@@ -26,8 +26,8 @@ std::optional<std::vector<int>> own_descriptors();
 // when the command closes its own. As far as the kernel permits.
 void let_go_of_given_descriptors() noexcept;
 
-// Closes every descriptor but these. Async-signal-safe. On a kernel without close_range(2) (before 5.9)
-// closes nothing: that only keeps files open a little longer.
+// Closes every descriptor but these; on a kernel without close_range(2) (before 5.9), of the first thousand.
+// Async-signal-safe.
 void close_all_but(std::span<const int> keep) noexcept;
 inline void close_all_but(std::initializer_list<int> keep) noexcept {
   close_all_but(std::span{keep.begin(), keep.size()});

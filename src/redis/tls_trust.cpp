@@ -15,10 +15,12 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <new>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace redlock::redis {
 namespace {
@@ -48,9 +50,24 @@ Folder look_at(const std::string& path) {
   return Folder::Other;
 }
 
+// They are read when a certificate is checked, and by then this may be the process of another folder.
+std::string absolute(std::string_view folders) {
+  std::string all;
+  while (!folders.empty()) {
+    const std::size_t length = std::min(folders.find(':'), folders.size());
+    std::error_code error;
+    const std::filesystem::path path = std::filesystem::absolute(folders.substr(0, length), error);
+    if (!all.empty()) all += ':';
+    all += error ? std::string{folders.substr(0, length)} : path.string();
+    folders.remove_prefix(std::min(length + 1, folders.size()));
+  }
+  return all;
+}
+
 void add_folder(X509_STORE& store, const char* path) {
   X509_LOOKUP* lookup = X509_STORE_add_lookup(&store, X509_LOOKUP_hash_dir());
-  if (lookup == nullptr || X509_LOOKUP_add_dir(lookup, path, X509_FILETYPE_PEM) != 1) throw std::bad_alloc{};
+  if (lookup == nullptr || X509_LOOKUP_add_dir(lookup, absolute(path).c_str(), X509_FILETYPE_PEM) != 1)
+    throw std::bad_alloc{};
 }
 
 bool add_file(X509_STORE& store, const char* path) {

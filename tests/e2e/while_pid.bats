@@ -13,13 +13,14 @@ teardown() {
   redlock_teardown
 }
 
-# A process to hold the lock for: writes the signals it gets to $marks/NAME.signals. Sets $subject.
+# start_subject [NAME]: a process to hold the lock for: writes the signals it gets to $marks/NAME.signals. Sets $subject.
 start_subject() {
+  local name=${1:-subject}
   bash -c 'trap "echo TERM >> $0" TERM; trap "echo USR1 >> $0" USR1; : > "$0"; while :; do sleep 1000 & wait $!; done' \
-    "$marks/subject.signals" 3>&- &
+    "$marks/$name.signals" 3>&- &
   subject=$!
   started+=("$subject")
-  wait_until 20 test -e "$marks/subject.signals"
+  wait_until 20 test -e "$marks/$name.signals"
 }
 end_subject() {
   pkill -KILL -P "$subject" || :
@@ -29,6 +30,9 @@ end_subject() {
 # The process in the background, by what it watches.
 keeper_of() { pgrep -f -- "--while-pid $1 " || pgrep -f -- "--while-pid $1\$"; }
 no_keeper_of() { ! keeper_of "$1" > /dev/null; }
+# The second process in the background, which shows nothing of the command line.
+alarm_of() { pgrep -P "$(keeper_of "$1")"; }
+has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]; }
 
 @test "the token comes at once, and the lock is extended until the process ends, then released" {
   start_subject
@@ -77,6 +81,78 @@ no_keeper_of() { ! keeper_of "$1" > /dev/null; }
   wait_until 20 has_text TERM "$marks/subject.signals"
   wait_until 20 no_keeper_of "$subject"
   end_subject
+}
+
+@test "the process is told before the lease ends when whoever extends it is killed, or stopped" {
+  for how in KILL STOP; do
+    start_subject "$how"
+    subjects+=("$subject")
+    "$REDLOCK" acquire --ttl 3s -k 1s --events "$marks/$how.events" --while-pid "$subject" "$how" > "$marks/$how.token"
+    wait_until 20 has_text '"extended"' "$marks/$how.events" # the deadline that counts is not the first
+    local keeper=$(keeper_of "$subject") alarm=$(alarm_of "$subject")
+    # It shares nothing with the keeper by which both might be meant.
+    [ "$(ps -o sid= -p "$alarm" | tr -d ' ')" -eq "$alarm" ]
+    [ "$(tr '\0' ' ' < "/proc/$alarm/cmdline" | sed 's/ *$//')" = lock-alarm ]
+    [ "$(< "/proc/$alarm/comm")" = lock-alarm ]
+    kill "-$how" "$keeper"
+    eval "${how,,}_keeper=$keeper ${how,,}_alarm=$alarm"
+  done
+  for how in KILL STOP; do
+    wait_until 20 has_text TERM "$marks/$how.signals"
+    (($(nodes_with "$how" "$(< "$marks/$how.token")") >= 2)) # nobody else can have it yet
+  done
+  wait_until 20 is_dead "$kill_alarm"
+  # Stopped, and continued: nothing is told a second time.
+  kill -CONT "$stop_keeper"
+  for subject in "${subjects[@]}"; do end_subject; done
+  wait_until 20 is_dead "$stop_keeper"
+  [ "$(< "$marks/STOP.signals")" = TERM ]
+  [ "$(< "$marks/KILL.signals")" = TERM ]
+}
+
+@test "whoever extends replaces the process that watches the deadline, and does without it" {
+  start_subject
+  "$REDLOCK" acquire --ttl 3s -k 1s --while-pid "$subject" "$lock" > "$marks/token"
+  local first=$(alarm_of "$subject") second keeper=$(keeper_of "$subject")
+  kill -KILL "$first"
+  wait_until 20 has_another_alarm_than "$subject" "$first"
+  second=$(alarm_of "$subject")
+  # A lock that is lost is told without it.
+  kill -STOP "$second"
+  "$REDLOCK" break -y "$lock" > /dev/null 2>&1
+  wait_until 20 has_text TERM "$marks/subject.signals"
+  wait_until 20 no_keeper_of "$subject"
+  wait_until 20 is_dead "$second"
+  [ "$(< "$marks/subject.signals")" = TERM ]
+  end_subject
+}
+
+@test "the end of the process ends both that work for it" {
+  start_subject
+  "$REDLOCK" acquire --ttl 500ms --while-pid "$subject" "$lock" > /dev/null
+  local keeper=$(keeper_of "$subject") alarm=$(alarm_of "$subject")
+  kill -STOP "$keeper"
+  end_subject
+  wait_until 20 is_dead "$alarm"
+  kill -CONT "$keeper"
+  wait_until 20 is_dead "$keeper"
+}
+
+@test "neither of them holds a folder, a terminal or a file that it was started with" {
+  start_subject
+  mkdir "$marks/folder"
+  (cd "$marks/folder" && exec 7> "$marks/held" &&
+    "$REDLOCK" acquire --ttl 500ms --while-pid "$subject" --events ../events "$lock" > ../token 2> ../messages)
+  for pid in "$(keeper_of "$subject")" "$(alarm_of "$subject")"; do
+    # At once: the folder may be that of a disk which the script takes away next.
+    [ "$(readlink "/proc/$pid/cwd")" = / ]
+    ! ls -l "/proc/$pid/fd" | grep -E "$marks/(held|token|messages)|/dev/(pts|tty)" || return 1
+    [ "$(ps -o tty= -p "$pid" | tr -d ' ')" = '?' ]
+  done
+  # A path on the command line means what it meant to the script.
+  wait_until 20 has_text '"extended"' "$marks/events"
+  end_subject
+  wait_until 20 nothing_left_of "$lock"
 }
 
 @test "a script holds a lock for the rest of itself" {

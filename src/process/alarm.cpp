@@ -1,0 +1,58 @@
+#include "process/alarm.hpp"
+
+#include "base/error.hpp"
+#include "process/descriptors.hpp"
+#include "process/title.hpp"
+
+#include <poll.h>
+
+extern "C" {  // which the header of glibc 2.36 forgets
+#include <sys/pidfd.h>
+}
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <iterator>
+
+namespace redlock::process {
+namespace {
+
+// As ps(1) and killall(1) show it.
+constexpr const char* kAlarmName = "lock-alarm";
+
+// It was forked from a program that has threads: no heap, no locks, no log in here.
+[[noreturn]] void stand_by(Leash& leash, const WatchedProcess& watched, int signal, Timer& timer) noexcept {
+  sigset_t all{};
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, nullptr);
+  setsid();
+  change_title(kAlarmName);
+  [[maybe_unused]] const int moved = chdir("/");
+  close_all_but({watched.fd(), timer.fd(), leash.lost_event()});
+  while (!leash.lost() && BootClock::now() < leash.term_at()) {
+    timer.set(leash.term_at());  // most often it has moved on
+    pollfd events[] = {
+        {.fd = watched.fd(), .events = POLLIN, .revents = 0},
+        {.fd = timer.fd(), .events = POLLIN, .revents = 0},
+        {.fd = leash.lost_event(), .events = POLLIN, .revents = 0},
+    };
+    poll(events, std::size(events), -1);
+    if (watched.ended()) _exit(0);
+  }
+  if (leash.begin_stop()) watched.signal(signal);
+  _exit(0);
+}
+
+}  // namespace
+
+Alarm::Alarm(Leash& leash, const WatchedProcess& watched, int signal) {
+  const pid_t pid = fork();
+  if (pid < 0) throw SystemError{"cannot start the process that watches the deadline", errno};
+  if (pid == 0) stand_by(leash, watched, signal, timer_);
+  process_ = OwnedChild{pid};
+  ended_.reset(pidfd_open(pid, 0));
+  if (!ended_) throw SystemError{"cannot watch the process that watches the deadline", errno};
+}
+
+}  // namespace redlock::process
