@@ -28,6 +28,9 @@ end
 local bad_counter = {err = 'ERR the fence counter is not an integer below 2^53'}
 )lua";
 
+// What is there for people is read by redis.pcall, everywhere: where it is no hash, or the ACL forbids it, that changes no
+// answer. Since when a token has been planted is more than that: only a key that is no hash is as good as none, and
+// another error is raised again by redis.call, which says which command it was.
 constexpr std::string_view kInfoLua = R"lua(
 local function write_info(key, token, ttl, planted, first)
   redis.call('DEL', key)
@@ -103,7 +106,7 @@ write_counter(KEYS[3], fence, ARGV[4])
 local planted = '0'
 if holder then
   local info = redis.pcall('HMGET', KEYS[2], 'token', 'planted')
-  if info.err and not string.find(info.err, 'WRONGTYPE') then return info end
+  if info.err and not string.find(info.err, 'WRONGTYPE') then redis.call('HMGET', KEYS[2], 'token') end
   if not info.err and info[1] == token and info[2] then planted = info[2] end
 end
 write_info(KEYS[2], token, ttl, planted, 5)
@@ -161,7 +164,7 @@ if not counter then return bad_counter end
 local found = string.format('%.0f', counter)
 if holder then
   local info = redis.pcall('HMGET', KEYS[2], 'token', 'planted', 'ttl', 'fence')
-  if info.err and not string.find(info.err, 'WRONGTYPE') then return info end
+  if info.err and not string.find(info.err, 'WRONGTYPE') then redis.call('HMGET', KEYS[2], 'token') end
   local planted, final = info[2], info[4] or '0'
   redis.call('PEXPIRE', KEYS[1], ttl)
   if not info.err and info[1] == token and planted then
