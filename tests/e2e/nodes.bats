@@ -375,6 +375,18 @@ time.sleep(1000)
   [ -z "$(on_all_nodes KEYS "*$lock" | tr -d '\n')" ]
 }
 
+@test "where a password is refused and the server would take the lock in spite of it, it is given back before the end" {
+  start_nodes 3
+  local right=$REDLOCK_NODES
+  export REDLOCK_NODES=${REDLOCK_NODES//:\/\//:\/\/:wrong@}
+  try_run -n "$lock" -- true
+  [ "$status" -eq 69 ]
+  export REDLOCK_NODES=$right
+  nothing_left_of "$lock"
+  try_run -n "$lock" -- true
+  [ "$status" -eq 0 ]
+}
+
 @test "two silent nodes while the command runs change nothing, and the end does not wait for them for long" {
   start_nodes 5
   start_redlock one run --ttl 900ms "$lock" -- sh -c "touch '$marks/held'; while [ ! -e '$marks/go' ]; do sleep 0.02; done"

@@ -31,6 +31,8 @@ class Keyspace {
   std::int64_t last_ms() const { return key_ ? key_->last_ms : 0; }
 
   quorum::Fence counter(std::int64_t now_ms) const;  // 0: none
+  // The final fence that is written down beside the token; 0: none.
+  quorum::Fence written_fence() const { return key_ ? key_->fence : 0; }
   std::int64_t counter_last_ms() const { return counter_ ? counter_->last_ms : 0; }
 
   void delete_key() { key_.reset(); }

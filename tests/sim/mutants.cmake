@@ -79,7 +79,8 @@ sim_mutant(by-hand-counted-from-the-answer extension.cpp ".valid_until = validit
 sim_mutant(by-hand-plants-before-the-quorum extension.cpp ".attempt = kAsking, .repair = false"
            ".attempt = kLeastWallAttempt, .repair = true")
 sim_mutant(by-hand-counter-not-compared extension.cpp "++said[vote.counter]" "++said[0]")
-sim_mutant(by-hand-counter-above-the-fence-counts extension.cpp "vote.judged && vote.counter <= fence" "vote.judged")
+sim_mutant(by-hand-fence-guessed extension.cpp "if (vote.votes) known = std::max(known, vote.fence);"
+           "if (vote.votes) known = std::max({known, vote.fence, vote.counter});")
 
 # ---- The driver and the scripts
 sim_defect(monotonic-clock)

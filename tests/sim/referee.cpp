@@ -48,6 +48,12 @@ void Referee::executed(const Server& server, const Command& command, const quoru
       setting_.violated(fmt::format("{} took {} from {}", describe(token), server.name(), describe(before)));
     }
   };
+  const auto vouched = [&](const Token& token, quorum::Fence fence) {
+    const Token* holder = server.keys().holder(server.now_ms());
+    if (holder == nullptr || *holder != token || server.keys().written_fence() != fence) return;
+    Story& tale = story(token);
+    tale.places[index].vouched = !granted_since(tale);
+  };
   std::visit(Overload{[&](const quorum::Acquire& acquire) {
                         hands_off(acquire.token);
                         const auto* granted = std::get_if<quorum::Granted>(&reply);
@@ -61,9 +67,11 @@ void Referee::executed(const Server& server, const Command& command, const quoru
                         }
                         place.fence = granted->fence;
                         place.losses = server.losses();
+                        place.vouched = false;
                       },
                       [&](const quorum::Confirm& confirm) {
                         hands_off(confirm.token);
+                        vouched(confirm.token, confirm.fence);
                         const auto* confirmed = std::get_if<quorum::Confirmed>(&reply);
                         if (confirmed == nullptr || !confirmed->accepted) return;
                         Place& place = story(confirm.token).places[index];
@@ -78,12 +86,14 @@ void Referee::executed(const Server& server, const Command& command, const quoru
                           const bool keepers = extend.repair && extend.attempt < quorum::kLeastWallAttempt;
                           if (keepers) place.here_in = extend.attempt;
                           place.here_at = now;
+                          if (extend.vouches > 0) vouched(extend.token, extend.fence);
                         } else if (const auto* replanted = std::get_if<quorum::Replanted>(&reply)) {
                           if (!anywhere_but(extend.token, server))
                             tale.wholly_lost = tale.wholly_lost.value_or(now);
                           place.planted_at = now;
                           place.planted_by = extend.attempt;
                           place.found = replanted->counter;
+                          place.vouched = false;
                           place.there = true;
                           place.outlived.reset();
                         }
@@ -211,11 +221,16 @@ void Referee::check_fence(const Grant& later, Instant round_began) {
   }
 }
 
+// Other libraries leave no trace.
+bool Referee::granted_since(const Story& tale) const {
+  return tale.grant && std::any_of(grants_.begin() + static_cast<std::ptrdiff_t>(*tale.grant) + 1,
+                                   grants_.end(), [](const Grant& later) { return !later.foreign; });
+}
+
 void Referee::hand_extends(const Token& token) {
   story(token).extended_elsewhere = true;
 }
 
-// Other libraries leave no trace.
 void Referee::hand_extended(const Token& token, Instant asked) {
   story(token).proven_by_hand = asked;
   if (!setting_.scenario.inside_model) return;
@@ -257,7 +272,7 @@ void Referee::extended_by_hand(const Token& token, Instant asked, TimePoint vali
   check_extension(token, asked, valid_until,
                   [&](const Grant& grant, const Place& place, bool stood) -> std::optional<bool> {
                     if (place.here_at < asked) return std::nullopt;
-                    return stood || place.found <= grant.fence || place.planted_at <= proven;
+                    return stood || place.vouched || place.found <= grant.fence || place.planted_at <= proven;
                   });
 }
 

@@ -88,6 +88,7 @@ class Referee {
     std::optional<Instant> outlived;  // its TTL ended then
     Instant released_at{};            // the last release that was executed
     Instant noted_until{};            // by its note, if it left one
+    bool vouched = false;             // the fence was written down when nobody else had been granted the lock
     TimePoint owed_until{};           // of the last release that was sent
     bool unreachable = false;         // it failed, and was owed to the end
   };
@@ -125,6 +126,7 @@ class Referee {
   void check_exclusion(const Process& client);
   void check_voters(const Process& client, const quorum::Won& won);
   void check_fence(const Grant& later, Instant round_began);
+  bool granted_since(const Story& tale) const;
   bool anywhere_but(const quorum::Token& token, const Server& except) const;
   void check_ghosts(const quorum::Token& token, const Story& tale);
 
