@@ -2,6 +2,7 @@
 
 #include "process/descriptors.hpp"
 #include "process/priority.hpp"
+#include "process/title.hpp"
 #include "process/tree.hpp"
 
 #include <poll.h>
@@ -22,8 +23,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// As ps(1) and killall(1) show it. It does not contain "redlock", so that `pkill -9 redlock` hits redlock and
-// leaves the one alive who then kills the command.
+// As ps(1) shows it.
 constexpr const char* kGuardName = "lock-guard";
 
 // What the command gets between TERM and KILL when redlock is gone: all of it has to be dead within 250 ms.
@@ -68,7 +68,7 @@ class Guard {
 
   // In the job still, since the command is to be in it.
   void await_start() noexcept {
-    prctl(PR_SET_NAME, kGuardName);
+    change_title(kGuardName);
     for (const int fd : tools_.foreign) close(fd);
     pollfd channel{.fd = tools_.channel.fd(), .events = POLLIN, .revents = 0};
     for (;;) {
@@ -107,7 +107,8 @@ class Guard {
   // kernel would send HUP to all of it if anything in it is stopped then (setpgid(2)). It keeps no file of redlock open.
   void leave_the_job() noexcept {
     setsid();
-    prctl(PR_SET_NAME, kGuardName);
+    change_title(kGuardName);
+    hide_executable();
     close_all_but({tools_.channel.fd(), tools_.timer.fd(), tools_.child_events, leash_.lost_event(),
                    tools_.start_failure.fd()});
   }

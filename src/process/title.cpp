@@ -27,4 +27,8 @@ void change_title(const char* name) noexcept {
   for (; at < end_of_arguments; ++at) *at = '\0';
 }
 
+void hide_executable() noexcept {
+  prctl(PR_SET_DUMPABLE, 0);
+}
+
 }  // namespace redlock::process

@@ -10,4 +10,8 @@ void remember_title(int argc, char** argv) noexcept;
 // Async-signal-safe.
 void change_title(const char* name) noexcept;
 
+// Hides the executable and the open files of this process, by which pidof and fuser find it, from all but root. What it
+// executes is not affected. Async-signal-safe.
+void hide_executable() noexcept;
+
 }  // namespace redlock::process

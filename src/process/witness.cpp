@@ -1,8 +1,8 @@
 #include "process/witness.hpp"
 
 #include "process/descriptors.hpp"
+#include "process/title.hpp"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstring>
 #include <ctime>
 #include <new>
 
@@ -26,20 +25,6 @@ constexpr char kName[] = "lock-witness";
 constexpr Duration kFresh = 100ms;
 constexpr int kLooks = 20;
 constexpr timespec kBetweenLooks{.tv_sec = 0, .tv_nsec = 1'000'000};
-
-// Takes the arguments of redlock out of what ps(1) and pkill(1) see, in the memory where the kernel has put them.
-void take_other_arguments() noexcept {
-  char discarded[4096];
-  const int file = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
-  if (file < 0) return;
-  std::size_t size = 0;
-  for (ssize_t count = 0; (count = read(file, discarded, sizeof discarded)) > 0;) {
-    size += static_cast<std::size_t>(count);
-  }
-  if (size < sizeof kName) return;
-  std::memset(program_invocation_name, 0, size);
-  std::memcpy(program_invocation_name, kName, sizeof kName);
-}
 
 }  // namespace
 
@@ -68,8 +53,7 @@ void Witness::watch() noexcept {
   sigset_t all{};
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, nullptr);
-  prctl(PR_SET_NAME, kName);
-  take_other_arguments();
+  change_title(kName);
   close_all_but({});
   for (;;) {
     siginfo_t info{};

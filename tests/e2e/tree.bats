@@ -148,18 +148,13 @@ start_after() {
 guard_is_there() {
   guard=$(pgrep -P "$driver" -x lock-guard)
 }
-# Every child of redlock is its guard or its witness, or in the list given.
-has_only() {
-  local child
-  for child in $(ps -o pid= -o comm= --ppid "$driver" | awk '$2 != "lock-witness" { print $1 }'); do
-    [[ " $guard $* " == *" $child "* ]] || return 1
-  done
-}
+# The guard and the witness.
+has_only_its_own_children() { [[ -z $(ps -o comm= --ppid "$driver" | grep -v '^lock-') ]]; }
 
 @test "children that redlock had before are reaped when they end" {
   start_after 'for i in {1..20}; do read -rt 0.5 <> <(:) & done' --ttl-ms 60000 sleep 1000
   wait_until 10 guard_is_there
-  wait_until 10 has_only
+  wait_until 10 has_only_its_own_children
   kill -TERM "$driver"
   finish_driver
   [ "$ending" = "signalled 15 held" ]
@@ -190,6 +185,56 @@ EOF2
   is_alive "$child"
   is_alive "$orphan"
   kill -KILL "$child" "$orphan" $(pgrep -P "$child")
+}
+
+# --- those who end programs by name ----------------------------------------------------------------------------------
+
+# Kills the driver, called as $BATS_TEST_TMPDIR/victim, by a command that is given, and waits for the end of the command.
+# The guard was not hit if that could heed TERM.
+kill_by_name() {
+  cp "$REDLOCK_LEASH_DRIVER" "$BATS_TEST_TMPDIR/victim"
+  : > "$output_file"
+  "$BATS_TEST_TMPDIR/victim" bash -c "trap 'echo cleaned up; exit' TERM; echo ready; while :; do sleep 0.01; done" \
+    > "$output_file" 2>&1 3>&- &
+  driver=$!
+  wait_until 10 has_text ready "$output_file"
+  wait_until 10 guard_is_there
+  "$@" > "$BATS_TEST_TMPDIR/killer" 2>&1
+  wait "$driver" || :
+  wait_until 10 has_text 'cleaned up' "$output_file"
+}
+
+@test "killing redlock by its name or arguments does not hit the guard" {
+  kill_by_name pkill -KILL victim
+  kill_by_name pkill -KILL -f "$BATS_TEST_TMPDIR/victim"
+  if command -v killall > /dev/null; then kill_by_name killall -KILL victim; fi
+}
+
+@test "killing redlock by its executable does not hit the guard of a user other than root" {
+  [ "$(id -u)" -eq 0 ] || skip "needs root, to become another user"
+  local open_to_all
+  open_to_all=$(mktemp -d "${TMPDIR:-/tmp}/redlock-e2e-open.XXXXXX")
+  cp "$REDLOCK_LEASH_DRIVER" "$open_to_all/victim"
+  chmod 755 "$open_to_all"
+  local as_another=(setpriv --reuid=64321 --regid=64321 --clear-groups --inh-caps=-all)
+  "${as_another[@]}" "$open_to_all/victim" sleep 1000 3>&- &
+  driver=$!
+  wait_until 10 guard_is_there
+  wait_until 10 eval '! "${as_another[@]}" readlink "/proc/$guard/exe"'
+  [ "$("${as_another[@]}" readlink "/proc/$driver/exe")" = "$open_to_all/victim" ]
+  # Another process of redlock, the witness, may be hit without harm.
+  if command -v pidof > /dev/null; then
+    [[ " $("${as_another[@]}" pidof "$open_to_all/victim" victim) " == *" $driver "* ]]
+    [[ " $("${as_another[@]}" pidof "$open_to_all/victim" victim) " != *" $guard "* ]]
+  fi
+  if command -v fuser > /dev/null; then
+    "${as_another[@]}" fuser "$open_to_all/victim" > "$BATS_TEST_TMPDIR/users" 2> /dev/null
+    [[ " $(< "$BATS_TEST_TMPDIR/users") " == *" $driver "* ]]
+    [[ " $(< "$BATS_TEST_TMPDIR/users") " != *" $guard "* ]]
+  fi
+  kill -TERM "$driver"
+  wait "$driver" || :
+  rm -rf "$open_to_all"
 }
 
 # --- what does not die -----------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@
 #include "base/log.hpp"
 #include "process/command.hpp"
 #include "process/descriptors.hpp"
+#include "process/title.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -170,6 +171,7 @@ int drive(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  process::remember_title(argc, argv);
   try {
     return drive(argc, argv);
   } catch (const Error& error) {
