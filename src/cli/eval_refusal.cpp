@@ -6,9 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstdint>
 
 namespace redlock::cli {
 
@@ -24,17 +21,13 @@ bool prints_for_eval(std::span<const std::string> args) {
 
 // `unset` of what is not set is no error, and a subshell's exit leaves the shell itself alone unless it has `set -e`
 // (POSIX shell, 2.8.1 and 2.14).
-void refuse_eval(int status) noexcept {
-  constexpr int kPatience = 1000;  // milliseconds: a pipe that is full may never be read
-  std::array<char, 80> text;
-  const auto end = fmt::format_to_n(text.data(), text.size(),
-                                    "unset REDLOCK_NAME REDLOCK_TOKEN REDLOCK_FENCE; (exit {})\n",
-                                    static_cast<std::uint8_t>(status));
+void refuse_eval(int status) {
+  const std::string text = fmt::format("unset REDLOCK_NAME REDLOCK_TOKEN REDLOCK_FENCE; (exit {})\n", status);
+  constexpr int patience = 1000;  // milliseconds: a pipe that is full may never be read
   pollfd out{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
-  if (poll(&out, 1, kPatience) != 1 || (out.revents & POLLERR) != 0) return;
+  if (poll(&out, 1, patience) != 1 || (out.revents & POLLERR) != 0) return;
   // Where it cannot be written there is nobody left to be told.
-  [[maybe_unused]] const ssize_t written =
-      write(STDOUT_FILENO, text.data(), static_cast<std::size_t>(end.out - text.data()));
+  [[maybe_unused]] const ssize_t written = write(STDOUT_FILENO, text.data(), text.size());
 }
 
 }  // namespace redlock::cli

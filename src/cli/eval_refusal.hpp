@@ -12,6 +12,6 @@ bool prints_for_eval(std::span<const std::string> args);
 
 // Prints what unsets the variables of an outer lock and makes eval end with `status`. Waits no longer than a second for
 // somebody to read it.
-void refuse_eval(int status) noexcept;
+void refuse_eval(int status);
 
 }  // namespace redlock::cli

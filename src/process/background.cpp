@@ -85,9 +85,9 @@ int Background::wait() noexcept {
 }
 
 void Background::await_letting_go() const noexcept {
-  constexpr int kPatience = 1000;  // milliseconds
+  constexpr int patience = 1000;  // milliseconds
   pollfd end{.fd = fd_.get(), .events = POLLIN, .revents = 0};
-  poll(&end, 1, kPatience);
+  poll(&end, 1, patience);
 }
 
 void Background::let_go() {

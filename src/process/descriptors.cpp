@@ -87,8 +87,8 @@ namespace {
 // On a kernel without close_range(2), before 5.9: those that a program is likely to have.
 void close_from_to(unsigned first, unsigned last) noexcept {
   if (close_range(first, last, 0) == 0) return;
-  constexpr unsigned kLikely = 1024;
-  for (unsigned fd = first; fd <= last && fd < kLikely; ++fd) close(static_cast<int>(fd));
+  constexpr unsigned likely = 1024;
+  for (unsigned fd = first; fd <= last && fd < likely; ++fd) close(static_cast<int>(fd));
 }
 
 }  // namespace
