@@ -95,6 +95,7 @@ has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]
     [ "$(ps -o sid= -p "$alarm" | tr -d ' ')" -eq "$alarm" ]
     [ "$(tr '\0' ' ' < "/proc/$alarm/cmdline" | sed 's/ *$//')" = lock-alarm ]
     [ "$(< "/proc/$alarm/comm")" = lock-alarm ]
+    started+=("$keeper" "$alarm") # should the test fail
     kill "-$how" "$keeper"
     eval "${how,,}_keeper=$keeper ${how,,}_alarm=$alarm"
   done
@@ -119,6 +120,7 @@ has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]
   wait_until 20 has_another_alarm_than "$subject" "$first"
   second=$(alarm_of "$subject")
   # A lock that is lost is told without it.
+  started+=("$second")
   kill -STOP "$second"
   "$REDLOCK" break -y "$lock" > /dev/null 2>&1
   wait_until 20 has_text TERM "$marks/subject.signals"
@@ -132,6 +134,7 @@ has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]
   start_subject
   "$REDLOCK" acquire --ttl 500ms --while-pid "$subject" "$lock" > /dev/null
   local keeper=$(keeper_of "$subject") alarm=$(alarm_of "$subject")
+  started+=("$keeper")
   kill -STOP "$keeper"
   end_subject
   wait_until 20 is_dead "$alarm"
