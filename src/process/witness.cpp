@@ -54,6 +54,7 @@ void Witness::watch() noexcept {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, nullptr);
   change_title(kName);
+  hide_executable();  // as the guard does: what selects processes by it is to hit both or neither
   close_all_but({});
   for (;;) {
     siginfo_t info{};
