@@ -146,10 +146,10 @@ has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]
   start_subject
   mkdir "$marks/folder"
   (cd "$marks/folder" && exec 7> "$marks/held" &&
-    "$REDLOCK" acquire --ttl 500ms --while-pid "$subject" --events ../events "$lock" > ../token 2> ../messages)
+    "$REDLOCK" acquire --ttl 2s --while-pid "$subject" --events ../events "$lock" > ../token 2> ../messages)
   for pid in "$(keeper_of "$subject")" "$(alarm_of "$subject")"; do
     # At once: the folder may be that of a disk which the script takes away next.
-    [ "$(readlink "/proc/$pid/cwd")" = / ]
+    [ "$(readlink "/proc/$pid/cwd")" = / ] || { echo "process '$pid' in $(readlink "/proc/$pid/cwd")"; return 1; }
     ! ls -l "/proc/$pid/fd" | grep -E "$marks/(held|token|messages)|/dev/(pts|tty)" || return 1
     [ "$(ps -o tty= -p "$pid" | tr -d ' ')" = '?' ]
   done
