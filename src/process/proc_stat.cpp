@@ -22,14 +22,6 @@ bool take_number(std::string_view& text, int& number) noexcept {
   return true;
 }
 
-// Skips fields that may be wider than an int.
-void skip_fields(std::string_view& text, int count) noexcept {
-  for (; count > 0; --count) {
-    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
-    text.remove_prefix(std::min(text.find(' '), text.size()));
-  }
-}
-
 }  // namespace
 
 std::optional<ProcStat> parse_proc_stat(std::string_view text) noexcept {
@@ -44,9 +36,6 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) noexcept {
   if (!take_number(text, stat.parent) || !take_number(text, stat.group) || !take_number(text, stat.session)) {
     return std::nullopt;
   }
-  constexpr int from_tty_to_nice = 13;  // fields 7 to 19
-  skip_fields(text, from_tty_to_nice);
-  if (!take_number(text, stat.threads)) return std::nullopt;
   return stat;
 }
 

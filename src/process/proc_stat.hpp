@@ -15,10 +15,6 @@ struct ProcStat {
   pid_t parent = 0;
   pid_t group = 0;
   pid_t session = 0;
-  int threads = 0;
-
-  // A zombie whose other threads run on (its first called pthread_exit) is as alive as any.
-  bool dead() const noexcept { return (state == 'Z' || state == 'X' || state == 'x') && threads <= 1; }
 };
 
 // Nothing when the text is not of that form. The name in parentheses may hold blanks and parentheses itself.
