@@ -317,7 +317,7 @@ std::optional<quorum::Loss> Session::keep(const quorum::LeaseRules& rules, const
                                           std::span<const int> wake_fds,
                                           const std::function<void(TimePoint)>& on_extended) {
   nodes_.stop_listening();  // here, where nobody waits for it
-  quorum::Lease lease{rules, nodes_.size(), won, ids_, entropy_, read_clocks()};
+  quorum::Lease lease{rules, electorate_, won, ids_, entropy_, read_clocks()};
   TimePoint valid_until = lease.valid_until();
   unsigned failures = 0;
   while (!lease.lost()) {

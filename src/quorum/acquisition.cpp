@@ -79,12 +79,19 @@ std::vector<Send> Acquisition::on_reply(Now now, NodeIndex node, RequestId id, c
   Ballot& ballot = ballots_[node];
   Confirmation& confirmation = confirmations_[node];
   if (ballot.pending() && ballot.id == id) {
-    std::visit(Overload{[&](const Granted& granted) { ballot.answer = granted; },
+    std::visit(Overload{[&](const Granted& granted) {
+                          if (now.boot <= ballot.sent + rules_.node_timeout) {
+                            ballot.answer = granted;
+                          } else {
+                            ballot.answer = Failure{Failure::Kind::TimedOut, "its vote was read too late"};
+                          }
+                        },
                         [&](const Refused& refused) { ballot.answer = refused; },
                         [&](const auto&) {
                           ballot.answer = Failure{Failure::Kind::Garbled, "an answer to another question"};
                         }},
                reply);
+    ballot.server = electorate_.server_of(node);
     return judge(now);
   }
   if (confirmation.state == Confirmation::State::Pending && confirmation.id == id) {
@@ -212,9 +219,7 @@ std::vector<Send> Acquisition::begin_confirming(Now now) {
   fence_ = 0;
   std::fill(confirmations_.begin(), confirmations_.end(), Confirmation{});
   for (NodeIndex node = 0; node < ballots_.size(); ++node) {
-    const Granted* granted = ballots_[node].granted();
-    if (granted == nullptr || electorate_.standing(node, ballots_[node].sent) != Standing::Voter) continue;
-    fence_ = std::max(fence_, granted->fence);
+    if (votes(ballots_, node, electorate_)) fence_ = std::max(fence_, ballots_[node].granted()->fence);
   }
   return judge_confirmations(now);
 }
@@ -227,7 +232,7 @@ std::vector<Send> Acquisition::judge_confirmations(Now now) {
     const Ballot& ballot = ballots_[node];
     Confirmation& confirmation = confirmations_[node];
     if (ballot.pending()) ++open;
-    if (ballot.granted() == nullptr || electorate_.standing(node, ballot.sent) != Standing::Voter) continue;
+    if (!votes(ballots_, node, electorate_)) continue;
     using enum Confirmation::State;
     if (confirmation.state == None) {
       const Fence fence = ballot.granted()->fence;
@@ -250,11 +255,8 @@ std::vector<Send> Acquisition::judge_confirmations(Now now) {
     return sends;
   }
   for (NodeIndex node = 0; node < ballots_.size(); ++node) {
-    const Ballot& ballot = ballots_[node];
     Confirmation& confirmation = confirmations_[node];
-    const bool votes =
-        ballot.granted() != nullptr && electorate_.standing(node, ballot.sent) == Standing::Voter;
-    if (!votes || confirmation.state != Confirmation::State::None) continue;
+    if (!votes(ballots_, node, electorate_) || confirmation.state != Confirmation::State::None) continue;
     confirmation = {.id = ids_.next(), .state = Confirmation::State::Pending};
     sends.push_back(confirm(now, node, confirmation.id));
   }
@@ -291,10 +293,7 @@ std::vector<Send> Acquisition::take_late_vote(Now now, NodeIndex node, RequestId
 std::vector<Send> Acquisition::win(Now now) {
   Won won{.token = token_, .fence = fence_, .valid_until = valid_until(), .voters = {}};
   for (NodeIndex node = 0; node < ballots_.size(); ++node) {
-    const Ballot& ballot = ballots_[node];
-    if (ballot.granted() != nullptr && electorate_.standing(node, ballot.sent) == Standing::Voter) {
-      won.voters.push_back(node);
-    }
+    if (votes(ballots_, node, electorate_)) won.voters.push_back(node);
   }
   verdict_ = std::move(won);
   // Votes that were not needed, for an extension by hand: as take_late_vote() does.

@@ -62,6 +62,10 @@ using Verdict = std::variant<Won, Held, NoQuorum, Divided, TooLate, SameServer, 
 // the votes are split, the fence confirmed, and whatever is not won given back. Pure: it says what to send
 // and when to be called next, and hears what came of it.
 //
+// A vote counts only if it is read no later than node_timeout after its own request was sent, however long its answer has
+// been in the socket: by then a crash may have wiped it out, and a holder that has put the node to use again relies on
+// nobody counting it (Lease).
+//
 // Split votes (DESIGN section 3). When a round ends without a quorum for anybody, all contenders see the same
 // votes: the one with the most (ties: the lesser token) keeps them and asks again, the others give theirs
 // back and return with a new token after a random pause. Only liveness hangs on this; safety is the quorum

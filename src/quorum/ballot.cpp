@@ -25,6 +25,12 @@ bool Ballot::may_hold_token() const {
   return failure() != nullptr && !never_reached(failure()->kind);
 }
 
+bool votes(const Ballots& ballots, NodeIndex node, const Electorate& electorate) {
+  const Ballot& ballot = ballots[node];
+  return ballot.granted() != nullptr && electorate.standing(node, ballot.sent) == Standing::Voter &&
+         electorate.server_of(node) == ballot.server;
+}
+
 Tally tally(const Ballots& ballots, const Electorate& electorate) {
   Tally sum;
   std::map<Token, std::pair<std::size_t, const Refused*>> rivals;
@@ -36,7 +42,7 @@ Tally tally(const Ballots& ballots, const Electorate& electorate) {
     ++sum.answered;
     const Standing standing = electorate.standing(node, ballot.sent);
     if (standing != Standing::Voter) ++sum.voteless;
-    if (ballot.granted() != nullptr && standing == Standing::Voter) ++sum.own;
+    if (votes(ballots, node, electorate)) ++sum.own;
     // A node in quarantine may have forgotten a lock, but one that it has is there.
     const bool witness = standing == Standing::Voter || standing == Standing::Quarantined;
     if (const Refused* refused = ballot.refused(); refused != nullptr && witness) {

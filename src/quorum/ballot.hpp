@@ -16,7 +16,8 @@ struct Ballot {
   RequestId id = 0;
   TimePoint sent{};
   Answer answer = Unasked{};
-  bool may_have_held = false;  // after an earlier round with the same token
+  bool may_have_held = false;   // after an earlier round with the same token
+  Electorate::Server server{};  // that answered
 
   bool pending() const { return std::holds_alternative<Pending>(answer); }
   const Granted* granted() const { return std::get_if<Granted>(&answer); }
@@ -29,6 +30,9 @@ struct Ballot {
 };
 
 using Ballots = std::vector<Ballot>;
+
+// Whether the node's grant is a vote: the node has one, and its address still leads to the server that granted.
+bool votes(const Ballots& ballots, NodeIndex node, const Electorate& electorate);
 
 // What a round's ballots add up to.
 struct Tally {

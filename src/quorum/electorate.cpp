@@ -1,6 +1,8 @@
 #include "quorum/electorate.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <string_view>
 
 namespace redlock::quorum {
 
@@ -19,6 +21,10 @@ Duration Electorate::uptime(const Known& known, TimePoint at) const {
   return std::max(said + std::max(at - known.heard, Duration::zero()), at - known.first_heard);
 }
 
+Duration Electorate::least_uptime(NodeIndex node, TimePoint at) const {
+  return known_[node] ? uptime(*known_[node], at) : Duration::zero();
+}
+
 Standing Electorate::standing(NodeIndex node, TimePoint sent) const {
   const auto& known = known_[node];
   if (!known || !known->identity.known) return Standing::Voter;
@@ -32,6 +38,12 @@ Duration Electorate::quarantine_left(NodeIndex node, TimePoint at) const {
   const auto& known = known_[node];
   if (!known || !known->identity.known) return Duration::zero();
   return std::max(quarantine_ - uptime(*known, at), Duration::zero());
+}
+
+Electorate::Server Electorate::server_of(NodeIndex node) const {
+  const auto& known = known_[node];
+  if (!known || known->identity.run_id.empty()) return node;
+  return std::hash<std::string_view>{}(known->identity.run_id);
 }
 
 std::optional<std::pair<NodeIndex, NodeIndex>> Electorate::duplicate() const {

@@ -2,7 +2,9 @@
 
 #include "quorum/types.hpp"
 
+#include <cstdint>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -37,6 +39,20 @@ class Electorate {
 
   // How long after `at` the node's quarantine ends; zero when it is over.
   Duration quarantine_left(NodeIndex node, TimePoint at) const;
+
+  // Names one server, whichever address leads to it: a digest of its run_id, or something of its own for a node that does
+  // not say who it is.
+  using Server = std::uint64_t;
+  using Servers = std::set<Server>;
+
+  // The server that answers at this address, as of its last identity.
+  Server server_of(NodeIndex node) const;
+
+  // Whether these servers are a majority of the nodes. One server is one vote, however many addresses lead to it.
+  bool is_quorum(const Servers& servers) const { return servers.size() >= quorum(); }
+
+  // What the server at this address has been up for, at the least.
+  Duration least_uptime(NodeIndex node, TimePoint at) const;
 
   // Two positions in the list that lead to one server process, which would count twice.
   std::optional<std::pair<NodeIndex, NodeIndex>> duplicate() const;

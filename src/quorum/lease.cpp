@@ -9,6 +9,9 @@ namespace redlock::quorum {
 namespace {
 
 constexpr Duration kLeastBackoff = std::chrono::milliseconds{5};
+constexpr int kUsualPart = 3;  // of the TTL, from a success to the next attempt
+constexpr int kMendingPart =
+    12;  // the same, while a node that lost the token has it again, and does not count yet
 
 // When the round that won began.
 TimePoint asked_at(const Won& won, const LeaseRules& rules) {
@@ -17,22 +20,41 @@ TimePoint asked_at(const Won& won, const LeaseRules& rules) {
 
 }  // namespace
 
-Lease::Lease(const LeaseRules& rules, std::size_t nodes, const Won& won, RequestIds& ids, Entropy& entropy,
-             Now now)
+Lease::Lease(const LeaseRules& rules, const Electorate& electorate, const Won& won, RequestIds& ids,
+             Entropy& entropy, Now now)
     : rules_{rules},
+      electorate_{electorate},
       ids_{ids},
       entropy_{entropy},
       token_{won.token},
       fence_{won.fence},
       valid_until_{won.valid_until},
       next_attempt_{std::max(now.boot, asked_at(won, rules) + Duration{rules.ttl} / 3)},
-      votes_(nodes) {
-  for (const NodeIndex node : won.voters) votes_[node].known = true;
+      sights_(electorate.nodes()) {
+  for (const NodeIndex node : won.voters) {
+    sights_[node].known = true;
+    sights_[node].server = electorate.server_of(node);
+    sights_[node].heard = asked_at(won, rules);
+  }
+}
+
+// A node that hangs must leave room for another attempt.
+Duration Lease::another_after() const {
+  return std::min(rules_.node_timeout, Duration{rules_.ttl} / 4);
+}
+
+// An attempt that has had no success for so long is told as a failure, though its answers may still come.
+Duration Lease::failed_after() const {
+  return std::min(rules_.node_timeout, Duration{rules_.ttl} / 3);
 }
 
 TimePoint Lease::deadline() const {
   if (lost_) return TimePoint::max();
-  return decided_ ? std::min(next_attempt_, give_up_at()) : give_up_at();
+  TimePoint next = std::min(next_attempt_, give_up_at());
+  for (const Attempt& attempt : attempts_) {
+    if (!attempt.failed) next = std::min(next, attempt.began + failed_after());
+  }
+  return next;
 }
 
 std::vector<Send> Lease::on_time(Now now) {
@@ -41,149 +63,174 @@ std::vector<Send> Lease::on_time(Now now) {
     lose(Expired{});
     return {};
   }
-  return decided_ && now.boot >= next_attempt_ ? attempt(now) : std::vector<Send>{};
+  for (Attempt& attempt : attempts_) {
+    if (!attempt.failed && now.boot >= attempt.began + failed_after()) fail(now, attempt);
+  }
+  return now.boot >= next_attempt_ ? begin(now) : std::vector<Send>{};
 }
 
-std::vector<Send> Lease::attempt(Now now) {
-  ++attempt_;
-  began_ = now.boot;
-  decided_ = false;
-  // A node that hangs must leave room for another attempt.
-  const Duration allowed = std::min(rules_.node_timeout, Duration{rules_.ttl} / 4);
+std::vector<Send> Lease::begin(Now now) {
+  Attempt& attempt = attempts_.emplace_back(
+      Attempt{.number = ++attempt_, .began = now.boot, .votes = std::vector<Vote>(sights_.size())});
+  next_attempt_ = now.boot + another_after();
   std::vector<Send> sends;
-  sends.reserve(votes_.size());
-  for (NodeIndex node = 0; node < votes_.size(); ++node) {
-    votes_[node].id = ids_.next();
-    votes_[node].outcome = Outcome::Pending;
-    sends.push_back(
-        {.node = node,
-         .id = votes_[node].id,
-         .request =
-             Extend{.token = token_, .ttl = rules_.ttl, .fence = fence_, .attempt = attempt_, .repair = true},
-         .deadline = std::min(now.boot + allowed, valid_until_)});
+  sends.reserve(sights_.size());
+  for (NodeIndex node = 0; node < sights_.size(); ++node) {
+    attempt.votes[node].id = ids_.next();
+    sends.push_back({.node = node,
+                     .id = attempt.votes[node].id,
+                     .request = Extend{.token = token_,
+                                       .ttl = rules_.ttl,
+                                       .fence = fence_,
+                                       .attempt = attempt.number,
+                                       .repair = true},
+                     .deadline = valid_until_});
   }
   return sends;
 }
 
 std::vector<Send> Lease::on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply) {
-  Vote& vote = votes_[node];
-  if (lost_ || vote.outcome != Outcome::Pending || vote.id != id) return {};
-  const auto seen = [&](std::uint64_t planted, Fence counter_found) {
-    if (vote.known && vote.planted == planted) return;
-    vote = Vote{.known = true,
-                .planted = planted,
-                .since = attempt_,
-                .seen_at = now.boot,
-                .clean = counter_found <= fence_,
-                .id = vote.id,
-                .outcome = vote.outcome};
-  };
-  if (const auto* extended = std::get_if<Extended>(&reply)) {
-    vote.outcome = Outcome::Here;
-    seen(extended->planted, extended->counter);
-  } else if (const auto* replanted = std::get_if<Replanted>(&reply)) {
-    vote.outcome = Outcome::Planted;
-    seen(attempt_, replanted->counter);
-  } else if (const auto* not_ours = std::get_if<NotOurs>(&reply)) {
-    // The first node that says so is enough: nobody else knows the token, and a release goes to all nodes.
-    if (not_ours->broken) {
-      lose(Broken{});
-      return {};
-    }
-    if (not_ours->given_back) {
-      lose(GivenBack{});
-      return {};
-    }
-    vote.known = false;
-    vote.outcome = not_ours->holder.value.empty() ? Outcome::Absent : Outcome::Elsewhere;
-    if (!not_ours->holder.value.empty()) other_ = not_ours->holder;
-  } else {
-    vote.outcome = Outcome::Failed;
+  if (lost_) return {};
+  for (Attempt& attempt : attempts_) {
+    Vote& vote = attempt.votes[node];
+    if (vote.id != id || vote.outcome != Vote::Outcome::Pending) continue;
+    vote.outcome = read(now, node, attempt, reply);
+    vote.server = electorate_.server_of(node);
+    if (!lost_) judge(now, attempt);
+    break;
   }
-  judge(now);
   return {};
 }
 
 std::vector<Send> Lease::on_failure(Now now, NodeIndex node, RequestId id, const Failure&) {
-  Vote& vote = votes_[node];
-  if (lost_ || vote.outcome != Outcome::Pending || vote.id != id) return {};
-  vote.outcome = Outcome::Failed;
-  judge(now);
+  if (lost_) return {};
+  for (Attempt& attempt : attempts_) {
+    Vote& vote = attempt.votes[node];
+    if (vote.id != id || vote.outcome != Vote::Outcome::Pending) continue;
+    vote.outcome = Vote::Outcome::Failed;
+    judge(now, attempt);
+    break;
+  }
   return {};
 }
 
-bool Lease::continuous(const Vote& vote) const {
-  return vote.outcome == Outcome::Here && (!vote.seen_at || vote.since < last_success_) && ripe(vote);
+Lease::Vote::Outcome Lease::read(Now now, NodeIndex node, const Attempt& attempt, const Reply& reply) {
+  using enum Vote::Outcome;
+  if (const auto* extended = std::get_if<Extended>(&reply)) {
+    saw(now, node, extended->planted, extended->counter);
+    return Here;
+  }
+  if (const auto* replanted = std::get_if<Replanted>(&reply)) {
+    saw(now, node, attempt.number, replanted->counter);
+    return Planted;
+  }
+  const auto* not_ours = std::get_if<NotOurs>(&reply);
+  if (not_ours == nullptr) return Failed;
+  // The first node that says so is enough: nobody else knows the token, and a release goes to all nodes.
+  if (not_ours->broken) {
+    lose(Broken{});
+  } else if (not_ours->given_back) {
+    lose(GivenBack{});
+  }
+  sights_[node].known = false;
+  if (not_ours->holder.value.empty()) return Absent;
+  other_ = not_ours->holder;
+  return Elsewhere;
 }
 
-bool Lease::proven(const Vote& vote) const {
-  return vote.outcome == Outcome::Here && vote.since < attempt_ && vote.clean && ripe(vote);
+void Lease::saw(Now now, NodeIndex node, std::uint64_t planted, Fence counter_found) {
+  Sight& sight = sights_[node];
+  if (!sight.known || sight.planted != planted || moved(now, node)) {
+    sight = {.known = true,
+             .planted = planted,
+             .since = attempt_,
+             .seen_at = now.boot,
+             .clean = counter_found <= fence_};
+  }
+  sight.server = electorate_.server_of(node);
+  sight.heard = now.boot;
+}
+
+// Whether the address leads to another server than the one on which the token was seen last. A server that has restarted
+// since names itself anew, too, but has been up for less long than that is ago.
+bool Lease::moved(Now now, NodeIndex node) const {
+  const Sight& sight = sights_[node];
+  return sight.server != electorate_.server_of(node) &&
+         electorate_.least_uptime(node, now.boot) > now.boot - sight.heard;
+}
+
+bool Lease::continuous(const Sight& sight) const {
+  return (!sight.seen_at || sight.since < last_success_) && ripe(sight);
+}
+
+bool Lease::proven(const Sight& sight, const Attempt& attempt) const {
+  return sight.since < attempt.number && sight.clean && ripe(sight);
 }
 
 // A rival may have been granted this node's vote just before a crash that wiped out every trace of it, and
-// still be waiting for others: until its round ends, no later than its node_timeout, it may count that vote.
-// As long as the lease as it stands (its last success, other nodes) outlasts that round, it excludes the
-// rival.
-bool Lease::ripe(const Vote& vote) const {
-  const Duration longest_round =
-      std::min<Duration>(rules_.node_timeout, validity_end(TimePoint{}, rules_.ttl) - TimePoint{});
-  return !vote.seen_at || *vote.seen_at + longest_round <= valid_until_;
+// still be waiting for others: until its round ends it may count that vote. As long as the lease as it stands (its last
+// success, other nodes) outlasts that round, it excludes the rival.
+bool Lease::ripe(const Sight& sight) const {
+  return !sight.seen_at || *sight.seen_at + longest_round(rules_.node_timeout) <= valid_until_;
 }
 
-void Lease::judge(Now now) {
-  if (decided_) return;
+void Lease::judge(Now now, Attempt& attempt) {
   if (now.boot >= give_up_at()) {  // an answer that comes this late is none
     lose(Expired{});
     return;
   }
-  const std::size_t quorum = quorum_of(votes_.size());
-  std::size_t continuous_votes = 0;
-  std::size_t proven_votes = 0;
-  std::size_t pending = 0;
-  std::size_t elsewhere = 0;
-  std::size_t failed = 0;
-  for (const Vote& vote : votes_) {
-    if (continuous(vote)) {
-      ++continuous_votes;
-    } else if (proven(vote)) {
-      ++proven_votes;
-    }
-    if (vote.outcome == Outcome::Pending) ++pending;
-    if (vote.outcome == Outcome::Elsewhere) ++elsewhere;
-    if (vote.outcome == Outcome::Failed) ++failed;
+  using enum Vote::Outcome;
+  Electorate::Servers counted;
+  Electorate::Servers elsewhere;
+  bool any_continuous = false;
+  for (NodeIndex node = 0; node < sights_.size(); ++node) {
+    const Vote& vote = attempt.votes[node];
+    if (vote.outcome == Elsewhere) elsewhere.insert(vote.server);
+    if (vote.outcome != Here || !sights_[node].known) continue;
+    const bool unbroken = continuous(sights_[node]);
+    any_continuous = any_continuous || unbroken;
+    if (unbroken || proven(sights_[node], attempt)) counted.insert(vote.server);
   }
-  if (continuous_votes > 0 && continuous_votes + proven_votes >= quorum) {
-    decided_ = true;
-    failures_in_a_row_ = 0;
-    last_success_ = attempt_;
-    valid_until_ = std::max(valid_until_, validity_end(began_, rules_.ttl));
-    next_attempt_ = began_ + Duration{rules_.ttl} / 3;
-    return;
+  if (any_continuous && electorate_.is_quorum(counted)) return succeed(attempt);
+  if (electorate_.is_quorum(elsewhere)) return lose(Taken{other_});
+  if (count(attempt, Pending) > 0) return;
+  if (!any_continuous && count(attempt, Failed) == 0) {
+    if (elsewhere.empty()) return lose(Vanished{});
+    return lose(Taken{other_});
   }
-  if (elsewhere >= quorum) {
-    lose(Taken{other_});
-    return;
-  }
-  if (pending > 0) return;
-  if (failed == 0 && continuous_votes == 0) {
-    if (elsewhere > 0) {
-      lose(Taken{other_});
-    } else {
-      lose(Vanished{});
-    }
-    return;
-  }
-  // A failed attempt is not a loss: again soon, and less often the longer it lasts.
-  decided_ = true;
+  if (!attempt.failed) fail(now, attempt);
+}
+
+// Ends this attempt and those before it, of which nothing better can come. A node on which the token has been planted again
+// counts from a later attempt on, which follows soon: until then, the next restart may take the quorum.
+void Lease::succeed(const Attempt& attempt) {
+  failures_in_a_row_ = 0;
+  last_success_ = attempt.number;
+  valid_until_ = std::max(valid_until_, validity_end(attempt.began, rules_.ttl));
+  const bool mends = std::any_of(sights_.begin(), sights_.end(), [&](const Sight& sight) {
+    return sight.known && sight.planted != 0 && !continuous(sight);
+  });
+  next_attempt_ = attempt.began + Duration{rules_.ttl} / (mends ? kMendingPart : kUsualPart);
+  std::erase_if(attempts_, [&](const Attempt& each) { return each.number <= last_success_; });
+}
+
+// A failed attempt is not a loss: again soon, and less often the longer it lasts.
+void Lease::fail(Now now, Attempt& attempt) {
+  attempt.failed = true;
   ++failures_in_a_row_;
+  if (attempt.number != attempt_) return;
   const Duration base = std::max(Duration{rules_.ttl} / 60, kLeastBackoff);
   const Duration most = std::max(Duration{rules_.ttl} / 12, kLeastBackoff);
   const Duration backoff = std::min(base * (1U << std::min(failures_in_a_row_ - 1, 5U)), most);
   next_attempt_ = now.boot + times(backoff, 0.75 + 0.5 * entropy_.unit());
 }
 
+std::size_t Lease::count(const Attempt& attempt, Vote::Outcome outcome) {
+  return static_cast<std::size_t>(std::count_if(attempt.votes.begin(), attempt.votes.end(),
+                                                [&](const Vote& vote) { return vote.outcome == outcome; }));
+}
+
 void Lease::lose(Loss loss) {
-  decided_ = true;
   lost_ = std::move(loss);
 }
 

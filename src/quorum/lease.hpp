@@ -2,9 +2,11 @@
 
 #include "base/random.hpp"
 #include "quorum/acquisition.hpp"
+#include "quorum/electorate.hpp"
 #include "quorum/ids.hpp"
 #include "quorum/types.hpp"
 
+#include <deque>
 #include <optional>
 #include <variant>
 #include <vector>
@@ -13,7 +15,7 @@ namespace redlock::quorum {
 
 struct LeaseRules {
   std::chrono::milliseconds ttl;
-  Duration node_timeout;  // per flight, and the longest that a round of any other client takes
+  Duration node_timeout;  // as configured, the same for all clients: see longest_round()
   Duration lead;          // the lease is declared lost this long before validity ends: kill_after for `run`
 };
 
@@ -30,22 +32,27 @@ using Loss = std::variant<Taken, Vanished, Expired, GivenBack, Broken>;
 // A lock that is held: extends it at ttl/3 after each success, retries what fails for as long as validity lasts, plants
 // the token again on nodes that lost it, and says when the lease is lost. Pure, like Acquisition.
 //
+// An answer may take as long as validity allows. Another attempt begins meanwhile: each answer counts for the attempt that
+// asked for it, and an attempt that succeeds ends those before it.
+//
 // Which answers count towards a success (DESIGN section 3, "Extend"):
 // - An answer shows since when the token has been on the node: each planting is numbered by its attempt, so neither
 //   a lost reply nor a late request can pass a replanted token off as an old one.
-// - Continuous: there already when the last successful attempt began. A quorum of these excludes, node by node, that
+// - Continuous: seen there before the last successful attempt began. A quorum of these excludes, node by node, that
 //   anybody else was granted a quorum since.
-// - Proven: replanted in an earlier attempt than this one, on a node whose counter, found then, was not above our
+// - Proven: replanted, and seen, before this attempt began, on a node whose counter, found then, was not above our
 //   fence: nobody had been granted its vote meanwhile. Counts only beside a continuous one, so that a lock that was
 //   wholly lost is never resurrected.
 // - Of either kind, a replanted one only when the lease, as last extended, outlasts any round that began before the
-//   replanting: a rival may hold a vote of that node from before its crash. This takes a node_timeout that is the
-//   same for all clients, and a TTL that is, or is longer than node_timeout.
+//   replanting was seen: a rival may hold a vote of that node from before its crash, and may count it for
+//   longest_round() of the configured node_timeout.
+// - One server counts once, by its run_id, also when two addresses have come to lead to it during the lease. What has
+//   been seen of the token at an address says nothing about another server to which it leads now.
 class Lease {
  public:
-  // `ids` and `entropy` must outlive this object. `nodes` as in the acquisition that `won`.
-  Lease(const LeaseRules& rules, std::size_t nodes, const Won& won, RequestIds& ids, Entropy& entropy,
-        Now now);
+  // `electorate`, `ids` and `entropy` must outlive this object. The electorate is that of the acquisition that `won`.
+  Lease(const LeaseRules& rules, const Electorate& electorate, const Won& won, RequestIds& ids,
+        Entropy& entropy, Now now);
 
   // Each returns the requests to send now; none once lost.
   std::vector<Send> on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply);
@@ -64,41 +71,60 @@ class Lease {
   std::uint64_t last_success() const { return last_success_; }
 
  private:
-  enum class Outcome { Unasked, Pending, Here, Planted, Elsewhere, Absent, Failed };
-  struct Vote {
-    // What is known of the token on this node.
+  // What is known of the token on one node.
+  struct Sight {
     bool known = false;                // it has been seen there
     std::uint64_t planted = 0;         // the attempt that planted it
-    std::uint64_t since = 0;           // the attempt in whose answers that planting was first seen
+    std::uint64_t since = 0;           // the newest attempt that had begun when that planting was first seen
     std::optional<TimePoint> seen_at;  // then; none: it was a vote of the acquisition
     bool clean = true;                 // the counter found when it was planted was not above our fence
-    // This attempt.
+    Electorate::Server server{};       // on which it was seen last,
+    TimePoint heard{};                 // and when
+  };
+  // What came of one attempt's request to one node.
+  struct Vote {
+    enum class Outcome { Pending, Here, Planted, Elsewhere, Absent, Failed };
     RequestId id = 0;
-    Outcome outcome = Outcome::Unasked;
+    Outcome outcome = Outcome::Pending;
+    Electorate::Server server{};  // that answered
+  };
+  struct Attempt {
+    std::uint64_t number;
+    TimePoint began;
+    std::vector<Vote> votes;
+    bool failed = false;  // no success has come of it: another has begun or is going to
   };
 
-  std::vector<Send> attempt(Now now);
-  void judge(Now now);
+  std::vector<Send> begin(Now now);
+  Vote::Outcome read(Now now, NodeIndex node, const Attempt& attempt, const Reply& reply);
+  void saw(Now now, NodeIndex node, std::uint64_t planted, Fence counter_found);
+  bool moved(Now now, NodeIndex node) const;
+  void judge(Now now, Attempt& attempt);
+  void succeed(const Attempt& attempt);
+  void fail(Now now, Attempt& attempt);
+  static std::size_t count(const Attempt& attempt, Vote::Outcome outcome);
   void lose(Loss loss);
-  bool continuous(const Vote& vote) const;
-  bool proven(const Vote& vote) const;
-  bool ripe(const Vote& vote) const;
+  bool continuous(const Sight& sight) const;
+  bool proven(const Sight& sight, const Attempt& attempt) const;
+  bool ripe(const Sight& sight) const;
+  Duration another_after() const;
+  Duration failed_after() const;
   TimePoint give_up_at() const { return valid_until_ - rules_.lead; }
 
   LeaseRules rules_;
+  const Electorate& electorate_;
   RequestIds& ids_;
   Entropy& entropy_;
   Token token_;
   Fence fence_;
   TimePoint valid_until_;
   TimePoint next_attempt_;
-  TimePoint began_{};  // of the present attempt
-  std::uint64_t attempt_ = 0;
+  std::uint64_t attempt_ = 0;       // the newest
   std::uint64_t last_success_ = 0;  // 0: the acquisition
   unsigned failures_in_a_row_ = 0;
-  bool decided_ = true;  // the present attempt
-  Token other_;          // who has it instead, when a node says so
-  std::vector<Vote> votes_;
+  Token other_;  // who has it instead, when a node says so
+  std::vector<Sight> sights_;
+  std::deque<Attempt> attempts_;  // since the last success, oldest first
   std::optional<Loss> lost_;
 };
 

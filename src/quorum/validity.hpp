@@ -23,6 +23,13 @@ constexpr TimePoint validity_end(TimePoint sent, std::chrono::milliseconds ttl) 
   return sent + ttl - clock_drift(ttl);
 }
 
+// How long after another client's request, by our clock, that client may still count the answer: node_timeout by its own
+// clock. `node_timeout` is the configured one, the same for all that use a lock, never what a client with a short TTL
+// makes of it.
+constexpr Duration longest_round(Duration node_timeout) {
+  return node_timeout + node_timeout / 100 + std::chrono::milliseconds{2};
+}
+
 // The command's last process must be dead this long before validity ends.
 constexpr Duration stop_margin(std::chrono::milliseconds ttl) {
   return std::clamp<Duration>(Duration{ttl} / 20, std::chrono::milliseconds{10},

@@ -36,7 +36,8 @@ Contender::Contender(Setting& setting, Referee& referee, std::string name,
       dice_{seed},
       electorate_{server_of_address.size(), setting.scenario.quarantine},
       attempts_left_{habits.attempts},
-      cycles_left_{habits.cycles} {
+      cycles_left_{habits.cycles},
+      votes_(server_of_address.size()) {
 }
 
 void Contender::on_start() {
@@ -65,11 +66,15 @@ void Contender::send_all(const std::vector<Send>& sends) {
         referee_.asked(*this, token_);
       }
       round_began_ = setting_.queue.now();
+      votes_[sending.node] = {.id = sending.id, .sent = now().boot};
     }
     // By hand, what plants or vouches comes behind the success.
     const auto* extend = std::get_if<quorum::Extend>(&sending.request);
     const bool behind = habits_.by_hand && extend != nullptr && (extend->repair || extend->vouches > 0);
-    if (extend != nullptr && !behind) extension_began_ = setting_.queue.now();
+    if (extend != nullptr && habits_.by_hand && !behind) extensions_began_ = {setting_.queue.now()};
+    if (extend != nullptr && !habits_.by_hand && extensions_began_.size() < extend->attempt) {
+      extensions_began_.resize(extend->attempt, setting_.queue.now());
+    }
     if (const auto* release = std::get_if<quorum::Release>(&sending.request)) {
       releases_.emplace_back(sending.id, release->token);
       owed_.add(sending);
@@ -88,6 +93,10 @@ void Contender::on_identity(NodeIndex address, const quorum::Identity& identity)
 void Contender::on_reply(NodeIndex address, RequestId id, const Reply& reply) {
   std::erase_if(releases_, [&](const auto& release) { return release.first == id; });
   owed_.on_reply(id);
+  if (Vote& vote = votes_[address]; vote.id == id) {
+    vote.read = now().boot;
+    vote.server = &server_at(address);
+  }
   if (acquisition_) send_all(acquisition_->on_reply(now(), address, id, reply));
   send_all(of_lease(lease_, std::vector<Send>{},
                     [&](auto& lease) { return lease.on_reply(now(), address, id, reply); }));
@@ -218,18 +227,17 @@ bool Contender::interruptions() const {
 }
 
 void Contender::hold(const quorum::Won& won) {
-  referee_.granted(
-      *this, won, round_began_,
-      std::min<Duration>(habits_.node_timeout, quorum::validity_end(TimePoint{}, habits_.ttl) - TimePoint{}));
+  referee_.granted(*this, won, votes_, round_began_, quorum::longest_round(habits_.longest_round));
+  extensions_began_.clear();
   stage_ = Stage::Holding;
   extensions_ = 0;
   wake_at_ = now().boot + setting_.dice.between(habits_.least_hold, habits_.hold);
   const quorum::LeaseRules rules{
-      .ttl = habits_.ttl, .node_timeout = habits_.node_timeout, .lead = habits_.lead};
+      .ttl = habits_.ttl, .node_timeout = habits_.longest_round, .lead = habits_.lead};
   if (habits_.by_hand) {
     lease_.emplace<HandHeld>(rules, won, electorate_, ids_, dice_, now());
   } else {
-    lease_.emplace<quorum::Lease>(rules, electorate_.nodes(), won, ids_, dice_, now());
+    lease_.emplace<quorum::Lease>(rules, electorate_, won, ids_, dice_, now());
   }
 }
 
@@ -246,9 +254,9 @@ void Contender::check_lease(const Lease& lease) {
     extensions_ = lease.last_success();
     if (setting_.traced()) setting_.say(name(), fmt::format("extended by attempt {}", extensions_));
     if (habits_.by_hand) {
-      referee_.extended_by_hand(token_, extension_began_, lease.valid_until());
+      referee_.extended_by_hand(token_, extensions_began_.back(), lease.valid_until());
     } else {
-      referee_.extended(token_, extensions_, extension_began_, lease.valid_until());
+      referee_.extended(token_, extensions_, extensions_began_[extensions_ - 1], lease.valid_until());
     }
   }
   if (!lease.lost()) {

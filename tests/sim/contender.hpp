@@ -18,8 +18,9 @@ namespace redlock::sim {
 // How a client goes about it.
 struct Habits {
   std::chrono::milliseconds ttl;
-  Duration node_timeout;
-  Duration lead;  // LeaseRules::lead
+  Duration node_timeout;   // of its own rounds
+  Duration longest_round;  // of any client: the configured node_timeout
+  Duration lead;           // LeaseRules::lead
   unsigned max_rounds;
   unsigned attempts;  // until it wins
   unsigned cycles;    // wins
@@ -92,7 +93,8 @@ class Contender final : public Process {
   std::uint64_t extensions_ = 0;
   quorum::Token token_;  // of the present round, or of the lease
   Instant round_began_{};
-  Instant extension_began_{};
+  std::vector<Instant> extensions_began_;  // by attempt, from 1; by hand the last alone
+  std::vector<Vote> votes_;                // by address, of the present round
   TimePoint attempt_began_{};
   quorum::PendingReleases owed_;
   std::vector<std::pair<quorum::RequestId, quorum::Token>> releases_;  // whose they are

@@ -12,6 +12,9 @@ constexpr std::array kFaults{
     FaultInfo{Fault::LostRequests, "lost-requests", true},
     FaultInfo{Fault::LostReplies, "lost-replies", true},
     FaultInfo{Fault::Cuts, "cuts", true},
+    FaultInfo{Fault::Outages, "outages", true},
+    FaultInfo{Fault::NodeErrors, "node-errors", true},
+    FaultInfo{Fault::Moves, "moves", true},
     FaultInfo{Fault::NodePauses, "node-pauses", true},
     FaultInfo{Fault::ClientPauses, "client-pauses", true},
     FaultInfo{Fault::Suspends, "suspends", true},
@@ -32,6 +35,7 @@ static_assert(kFaults.size() == static_cast<std::size_t>(Fault::kCount));
 
 constexpr std::array kDefects{
     std::pair{std::string_view{"monotonic-clock"}, Defect::MonotonicClock},
+    std::pair{std::string_view{"extension-shortens"}, Defect::ExtensionShortens},
     std::pair{std::string_view{"release-without-compare"}, Defect::ReleaseWithoutCompare},
     std::pair{std::string_view{"unconditional-write-back"}, Defect::UnconditionalWriteBack},
     std::pair{std::string_view{"identity-forgotten"}, Defect::IdentityForgotten},

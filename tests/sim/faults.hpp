@@ -14,6 +14,9 @@ enum class Fault : std::size_t {
   LostRequests,  // a connection swallows what is written from some message on, and breaks later
   LostReplies,   // the same on the way back
   Cuts,          // a connection breaks; what is under way on it is lost, or arrives before the next connect
+  Outages,       // the network between a client and a node holds everything back for a while
+  NodeErrors,    // a node answers a request with an error and does nothing
+  Moves,         // an address comes to lead to another of the configured servers
   NodePauses,    // a node does nothing for a while, but its clock runs
   ClientPauses,  // SIGSTOP, swapping, a garbage collector: everything read afterwards, in either order
   Suspends,      // the client's machine sleeps: BOOTTIME runs, MONOTONIC does not
@@ -59,6 +62,7 @@ inline bool has(const Faults& faults, Fault fault) {
 enum class Defect {
   None,
   MonotonicClock,           // the driver reads CLOCK_MONOTONIC
+  ExtensionShortens,        // the extend script sets the TTL that it is told, also where more was left
   ReleaseWithoutCompare,    // the release script deletes whatever is there
   UnconditionalWriteBack,   // the confirm script does not look whose the key is
   IdentityForgotten,        // the driver asks a node who it is on its first connection only

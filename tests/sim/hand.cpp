@@ -2,6 +2,7 @@
 
 #include "contender.hpp"
 #include "describe.hpp"
+#include "quorum/validity.hpp"
 
 #include <algorithm>
 
@@ -46,9 +47,12 @@ void Hand::extend(const Contender& holder) {
   if (setting_.traced()) setting_.say(name(), fmt::format("extends {} by hand", describe(token_)));
   referee_.hand_extends(token_);
   asked_ = setting_.queue.now();
-  extension_.emplace(
-      quorum::ExtensionRules{.ttl = holder.habits().ttl, .node_timeout = setting_.scenario.node_timeout},
-      token_, electorate_, ids_);
+  // Often with a TTL of its own, as `redlock extend --ttl 2s` in the command of `redlock run`.
+  const std::chrono::milliseconds own{
+      setting_.dice.between(quorum::kLeastTtl, Duration{setting_.scenario.ttl}) / std::chrono::milliseconds{1}};
+  const std::chrono::milliseconds ttl = setting_.dice.chance(0.5) ? own : holder.habits().ttl;
+  extension_.emplace(quorum::ExtensionRules{.ttl = ttl, .node_timeout = setting_.scenario.node_timeout}, token_,
+                     electorate_, ids_);
   send_all(extension_->start(now()));
   judge();
 }

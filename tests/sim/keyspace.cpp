@@ -21,7 +21,9 @@ Reply Keyspace::execute(const Command& command, std::int64_t now_ms, Defect defe
                [&](const quorum::Confirm& confirming) {
                  return confirm(confirming, now_ms, defect == Defect::UnconditionalWriteBack);
                },
-               [&](const quorum::Extend& extending) { return extend(extending, now_ms); },
+               [&](const quorum::Extend& extending) {
+                 return extend(extending, now_ms, defect == Defect::ExtensionShortens);
+               },
                [&](const quorum::Release& releasing) { return release(releasing, now_ms, defect); },
                [&](const ForeignSet& setting) { return foreign_set(setting, now_ms); }},
       command);
@@ -70,11 +72,12 @@ Reply Keyspace::confirm(const quorum::Confirm& command, std::int64_t now_ms, boo
   return quorum::Confirmed{accepted};
 }
 
-Reply Keyspace::extend(const quorum::Extend& command, std::int64_t now_ms) {
+Reply Keyspace::extend(const quorum::Extend& command, std::int64_t now_ms, bool shortens) {
   const Token* present = holder(now_ms);
   if (present != nullptr) {
     if (*present != command.token) return not_ours(command.token, now_ms);
-    key_->last_ms = now_ms + command.ttl.count();
+    const std::int64_t last_ms = now_ms + command.ttl.count();
+    key_->last_ms = shortens ? last_ms : std::max(key_->last_ms, last_ms);
     key_->ttl = std::max(key_->ttl, command.ttl);
     if (counter(now_ms) > 0) set_counter(counter(now_ms), now_ms);
     const Fence vouched = command.vouches > 0 ? std::max(command.vouches, command.fence) : 0;

@@ -57,7 +57,7 @@ class Keyspace {
 
   quorum::Reply acquire(const quorum::Acquire& command, std::int64_t now_ms);
   quorum::Reply confirm(const quorum::Confirm& command, std::int64_t now_ms, bool unconditional);
-  quorum::Reply extend(const quorum::Extend& command, std::int64_t now_ms);
+  quorum::Reply extend(const quorum::Extend& command, std::int64_t now_ms, bool shortens);
   quorum::Reply release(const quorum::Release& command, std::int64_t now_ms, Defect defect);
   quorum::Reply foreign_set(const ForeignSet& command, std::int64_t now_ms);
   quorum::Refused refusal(std::int64_t now_ms) const;

@@ -10,7 +10,7 @@
 
 namespace redlock::sim {
 Link::Link(Setting& setting, Process& owner, Server& server, quorum::NodeIndex address)
-    : setting_{setting}, owner_{owner}, server_{server}, address_{address} {
+    : setting_{setting}, owner_{owner}, server_{&server}, address_{address} {
   server.connect(*this);
 }
 
@@ -31,7 +31,7 @@ void Link::send(quorum::RequestId id, Command command, TimePoint deadline) {
 
 void Link::connect() {
   state_ = State::Connecting;
-  connections_.emplace_back();
+  connections_.push_back({.server = server_});
   const std::size_t connection = connections_.size() - 1;
   setting_.queue.plan(setting_.queue.now() + setting_.latency(), [this, connection] { knock(connection); });
 }
@@ -39,12 +39,19 @@ void Link::connect() {
 // The first packet is at the server.
 void Link::knock(std::size_t connection) {
   const Instant now = setting_.queue.now();
-  if (server_.up()) {
+  if (now < held_back_until_) {
+    setting_.queue.plan(held_back_until_, [this, connection] {
+      if (connection + 1 == connections_.size() && state_ == State::Connecting) knock(connection);
+    });
+    return;
+  }
+  const Server& server = *connections_[connection].server;
+  if (server.up()) {
     // What was under way on older connections has arrived by now or never will.
     for (Connection& older : connections_) older.accepts = false;
     connections_[connection].accepts = true;
     deliver(now + setting_.latency(), {address_, connection, Connected{}});
-  } else if (server_.refuses()) {
+  } else if (server.refuses()) {
     deliver(now + setting_.latency(), {address_, connection, ConnectRefused{}});
   } else {
     const Duration again = std::max(setting_.scenario.node_timeout / 3, setting_.scenario.latency);
@@ -64,16 +71,16 @@ void Link::write(const Pending& request) {
   Connection& connection = connections_.back();
   if (!connection.swallows_up && setting_.strikes(Fault::LostRequests)) {
     connection.swallows_up = true;
-    if (setting_.traced()) setting_.say(name(), fmt::format("link to {} swallows requests", server_.name()));
+    if (setting_.traced()) setting_.say(name(), fmt::format("link to {} swallows requests", server().name()));
     break_later(index);
   }
   messages_.push_back({.connection = index, .id = request.id, .command = request.command});
   const std::size_t message = messages_.size() - 1;
   if (setting_.traced()) {
-    setting_.say(name(), fmt::format("to {}: {}", server_.name(), describe(request.command)));
+    setting_.say(name(), fmt::format("to {}: {}", server().name(), describe(request.command)));
   }
   if (connection.swallows_up) return;
-  Instant arrival = setting_.queue.now() + setting_.latency();
+  Instant arrival = std::max(setting_.queue.now() + setting_.latency(), held_back_until_);
   const bool overtakes = setting_.scenario.defect == Defect::ReleaseOvertakesAcquire &&
                          std::holds_alternative<quorum::Release>(request.command);
   if (!overtakes) {
@@ -91,23 +98,26 @@ void Link::write(const Pending& request) {
 }
 
 void Link::arrive(std::size_t message) {
-  if (connections_[messages_[message].connection].accepts) server_.receive(*this, message);
+  const Connection& connection = connections_[messages_[message].connection];
+  if (connection.accepts) connection.server->receive(*this, message);
 }
 
-void Link::answer(std::size_t message, const quorum::Reply& reply) {
+void Link::answer(std::size_t message, const std::variant<quorum::Reply, quorum::Failure>& reply) {
   const std::size_t index = messages_[message].connection;
   Connection& connection = connections_[index];
   Answered answered{.id = messages_[message].id, .reply = reply, .identity = {}};
   const bool asks_again = setting_.scenario.defect != Defect::IdentityForgotten || index == 0;
-  if (!std::exchange(connection.identified, true) && asks_again) answered.identity = server_.identity();
+  if (!std::exchange(connection.identified, true) && asks_again)
+    answered.identity = connection.server->identity();
   if (!connection.swallows_down && setting_.strikes(Fault::LostReplies)) {
     connection.swallows_down = true;
-    if (setting_.traced()) setting_.say(server_.name(), fmt::format("loses its replies to {}", name()));
+    if (setting_.traced())
+      setting_.say(connection.server->name(), fmt::format("loses its replies to {}", name()));
     break_later(index);
   }
   if (connection.swallows_down || connection.broken) return;
-  const Instant arrival =
-      std::max(setting_.queue.now() + setting_.latency(), connection.last_down + Duration{1});
+  const Instant arrival = std::max(
+      {setting_.queue.now() + setting_.latency(), held_back_until_, connection.last_down + Duration{1}});
   connection.last_down = arrival;
   deliver(arrival, {address_, index, std::move(answered)});
 }
@@ -124,16 +134,35 @@ void Link::break_later(std::size_t connection) {
 void Link::cut() {
   if (connections_.empty() || connections_.back().broken) return;
   Connection& connection = connections_.back();
-  if (setting_.traced()) setting_.say(name(), fmt::format("link to {} is cut", server_.name()));
+  if (setting_.traced()) setting_.say(name(), fmt::format("link to {} is cut", server().name()));
   if (setting_.dice.chance(0.5)) connection.accepts = false;  // else what is under way still arrives
   connection.swallows_up = true;
   connection.loses_replies = setting_.dice.chance(0.5);
   tell_broken(connections_.size() - 1, setting_.queue.now() + setting_.latency());
 }
 
-void Link::server_gone(Instant noticed) {
+void Link::hold_back(Instant until) {
+  held_back_until_ = std::max(held_back_until_, until);
+  if (setting_.traced()) {
+    setting_.say(name(), fmt::format("nothing arrives at {} or from there for {}", server().name(),
+                                     describe(until - setting_.queue.now())));
+  }
+}
+
+void Link::lead_to(Server& server) {
+  if (server_ == &server) return;
+  server_ = &server;
+  server.connect(*this);
+  if (setting_.traced()) {
+    setting_.say(name(), fmt::format("its address {} now leads to {}", address_ + 1, server.name()));
+  }
+  cut();
+}
+
+void Link::server_gone(const Server& server, Instant noticed) {
   for (std::size_t index = 0; index < connections_.size(); ++index) {
     Connection& connection = connections_[index];
+    if (connection.server != &server) continue;
     const bool stood = connection.accepts;
     connection.accepts = false;
     connection.swallows_up = true;
@@ -177,7 +206,11 @@ void Link::read(const Arrival& arrival, std::vector<Outcome>& outcomes) {
                                          [&](const Pending& request) { return request.id == answered.id; });
                         if (found == written_.end()) return;  // too late
                         written_.erase(found);
-                        outcomes.push_back({address_, answered.id, answered.reply});
+                        std::visit(
+                            [&](const auto& reply) {
+                              outcomes.push_back({address_, answered.id, reply});
+                            },
+                            answered.reply);
                       }},
              arrival.what);
 }

@@ -21,7 +21,7 @@ struct ConnectRefused {};
 struct Broken {};
 struct Answered {
   quorum::RequestId id;
-  quorum::Reply reply;
+  std::variant<quorum::Reply, quorum::Failure> reply;
   std::optional<quorum::Identity> identity;  // ahead of the first reply on a connection
 };
 struct Arrival {
@@ -50,13 +50,19 @@ class Link {
   TimePoint earliest_deadline() const;
 
   // ---- The network.
-  void server_gone(Instant noticed);
+  void server_gone(const Server& server, Instant noticed);
   void cut();
+  // Nothing arrives, either way, before `until`.
+  void hold_back(Instant until);
+  // From the next connection on, the address leads to `server`; the present connection breaks.
+  void lead_to(Server& server);
 
   // ---- The server's end of it.
   const Command& command(std::size_t message) const { return messages_[message].command; }
-  void answer(std::size_t message, const quorum::Reply& reply);
+  void answer(std::size_t message, const std::variant<quorum::Reply, quorum::Failure>& reply);
   const std::string& name() const;
+  // The server at the other end of the present connection.
+  const Server& server() const { return *(connections_.empty() ? server_ : connections_.back().server); }
 
  private:
   struct Pending {
@@ -71,6 +77,7 @@ class Link {
   };
   // One connection after the other; what is under way belongs to one of them.
   struct Connection {
+    Server* server;
     bool accepts = false;      // the server's kernel takes what arrives
     bool swallows_up = false;  // nothing that is written from now on arrives
     bool swallows_down = false;
@@ -93,9 +100,10 @@ class Link {
 
   Setting& setting_;
   Process& owner_;
-  Server& server_;
+  Server* server_;  // where the next connection leads
   quorum::NodeIndex address_;
   State state_ = State::Closed;
+  Instant held_back_until_{};
   std::vector<Pending> unwritten_;
   std::vector<Pending> written_;
   std::deque<Connection> connections_;

@@ -42,6 +42,7 @@ sim_mutant(validity-not-checked acquisition.cpp
            "")
 sim_mutant(validity-from-the-answer acquisition.cpp "return win(now);"
            "{ validity_ = validity_end(now.boot, rules_.ttl); return win(now); }")
+sim_mutant(late-vote-counts acquisition.cpp "now.boot <= ballot.sent + rules_.node_timeout" "true")
 sim_mutant(no-write-back acquisition.cpp "if (fence == fence_) {" "if (fence <= fence_) {")
 sim_mutant(late-set-not-cleaned ballot.cpp "if (may_have_held || pending() || granted() != nullptr) return true;"
            "if (granted() != nullptr) return true;")
@@ -62,13 +63,18 @@ sim_mutant(restarted-node-votes electorate.cpp "? Standing::Quarantined" "? Stan
 sim_mutant(uptime-taken-at-its-word electorate.cpp "- std::chrono::seconds{1}" "")
 
 # ---- Extend
-sim_mutant(lost-lock-resurrected lease.cpp "if (continuous_votes > 0 && continuous_votes" "if (continuous_votes")
-sim_mutant(replanted-vote-counts-at-once lease.cpp "vote.outcome == Outcome::Here && vote.since < attempt_"
-           "(vote.outcome == Outcome::Here || vote.outcome == Outcome::Planted)")
-sim_mutant(replanted-vote-without-proof lease.cpp "vote.since < attempt_ && vote.clean" "vote.since < attempt_")
-sim_mutant(replanted-vote-before-rivals-are-done lease.cpp "return !vote.seen_at || " "return true || ")
-sim_mutant(extension-counted-from-the-answer lease.cpp "validity_end(began_, rules_.ttl)"
-           "validity_end(now.boot, rules_.ttl)")
+sim_mutant(lost-lock-resurrected lease.cpp "if (any_continuous && electorate_.is_quorum" "if (electorate_.is_quorum")
+sim_mutant(replanted-vote-counts-at-once lease.cpp "return sight.since < attempt.number && " "return ")
+sim_mutant(replanted-vote-without-proof lease.cpp "sight.clean && ripe(sight)" "ripe(sight)")
+sim_mutant(replanted-vote-before-rivals-are-done lease.cpp "return !sight.seen_at || " "return true || ")
+sim_mutant(rivals-bound-cut-to-our-ttl lease.cpp "longest_round(rules_.node_timeout) <= valid_until_"
+           "std::min(rules_.node_timeout, Duration{rules_.ttl} / 3) <= valid_until_")
+sim_mutant(server-counts-twice-in-a-lease electorate.cpp "return std::hash<std::string_view>{}(known->identity.run_id);"
+           "return node;")
+sim_mutant(answer-counts-for-a-later-attempt lease.cpp "validity_end(attempt.began, rules_.ttl)"
+           "validity_end(attempts_.back().began, rules_.ttl)")
+sim_mutant(extension-counted-for-too-long lease.cpp "validity_end(attempt.began, rules_.ttl)"
+           "validity_end(attempt.began + failed_after(), rules_.ttl)")
 sim_mutant(answer-after-the-end-counts lease.cpp "if (now.boot >= give_up_at()) {  // an answer" "if (false) {  // an answer")
 
 # ---- Extend by hand
@@ -84,6 +90,7 @@ sim_mutant(by-hand-fence-guessed extension.cpp "if (vote.votes) known = std::max
 
 # ---- The driver and the scripts
 sim_defect(monotonic-clock)
+sim_defect(extension-shortens)
 sim_defect(release-without-compare)
 sim_defect(unconditional-write-back)
 sim_defect(identity-forgotten)

@@ -33,6 +33,8 @@ class Process {
   void die();
   void jump_wall_clock(std::uint64_t to_us);
   void cut_link(std::size_t address) { links_[address].cut(); }
+  void hold_back_link(std::size_t address, Instant until) { links_[address].hold_back(until); }
+  void lead_link_to(std::size_t address, Server& server) { links_[address].lead_to(server); }
 
   bool dead() const { return dead_; }
   bool paused() const { return setting_.queue.now() < paused_until_; }
@@ -51,6 +53,8 @@ class Process {
   virtual TimePoint deadline() const = 0;
 
   void send(quorum::NodeIndex address, quorum::RequestId id, Command command, TimePoint deadline);
+  // The server that answers at this address now.
+  const Server& server_at(quorum::NodeIndex address) const { return links_[address].server(); }
 
   Setting& setting_;
 

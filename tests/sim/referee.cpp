@@ -60,8 +60,7 @@ void Referee::executed(const Server& server, const Command& command, const quoru
                         if (granted == nullptr) return;
                         Place& place = story(acquire.token).places[index];
                         if (before != acquire.token) {
-                          place.planted_at = now;
-                          place.planted_by = 0;
+                          place.planting = {.at = now, .by = 0, .found = place.planting.found};
                           place.there = true;
                           place.outlived.reset();
                         }
@@ -84,15 +83,13 @@ void Referee::executed(const Server& server, const Command& command, const quoru
                         Place& place = tale.places[index];
                         if (std::holds_alternative<quorum::Extended>(reply)) {
                           const bool keepers = extend.repair && extend.attempt < quorum::kLeastWallAttempt;
-                          if (keepers) place.here_in = extend.attempt;
-                          place.here_at = now;
+                          if (keepers) place.found_by[extend.attempt] = place.planting;
+                          if (!keepers) place.found_by_hand = now;
                           if (extend.vouches > 0) vouched(extend.token, extend.fence);
                         } else if (const auto* replanted = std::get_if<quorum::Replanted>(&reply)) {
                           if (!anywhere_but(extend.token, server))
                             tale.wholly_lost = tale.wholly_lost.value_or(now);
-                          place.planted_at = now;
-                          place.planted_by = extend.attempt;
-                          place.found = replanted->counter;
+                          place.planting = {.at = now, .by = extend.attempt, .found = replanted->counter};
                           place.vouched = false;
                           place.there = true;
                           place.outlived.reset();
@@ -136,8 +133,9 @@ void Referee::asked(const Process& client, const Token& token) {
   story(token).owner = &client;
 }
 
-void Referee::granted(const Process& client, const quorum::Won& won, Instant round_began, Duration patience) {
-  check_voters(client, won);
+void Referee::granted(const Process& client, const quorum::Won& won, const std::vector<Vote>& votes,
+                      Instant round_began, Duration longest_round) {
+  check_voters(client, won, votes, longest_round);
   check_exclusion(client);
   Story& tale = story(won.token);
   Grant grant{.client = &client,
@@ -148,11 +146,11 @@ void Referee::granted(const Process& client, const quorum::Won& won, Instant rou
               .fence = won.fence,
               .at = setting_.queue.now(),
               .last_asked = setting_.queue.now(),
-              .patience = patience,
+              .longest_round = longest_round,
               .confirmed = {},
               .votes = {}};
   for (const quorum::NodeIndex address : won.voters) {
-    const std::size_t server = server_of_address_[address]->index();
+    const std::size_t server = votes[address].server->index();
     const Place& place = tale.places[server];
     // A late vote with a greater fence is no part of the quorum that agreed.
     if (place.fence <= won.fence) grant.votes.emplace_back(server, place.losses);
@@ -174,7 +172,7 @@ void Referee::granted_to_foreigner(const Process& client, const Token& token, Ti
                      .fence = 0,
                      .at = setting_.queue.now(),
                      .last_asked = setting_.queue.now(),
-                     .patience = {},
+                     .longest_round = {},
                      .confirmed = {},
                      .votes = {}});
 }
@@ -189,9 +187,15 @@ void Referee::check_exclusion(const Process& client) {
   }
 }
 
-void Referee::check_voters(const Process& client, const quorum::Won& won) {
+void Referee::check_voters(const Process& client, const quorum::Won& won, const std::vector<Vote>& votes,
+                           Duration longest_round) {
   std::vector<const Server*> voters;
-  for (const quorum::NodeIndex address : won.voters) voters.push_back(server_of_address_[address]);
+  for (const quorum::NodeIndex address : won.voters) {
+    voters.push_back(votes[address].server);
+    if (votes[address].read - votes[address].sent <= longest_round) continue;
+    setting_.violated(fmt::format("{} counted a vote that it had asked for {} before", client.name(),
+                                  describe(votes[address].read - votes[address].sent)));
+  }
   std::sort(voters.begin(), voters.end());
   if (std::adjacent_find(voters.begin(), voters.end()) != voters.end()) {
     setting_.violated(fmt::format("{} counted two votes of one server", client.name()));
@@ -252,34 +256,33 @@ void Referee::broke(const Token& token) {
 }
 
 void Referee::extended(const Token& token, std::uint64_t attempt, Instant asked, TimePoint valid_until) {
-  check_extension(token, asked, valid_until,
-                  [&](const Grant& grant, const Place& place, bool stood) -> std::optional<bool> {
-                    if (place.here_in != attempt) return std::nullopt;
-                    // A rival whose round began before the planting may have this node's vote from before a crash. The lease
-                    // as it stood must have outlasted that round.
-                    const bool ripe =
-                        place.planted_by == 0 ||
-                        grant.client->read(place.planted_at) + grant.patience <= grant.valid_until;
-                    const bool by_hand = place.planted_by >= quorum::kLeastWallAttempt;
-                    const bool before = by_hand ? place.planted_at < asked : place.planted_by < attempt;
-                    return ripe && (stood || (before && place.found <= grant.fence));
-                  });
+  check_extension(token, asked, valid_until, [&](const Grant& grant, const Place& place) {
+    const auto seen = place.found_by.find(attempt);
+    if (seen == place.found_by.end()) return Worth::Nothing;
+    const Planting& planting = seen->second;
+    // A rival whose round began before the planting may have this node's vote from before a crash. The lease
+    // as it stood must have outlasted that round.
+    const bool ripe =
+        planting.by == 0 || grant.client->read(planting.at) + grant.longest_round <= grant.valid_until;
+    if (!ripe) return Worth::Nothing;
+    if (planting.at <= grant.last_asked) return Worth::Unbroken;
+    return planting.at <= asked && planting.found <= grant.fence ? Worth::Proven : Worth::Nothing;
+  });
 }
 
 // What a crash can have wiped out has expired by the time at which the node has a vote again.
 void Referee::extended_by_hand(const Token& token, Instant asked, TimePoint valid_until) {
   const Instant proven = story(token).proven_by_hand;
-  check_extension(token, asked, valid_until,
-                  [&](const Grant& grant, const Place& place, bool stood) -> std::optional<bool> {
-                    if (place.here_at < asked) return std::nullopt;
-                    return stood || place.vouched || place.found <= grant.fence || place.planted_at <= proven;
-                  });
+  check_extension(token, asked, valid_until, [&](const Grant& grant, const Place& place) {
+    if (place.found_by_hand < asked) return Worth::Nothing;
+    if (place.planting.at <= grant.last_asked) return Worth::Unbroken;
+    const bool clean = place.vouched || place.planting.found <= grant.fence || place.planting.at <= proven;
+    return clean ? Worth::Proven : Worth::Nothing;
+  });
 }
 
-// `counts`: whether a place counts, nothing when the attempt has not found the token there. What stood there when the
-// last successful attempt began is unbroken.
-template <class Counts>
-void Referee::check_extension(const Token& token, Instant asked, TimePoint valid_until, Counts counts) {
+template <class Judge>
+void Referee::check_extension(const Token& token, Instant asked, TimePoint valid_until, Judge judge) {
   Story& tale = story(token);
   Grant& grant = grants_[*tale.grant];
   const std::string& name = grant.client->name();
@@ -295,13 +298,10 @@ void Referee::check_extension(const Token& token, Instant asked, TimePoint valid
   }
   std::size_t counted = 0;
   std::size_t unbroken = 0;
-  for (const Server* server : server_of_address_) {
-    const Place& place = tale.places[server->index()];
-    const bool stood = place.planted_at <= grant.last_asked;
-    const std::optional<bool> worth = counts(grant, place, stood);
-    if (!worth) continue;
-    if (*worth) ++counted;
-    if (stood) ++unbroken;
+  for (const Place& place : tale.places) {
+    const Worth worth = judge(grant, place);
+    if (worth != Worth::Nothing) ++counted;
+    if (worth == Worth::Unbroken) ++unbroken;
   }
   if (counted < quorum::quorum_of(server_of_address_.size()) || unbroken == 0) {
     setting_.violated(fmt::format("{} extended its lease with {} votes that count, {} of them unbroken", name,
@@ -344,7 +344,7 @@ void Referee::final_whistle() {
 }
 
 void Referee::check_ghosts(const Token& token, const Story& tale) {
-  if (tale.owner == nullptr || tale.owner->dead()) return;
+  if (tale.owner == nullptr || tale.owner->dead() || has(setting_.scenario.faults, Fault::Moves)) return;
   if (tale.abandoned_at == Instant::max()) {
     setting_.violated(fmt::format("{} never gave back {}", tale.owner->name(), describe(token)));
   }
@@ -352,9 +352,9 @@ void Referee::check_ghosts(const Token& token, const Story& tale) {
     const Place& place = tale.places[server];
     const bool lingered = place.there || (place.outlived && *place.outlived > tale.abandoned_at);
     if (!lingered || place.unreachable) continue;
-    if (!place.there && place.released_at > place.planted_at) continue;  // the release came after the TTL
+    if (!place.there && place.released_at > place.planting.at) continue;  // the release came after the TTL
     // What a hand planted behind the release, which left no note or one that was over.
-    if (tale.extended_elsewhere && place.planted_at > place.noted_until) continue;
+    if (tale.extended_elsewhere && place.planting.at > place.noted_until) continue;
     setting_.violated(fmt::format("{} of {} stayed on {} after its end", describe(token), tale.owner->name(),
                                   servers_[server]->name()));
   }

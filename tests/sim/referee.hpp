@@ -16,6 +16,14 @@ namespace redlock::sim {
 class Process;
 class Server;
 
+// What came of the request of a round to one address.
+struct Vote {
+  quorum::RequestId id = 0;
+  TimePoint sent{};                // by the client's clock
+  TimePoint read{};                // the same
+  const Server* server = nullptr;  // that answered
+};
+
 // Sees all of the world and knows what must be true in it. Every check that fails throws a Violation.
 //
 //  1. Exclusion (inside the model only): no lock is granted while another holder's lease is valid by that
@@ -25,14 +33,14 @@ class Server;
 //     "before" means: granted before; always it means: granted before the other's winning round began.
 //  3. Hands off: no request of one token changes key or counter while another's is there; and no confirmation
 //     while its own is not.
-//  4. A vote is a vote: the voters of a grant are a quorum of different servers.
+//  4. A vote is a vote: the voters of a grant are a quorum of different servers, and each answer that made it a quorum was
+//     read no later than the longest round after its own request.
 //  5. Continuity: an extension succeeds only while the lease is valid, with a quorum of votes that the rule
-//  of
-//     DESIGN section 3 lets count, and never after the token was gone from all servers.
-//  6. Ghosts: the token of a client that has finished is on no server that a release could reach.
-//  7. Hands: an extension by hand succeeds only if nobody else had been granted the lock when it began;
-//     a lease that was broken is not
-//     extended any more, provided that no server lost its memory since.
+//     of DESIGN section 3 lets count, one a server, and never after the token was gone from all servers.
+//  6. Ghosts: the token of a client that has finished is on no server that a release could reach. Where addresses move,
+//     nobody knows which those are.
+//  7. Hands: an extension by hand succeeds only if nobody else had been granted the lock when it began; a lease that was
+//     broken is not extended any more, provided that no server lost its memory since.
 class Referee {
  public:
   explicit Referee(Setting& setting);
@@ -49,8 +57,9 @@ class Referee {
 
   // ---- What the clients do.
   void asked(const Process& client, const quorum::Token& token);
-  // `patience`: the longest that a rival's round may take.
-  void granted(const Process& client, const quorum::Won& won, Instant round_began, Duration patience);
+  // `votes`: by address. `longest_round`: of any client, with what clocks may differ by.
+  void granted(const Process& client, const quorum::Won& won, const std::vector<Vote>& votes,
+               Instant round_began, Duration longest_round);
   void granted_to_foreigner(const Process& client, const quorum::Token& token, TimePoint valid_until);
   // `asked`: when the attempt began.
   void extended(const quorum::Token& token, std::uint64_t attempt, Instant asked, TimePoint valid_until);
@@ -76,15 +85,19 @@ class Referee {
 
  private:
   // One server, as far as one token is concerned.
+  struct Planting {
+    Instant at{};
+    std::uint64_t by = 0;     // the attempt; 0: the acquisition
+    quorum::Fence found = 0;  // the counter, at that time
+  };
   struct Place {
-    bool there = false;  // planted, and not seen to go
-    Instant planted_at{};
-    std::uint64_t planted_by = 0;     // the attempt; 0: the acquisition
-    quorum::Fence found = 0;          // the counter, when it was planted
-    quorum::Fence fence = 0;          // the greatest that this server has granted or confirmed to it
-    unsigned losses = 0;              // of the server, when it did
-    std::uint64_t here_in = 0;        // the last attempt that found it there,
-    Instant here_at{};                // and when
+    bool there = false;       // planted, and not seen to go
+    Planting planting{};      // the last
+    quorum::Fence fence = 0;  // the greatest that this server has granted or confirmed to it
+    unsigned losses = 0;      // of the server, when it did
+    std::map<std::uint64_t, Planting>
+        found_by;                     // the keeper's attempts that found it there, and what they found
+    Instant found_by_hand{};          // the last time that an extension by hand did
     std::optional<Instant> outlived;  // its TTL ended then
     Instant released_at{};            // the last release that was executed
     Instant noted_until{};            // by its note, if it left one
@@ -115,16 +128,19 @@ class Referee {
     quorum::Fence fence;
     Instant at;
     Instant last_asked;  // when the last successful attempt began
-    Duration patience;
+    Duration longest_round;
     std::vector<std::pair<std::size_t, unsigned>> confirmed;  // servers, and how often they had lost all
     std::vector<std::pair<std::size_t, unsigned>> votes;
   };
 
   Story& story(const quorum::Token& token);
-  template <class Counts>
-  void check_extension(const quorum::Token& token, Instant asked, TimePoint valid_until, Counts counts);
+  // What a server's answer adds to an extension. Unbroken: the token was there when the last successful attempt began.
+  enum class Worth { Nothing, Proven, Unbroken };
+  template <class Judge>
+  void check_extension(const quorum::Token& token, Instant asked, TimePoint valid_until, Judge judge);
   void check_exclusion(const Process& client);
-  void check_voters(const Process& client, const quorum::Won& won);
+  void check_voters(const Process& client, const quorum::Won& won, const std::vector<Vote>& votes,
+                    Duration longest_round);
   void check_fence(const Grant& later, Instant round_began);
   bool granted_since(const Story& tale) const;
   bool anywhere_but(const quorum::Token& token, const Server& except) const;

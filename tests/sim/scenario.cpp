@@ -62,8 +62,8 @@ Scenario draw(const Request& request, Dice& dice) {
   world.ttl =
       std::chrono::duration_cast<milliseconds>(log_between(dice, quorum::kLeastTtl, std::chrono::seconds{3}));
   world.node_timeout = log_between(dice, Duration{world.ttl} / 20, Duration{world.ttl} * 5 / 4);
-  // A lock that is used with several TTLs wants a node_timeout below the least of them.
-  world.one_ttl = world.node_timeout > Duration{quorum::kLeastTtl} || dice.chance(0.7);
+  world.one_ttl = dice.chance(0.6);
+  world.short_rounds = dice.chance(0.5);
   world.quarantine = has(world.faults, Fault::NoQuarantine) ? Duration{} : Duration{world.ttl};
   world.latency = log_between(dice, std::chrono::microseconds{20}, world.node_timeout / 6);
   world.trouble = log_between(dice, 0.003, 0.15);
@@ -71,6 +71,23 @@ Scenario draw(const Request& request, Dice& dice) {
   world.attempts = 1 + static_cast<unsigned>(dice.below(6));
   world.cycles = 1 + static_cast<unsigned>(dice.below(2));
   world.hold = log_between(dice, Duration{world.ttl} / 20, Duration{world.ttl} * 3);
+
+  const bool can_wipe = has(world.faults, Fault::Outages) && has(world.faults, Fault::Amnesia) &&
+                        has(world.faults, Fault::ClientPauses) && world.servers == world.nodes;
+  world.wiped_vote = can_wipe && world.nodes >= 3 && dice.chance(0.3);
+  if (world.wiped_vote) {
+    world.foreigners = 0;
+    world.contenders = 2;
+    world.ttl = std::max(world.ttl, milliseconds{500});
+    world.node_timeout = Duration{world.ttl} / 10;
+    world.latency = std::min<Duration>(world.latency, Duration{world.ttl} / 200);
+    world.quarantine = Duration{world.ttl};
+    world.hold = Duration{world.ttl} * 6;
+    world.attempts = 6;
+    world.cycles = 1;
+    world.one_ttl = true;
+    world.trouble = 0;
+  }
   return world;
 }
 

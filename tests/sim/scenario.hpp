@@ -28,11 +28,13 @@ struct Scenario {
   std::size_t foreigners;
   Faults faults;      // of this world
   bool inside_model;  // no fault outside the model
+  bool wiped_vote;    // a vote that a crash has wiped out is read late: see World::plan_wiped_vote
   Defect defect;
 
   std::chrono::milliseconds ttl;  // the longest in use
   bool one_ttl;                   // all clients use it
-  Duration node_timeout;
+  Duration node_timeout;          // as configured: the same for all
+  bool short_rounds;              // a client's own rounds last a third of its TTL at the most
   Duration quarantine;
   Duration latency;   // one way, at the median
   double trouble;     // how likely one message, step or request meets a fault

@@ -79,6 +79,12 @@ void Server::receive(Link& link, std::size_t message) {
 
 void Server::execute(Link& link, std::size_t message) {
   const Command& command = link.command(message);
+  if (setting_.strikes(Fault::NodeErrors)) {
+    if (setting_.traced())
+      setting_.say(name_, fmt::format("{}: {} -> an error", link.name(), describe(command)));
+    link.answer(message, quorum::Failure{quorum::Failure::Kind::OtherError, {}});
+    return;
+  }
   const std::int64_t now = now_ms();
   const quorum::Token* present = keys_.holder(now);
   if (present == nullptr && keys_.last_holder() != nullptr) referee_.expired(*this);
@@ -123,7 +129,7 @@ void Server::crash(Duration down, bool forgets, bool silent) {
     ++losses_;
   }
   const Instant back = setting_.queue.now() + down;
-  for (Link* link : links_) link->server_gone(silent ? back : setting_.queue.now());
+  for (Link* link : links_) link->server_gone(*this, silent ? back : setting_.queue.now());
   setting_.queue.plan(back, [this] {
     up_ = true;
     silent_ = false;

@@ -5,6 +5,7 @@
 #include "quorum/types.hpp"
 #include "setting.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -31,7 +32,9 @@ class Server {
   void delete_key();
   void jump_clock(std::chrono::milliseconds by);
 
-  void connect(Link& link) { links_.push_back(&link); }
+  void connect(Link& link) {
+    if (std::find(links_.begin(), links_.end(), &link) == links_.end()) links_.push_back(&link);
+  }
 
   bool up() const { return up_; }
   bool refuses() const { return !up_ && !silent_; }

@@ -82,6 +82,7 @@ void run_round(const Case& what, std::uint64_t seed, Count& count) {
   for (std::size_t i = 0; i < what.dead_nodes; ++i) servers[i]->crash(std::chrono::hours{1}, false, true);
   const Habits habits{.ttl = scenario.ttl,
                       .node_timeout = scenario.node_timeout,
+                      .longest_round = scenario.node_timeout,
                       .lead = std::chrono::seconds{5},
                       .max_rounds = what.max_rounds,
                       .attempts = 1,

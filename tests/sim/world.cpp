@@ -28,6 +28,10 @@ class World {
                                                        server_of_address_, drawn.attempts,
                                                        mix(request.seed ^ (1000 + i))));
     }
+    if (drawn.wiped_vote) {
+      plan_wiped_vote();
+      return;
+    }
     const std::size_t hands = has(drawn.faults, Fault::Hands) ? 1 + setting_.dice.below(2) : 0;
     for (std::size_t i = 0; i < hands; ++i) {
       processes_.push_back(std::make_unique<Hand>(setting_, referee_, fmt::format("hand {}", i + 1),
@@ -71,18 +75,22 @@ class World {
   void add_contender(std::size_t index, std::uint64_t seed) {
     const Scenario& drawn = setting_.scenario;
     Dice& dice = setting_.dice;
-    const auto least =
-        std::chrono::ceil<milliseconds>(std::max<Duration>(drawn.node_timeout, quorum::kLeastTtl));
-    const milliseconds ttl =
-        drawn.one_ttl ? drawn.ttl : milliseconds{dice.between(least, drawn.ttl) / milliseconds{1}};
-    const Habits habits{.ttl = ttl,
-                        .node_timeout = drawn.node_timeout,
-                        .lead = dice.between(milliseconds{1}, quorum::greatest_kill_after(ttl)),
-                        .max_rounds = 24,
-                        .attempts = drawn.attempts,
-                        .cycles = drawn.cycles,
-                        .hold = drawn.hold,
-                        .by_hand = dice.chance(0.3)};
+    const milliseconds ttl = drawn.one_ttl
+                                 ? drawn.ttl
+                                 : milliseconds{dice.between(quorum::kLeastTtl, drawn.ttl) / milliseconds{1}};
+    const Duration lead = drawn.wiped_vote ? Duration{ttl} / 50
+                                           : dice.between(milliseconds{1}, quorum::greatest_kill_after(ttl));
+    const Habits habits{
+        .ttl = ttl,
+        .node_timeout = std::min(drawn.node_timeout, Duration{ttl} / (drawn.short_rounds ? 3 : 1)),
+        .longest_round = drawn.node_timeout,
+        .lead = lead,
+        .max_rounds = 24,
+        .attempts = drawn.attempts,
+        .cycles = drawn.cycles,
+        .hold = drawn.hold,
+        .least_hold = drawn.wiped_vote ? drawn.hold : Duration{},
+        .by_hand = !drawn.wiped_vote && dice.chance(0.3)};
     auto contender = std::make_unique<Contender>(setting_, referee_, fmt::format("client {}", index + 1),
                                                  server_of_address_, habits, mix(seed ^ (index + 1)));
     contenders_.push_back(contender.get());
@@ -107,8 +115,14 @@ class World {
       any_server().pause(setting_.dice.between(Duration{}, Duration{setting_.scenario.ttl} * 3 / 2));
     });
     some(Fault::Cuts, 4, [this] { any_process().cut_link(setting_.dice.below(setting_.scenario.nodes)); });
+    some(Fault::Outages, 4, [this] {
+      const Duration length = setting_.dice.between(Duration{}, Duration{setting_.scenario.ttl} * 5 / 2);
+      any_process().hold_back_link(setting_.dice.below(setting_.scenario.nodes),
+                                   setting_.queue.now() + length);
+    });
+    some(Fault::Moves, 2, [this] { move_address(); });
     some(Fault::ClientPauses, 3, [this] {
-      any_process().pause(setting_.dice.between(Duration{}, Duration{setting_.scenario.ttl} * 2), false);
+      any_process().pause(setting_.dice.between(Duration{}, Duration{setting_.scenario.ttl} * 5 / 2), false);
     });
     some(Fault::Suspends, 3, [this] {
       any_process().pause(setting_.dice.between(Duration{}, Duration{setting_.scenario.ttl} * 2), true);
@@ -125,6 +139,53 @@ class World {
       const auto by = milliseconds{setting_.dice.between(Duration{}, ttl_ms * 4) / milliseconds{1}};
       any_server().jump_clock(setting_.dice.chance(0.5) ? by : -by);
     });
+  }
+
+  // One client's way to a server is laid anew, to another one of those that the list names: DNS, a moved address, a
+  // balancer. Others may still reach the old one.
+  void move_address() {
+    const std::size_t address = setting_.dice.below(setting_.scenario.nodes);
+    Server& to = any_server();
+    // INFO tells uptimes to the second: of a server that is younger, nobody can say that it is not the former one,
+    // restarted.
+    if (to.identity().uptime < std::chrono::seconds{5}) return;
+    if (setting_.dice.chance(0.5)) return any_process().lead_link_to(address, to);
+    for (const auto& process : processes_) process->lead_link_to(address, to);
+  }
+
+  // The schedule of a contender that counts a vote which a crash has wiped out, in its bare bones, at random times: the
+  // first client holds `kept` and `cut_off`, and loses sight of the latter; the second is granted `crashes`, stands still,
+  // and is granted `cut_off` when the first client's key has expired there. Meanwhile `crashes` has come back empty, and
+  // the first client has put it to use.
+  void plan_wiped_vote() {
+    const Scenario& drawn = setting_.scenario;
+    Dice& dice = setting_.dice;
+    const Duration ttl = drawn.ttl;
+    const std::size_t spare = drawn.nodes - quorum::quorum_of(drawn.nodes);
+    const std::size_t crashes = dice.below(drawn.nodes);
+    const Instant cut_at{dice.between(ttl, ttl * 2)};
+    const Instant asks_at = cut_at + dice.between(ttl / 10, ttl * 6 / 10);
+    const Instant crashes_at = asks_at + drawn.latency * 5 + dice.between(Duration{}, drawn.latency * 5);
+    const Instant granted_at =
+        std::max(cut_at + ttl * 95 / 100, asks_at) + dice.between(Duration{}, asks_at - cut_at);
+    Contender& holder = *contenders_[0];
+    Contender& rival = *contenders_[1];
+    holder.hold_back_link(crashes, crashes_at + dice.between(Duration{}, ttl / 10));
+    setting_.queue.plan(Instant{}, [&holder] { holder.start(); });
+    for (std::size_t i = 1; i <= spare; ++i) {
+      const std::size_t cut_off = (crashes + i) % drawn.nodes;
+      setting_.queue.plan(
+          cut_at, [&holder, cut_off, until = cut_at + ttl * 20] { holder.hold_back_link(cut_off, until); });
+      setting_.queue.plan(asks_at + drawn.latency * 3 / 2,  // between connecting and asking
+                          [&rival, cut_off, granted_at] { rival.hold_back_link(cut_off, granted_at); });
+    }
+    setting_.queue.plan(asks_at, [&rival] { rival.start(); });
+    setting_.queue.plan(crashes_at, [this, crashes] {
+      servers_[crashes]->crash(setting_.dice.between(Duration{}, setting_.scenario.latency * 4), true, false);
+    });
+    const Instant wakes_at = granted_at + dice.between(Duration{}, drawn.latency * 8);
+    setting_.queue.plan(asks_at + drawn.latency * 3,
+                        [this, &rival, wakes_at] { rival.pause(wakes_at - setting_.queue.now(), false); });
   }
 
   // Other libraries do not look at uptimes: with them, a node that forgot everything must stay away for as

@@ -91,7 +91,7 @@ TEST_CASE("too few answers are no quorum at once, when all have failed or answer
 }
 
 TEST_CASE("a quorum that agrees too late is no win") {
-  Attempt attempt;
+  Attempt attempt{5, 24, 100ms, kTtl};
   attempt.start();
   attempt.answer(0, Granted{7});
   attempt.answer(1, Granted{7});
@@ -103,12 +103,43 @@ TEST_CASE("a quorum that agrees too late is no win") {
 }
 
 TEST_CASE("a quorum with a moment to spare is a win") {
-  Attempt attempt;
+  Attempt attempt{5, 24, 100ms, kTtl};
   attempt.start();
   attempt.answer(0, Granted{7});
   attempt.answer(1, Granted{7});
   attempt.pass(kTtl - 12ms - 101ms);
   attempt.answer(2, Granted{7});
+  CHECK(attempt.verdict<Won>() != nullptr);
+}
+
+TEST_CASE("a vote that is read later than node_timeout after its request is none, and is released") {
+  Attempt attempt;
+  attempt.start();
+  attempt.answer(0, Granted{7});
+  attempt.answer(1, Granted{7});
+  SUBCASE("at node_timeout it still counts") {
+    attempt.pass(kNodeTimeout);
+    attempt.answer(2, Granted{7});
+    CHECK(attempt.verdict<Won>() != nullptr);
+  }
+  SUBCASE("later it does not, however long it has been in the socket") {
+    attempt.pass(kNodeTimeout + 1ns);
+    for (const NodeIndex node : {2U, 3U, 4U}) attempt.answer(node, Granted{7});
+    CHECK(attempt.verdict<NoQuorum>() != nullptr);
+    CHECK(attempt.count<Release>() == 5);
+  }
+}
+
+TEST_CASE("a vote is no vote any more once its address leads to another server") {
+  Attempt attempt;
+  attempt.start();
+  attempt.electorate.on_identity(attempt.now, 0, identity("one"));
+  attempt.answer(0, Granted{7});
+  attempt.answer(1, Granted{7});
+  attempt.electorate.on_identity(attempt.now, 0, identity("another"));
+  attempt.answer(2, Granted{7});
+  CHECK(attempt.undecided());
+  attempt.answer(3, Granted{7});
   CHECK(attempt.verdict<Won>() != nullptr);
 }
 

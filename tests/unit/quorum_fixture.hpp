@@ -87,10 +87,11 @@ inline Refused refused(std::string holder, std::chrono::milliseconds remaining =
 // One attempt whose requests of the present round the test answers by node.
 class Attempt : public Client {
  public:
-  explicit Attempt(std::size_t nodes = 5, unsigned max_rounds = 24, Duration least_validity = 100ms)
+  explicit Attempt(std::size_t nodes = 5, unsigned max_rounds = 24, Duration least_validity = 100ms,
+                   Duration node_timeout = kNodeTimeout)
       : Client{nodes},
         acquisition{{.ttl = kTtl,
-                     .node_timeout = kNodeTimeout,
+                     .node_timeout = node_timeout,
                      .least_validity = least_validity,
                      .max_rounds = max_rounds},
                     electorate,
