@@ -68,7 +68,7 @@ process::Outcome run_command(const RunOptions& options, const config::Settings& 
   };
   lock::Keeper keeper{
       session,
-      {.ttl = settings.ttl, .node_timeout = settings.node_timeout, .lead = settings.kill_after},
+      {.ttl = settings.ttl, .node_timeout = settings.common_node_timeout, .lead = settings.kill_after},
       won,
       {.extended = extended, .lost = lost}};
   process::Outcome outcome = leashed.command.run([&] { keeper.start(); },

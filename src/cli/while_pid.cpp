@@ -171,7 +171,7 @@ int keep_for(const AcquireOptions& options, const config::Settings& settings, co
   };
   lock::Keeper keeper{
       session,
-      {.ttl = settings.ttl, .node_timeout = settings.node_timeout, .lead = settings.kill_after},
+      {.ttl = settings.ttl, .node_timeout = settings.common_node_timeout, .lead = settings.kill_after},
       *won,
       {.extended = [&](TimePoint valid_until) { deadline.extend(valid_until); }, .lost = lost}};
   keeper.start();

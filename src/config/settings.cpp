@@ -125,6 +125,7 @@ Settings load(const Flags& flags, const std::string& name) {
   settings.retry_count = merged.layer.retry_count;
   settings.kill_after = kill_after_within(merged, settings.ttl);
   settings.node_timeout = node_timeout_within(merged, settings.ttl);
+  settings.common_node_timeout = merged.layer.node_timeout.value_or(kDefaultNodeTimeout);
   settings.key_prefix = key_prefix_for(merged, name);
   settings.release_when = merged.layer.release_when.value_or(ReleaseWhen::Command);
   settings.concealed = passwords_in_environment(file);

@@ -50,7 +50,8 @@ struct Settings {
   Duration retry_delay{};                    // between attempts, before jitter
   std::optional<std::uint64_t> retry_count;  // attempts after the first; none: no limit but `wait`
   Duration kill_after{};                     // between TERM and the end of the lease; at most ttl/3
-  Duration node_timeout{};                   // per node and flight
+  Duration node_timeout{};                   // of our own requests: never longer than the ttl
+  Duration common_node_timeout{};            // as configured: what other clients may take for theirs
   Duration restart_quarantine{};             // a node younger than this has no vote
   std::string key_prefix;
   ReleaseWhen release_when = ReleaseWhen::Command;

@@ -15,7 +15,7 @@ namespace redlock::lock {
 Session::Session(SessionOptions options)
     : observer_{options.observer},
       node_timeout_{options.node_timeout},
-      nodes_{std::move(options.nodes), options.subject},
+      nodes_{std::move(options.nodes), options.subject, options.node_timeout},
       electorate_{nodes_.size(), options.restart_quarantine},
       key_{std::move(options.subject.key)},
       heard_(nodes_.size()),
@@ -24,6 +24,7 @@ Session::Session(SessionOptions options)
       leaving_(nodes_.size()),
       responsive_(nodes_.size()),
       down_(nodes_.size()),
+      extending_since_(nodes_.size()),
       warned_(nodes_.size()),
       failures_(nodes_.size()) {
 }
@@ -41,6 +42,8 @@ void Session::dispatch(const std::vector<quorum::Send>& sends) {
       hand_over_release(send);
       continue;
     }
+    if (std::holds_alternative<quorum::Extend>(send.request) && !extending_since_[send.node])
+      extending_since_[send.node] = BootClock::now();
     const auto* acquire = std::get_if<quorum::Acquire>(&send.request);
     if (acquire != nullptr && acquire->waiter) {
       waiter_ = acquire->waiter;
@@ -72,6 +75,7 @@ void Session::take_identity(const redis::Event& event) {
 
 void Session::note_failure(quorum::NodeIndex node, const quorum::Failure& failure) {
   if (failure.kind == quorum::Failure::Kind::Cancelled) return;
+  extending_since_[node].reset();
   const bool news = !down_[node] && observer_ != nullptr;
   down_[node] = true;
   if (!news && !log::enabled(log::Level::Debug)) return;
@@ -82,6 +86,7 @@ void Session::note_failure(quorum::NodeIndex node, const quorum::Failure& failur
 }
 
 void Session::note_answer(quorum::NodeIndex node) {
+  extending_since_[node].reset();
   if (!down_[node]) return;
   down_[node] = false;
   if (observer_ != nullptr) observer_->node_up(nodes_.endpoint(node).display());
@@ -129,6 +134,26 @@ void Session::repeat_releases(Core& core) {
   const auto due = owed_.on_time(read_clocks());
   for (const quorum::Send& release : due.again) nodes_.send(release);
   for (const auto& expired : due.expired) fail(core, expired.node, expired.id, expired.failure);
+}
+
+// An extension may be answered for as long as validity lasts; but a node that takes longer than node_timeout is told as one
+// that is down.
+TimePoint Session::next_overdue() const {
+  TimePoint next = TimePoint::max();
+  for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
+    if (extending_since_[node] && !down_[node])
+      next = std::min(next, *extending_since_[node] + node_timeout_);
+  }
+  return next;
+}
+
+void Session::note_overdue() {
+  const TimePoint now = BootClock::now();
+  for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
+    if (down_[node] || !extending_since_[node] || now < *extending_since_[node] + node_timeout_) continue;
+    note_failure(node,
+                 {.kind = quorum::Failure::Kind::TimedOut, .detail = std::string{nodes_.waits_for(node)}});
+  }
 }
 
 // Waits once and hands what happened to the core; sends what the core wants sent.
@@ -321,7 +346,8 @@ std::optional<quorum::Loss> Session::keep(const quorum::LeaseRules& rules, const
   TimePoint valid_until = lease.valid_until();
   unsigned failures = 0;
   while (!lease.lost()) {
-    turn(lease, lease.deadline(), wake_fds);
+    turn(lease, std::min(lease.deadline(), next_overdue()), wake_fds);
+    note_overdue();
     warn_of_same_server();
     if (lease.valid_until() != valid_until) {
       valid_until = lease.valid_until();

@@ -105,6 +105,8 @@ class Session {
   void take_identity(const redis::Event& event);
   void note_failure(quorum::NodeIndex node, const quorum::Failure& failure);
   void note_answer(quorum::NodeIndex node);
+  TimePoint next_overdue() const;
+  void note_overdue();
   template <class Core>
   void fail(Core& core, quorum::NodeIndex node, quorum::RequestId id, const quorum::Failure& failure);
   template <class Core>
@@ -156,7 +158,8 @@ class Session {
   quorum::PendingReleases owed_;  // of this attempt and of earlier ones
   std::vector<bool> responsive_;  // has answered something since the last attempt began
   std::vector<bool> down_;        // its last outcome was a failure
-  std::vector<bool> warned_;      // that it does not say who it is
+  std::vector<std::optional<TimePoint>> extending_since_;  // the oldest extension that it owes an answer to
+  std::vector<bool> warned_;                               // that it does not say who it is
   bool warned_of_same_server_ = false;
   bool by_hand_ = false;  // any node may have the key, though no request of this session has put it there
   TimePoint asked_by_hand_{};

@@ -70,7 +70,7 @@ struct Confirm {
   Fence granted = 0;  // what the node granted in this round: a late vote may be above the fence
 };
 
-// If the key holds `token`: give it `ttl` again, answer Extended. If it is absent and `repair` is set: plant
+// If the key holds `token`: give it `ttl` again, unless it has more left, and answer Extended. If it is absent and `repair` is set: plant
 // it again as of this attempt, raise the counter to at least `fence`, answer Replanted; but not where a note says
 // that `token` has been given back. If absent otherwise: NotOurs without a holder. If another token is there: NotOurs.
 struct Extend {

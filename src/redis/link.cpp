@@ -44,8 +44,13 @@ short poll_events(State wanted) {
 
 }  // namespace
 
-Link::Link(quorum::NodeIndex node, Endpoint endpoint, const Scripts& scripts, std::vector<Event>& events)
-    : node_{node}, endpoint_{std::move(endpoint)}, scripts_{scripts}, events_{events} {
+Link::Link(quorum::NodeIndex node, Endpoint endpoint, const Scripts& scripts, std::vector<Event>& events,
+           Duration node_timeout)
+    : node_{node},
+      endpoint_{std::move(endpoint)},
+      scripts_{scripts},
+      events_{events},
+      node_timeout_{node_timeout} {
 }
 
 // The kernel answers a close with unread bytes, or bytes that come after it, with a reset, and drops what it
@@ -191,6 +196,12 @@ std::string_view Link::phase_of(const Pending& pending) const noexcept {
   return pending.unsent() ? "sending the request" : "waiting for its answer";
 }
 
+std::string_view Link::waits_for() const noexcept {
+  const auto oldest =
+      std::find_if(pending_.begin(), pending_.end(), [](const Pending& pending) { return !pending.settled; });
+  return oldest == pending_.end() ? "waiting for its answer" : phase_of(*oldest);
+}
+
 bool Link::awaited() const noexcept {
   return std::any_of(pending_.begin(), pending_.end(),
                      [](const Pending& pending) { return !pending.settled; });
@@ -218,7 +229,7 @@ void Link::stop_connecting_if_unwanted() {
 bool Link::stale(TimePoint now) const noexcept {
   if (pending_.empty() || pending_.front().written == 0) return false;
   const Pending& oldest = pending_.front();
-  const Duration allowance = oldest.deadline - oldest.asked;
+  const Duration allowance = std::min(oldest.deadline - oldest.asked, node_timeout_);
   const Duration silent = now - oldest.asked;
   return silent > kLeastStale && silent / kStaleAllowances > allowance;
 }

@@ -33,7 +33,8 @@ namespace redlock::redis {
 class Link {
  public:
   // `scripts` and `events` must outlive the link.
-  Link(quorum::NodeIndex node, Endpoint endpoint, const Scripts& scripts, std::vector<Event>& events);
+  Link(quorum::NodeIndex node, Endpoint endpoint, const Scripts& scripts, std::vector<Event>& events,
+       Duration node_timeout);
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
   ~Link();
@@ -47,6 +48,7 @@ class Link {
   bool reached() const noexcept { return reached_; }
   bool met() const noexcept { return met_; }
   bool written() const noexcept;
+  std::string_view waits_for() const noexcept;  // see Nodes
 
   // Ends what is overdue, and does all that can be done now.
   void advance(TimePoint now);
@@ -125,6 +127,7 @@ class Link {
   Endpoint endpoint_;
   const Scripts& scripts_;
   std::vector<Event>& events_;
+  Duration node_timeout_;
   std::variant<Idle, Lookup, Connector, Connection> phase_;
   std::deque<Pending> pending_;
   bool may_hold_key_ = false;  // see Nodes::may_hold_key

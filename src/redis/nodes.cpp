@@ -15,10 +15,10 @@ namespace redlock::redis {
 
 class Nodes::Impl {
  public:
-  Impl(std::vector<Endpoint> endpoints, LockSubject subject)
+  Impl(std::vector<Endpoint> endpoints, LockSubject subject, Duration node_timeout)
       : key_{std::move(subject.key)}, scripts_{key_, std::move(subject.holder)}, ears_(endpoints.size()) {
     for (Endpoint& endpoint : endpoints)
-      links_.emplace_back(links_.size(), std::move(endpoint), scripts_, events_);
+      links_.emplace_back(links_.size(), std::move(endpoint), scripts_, events_, node_timeout);
     events_.reserve(2 * links_.size());
   }
 
@@ -142,8 +142,8 @@ bool Nodes::Impl::deliver(std::vector<Event>& events) {
   return true;
 }
 
-Nodes::Nodes(std::vector<Endpoint> endpoints, LockSubject subject)
-    : impl_{std::make_unique<Impl>(std::move(endpoints), std::move(subject))} {
+Nodes::Nodes(std::vector<Endpoint> endpoints, LockSubject subject, Duration node_timeout)
+    : impl_{std::make_unique<Impl>(std::move(endpoints), std::move(subject), node_timeout)} {
 }
 Nodes::~Nodes() = default;
 
@@ -200,6 +200,10 @@ bool Nodes::met(quorum::NodeIndex node) const {
 
 void Nodes::wait(TimePoint until, std::span<const int> wake_fds, std::vector<Event>& events) {
   impl_->wait(until, wake_fds, events);
+}
+
+std::string_view Nodes::waits_for(quorum::NodeIndex node) const {
+  return impl_->links()[node].waits_for();
 }
 
 bool Nodes::written(quorum::NodeIndex node) const {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -53,7 +54,10 @@ struct Event {
 class Nodes {
  public:
   // Opens nothing yet. Resolving, connecting and the TLS handshake last as long as a request waits for them.
-  Nodes(std::vector<Endpoint> endpoints, LockSubject subject);
+  // `node_timeout`: a connection that has owed an answer for several times as long is given up for a new one when there is
+  // something new to say, whatever the deadline of the request.
+  Nodes(std::vector<Endpoint> endpoints, LockSubject subject,
+        Duration node_timeout = std::chrono::seconds{1});
   Nodes(const Nodes&) = delete;
   Nodes& operator=(const Nodes&) = delete;
   ~Nodes();
@@ -101,6 +105,10 @@ class Nodes {
   // Waits until an event is there, a descriptor of `wake_fds` is readable, or `until`; appends to `events`
   // what happened.
   void wait(TimePoint until, std::span<const int> wake_fds, std::vector<Event>& events);
+
+  // What the oldest request to the node that somebody waits for is waiting for, in words; "waiting for its answer" when
+  // there is none.
+  std::string_view waits_for(quorum::NodeIndex node) const;
 
   // Whether every byte of every request to the node has been handed to the kernel.
   bool written(quorum::NodeIndex node) const;

@@ -147,7 +147,8 @@ local function holder_info(key, holder)
 end
 )lua";
 
-// What may be refused for want of memory comes behind the first PEXPIRE: a script that has written may go on.
+// No extension shortens a lease, whoever asks for it: an expiry only moves to later. What may be refused for want of memory
+// comes behind the first PEXPIRE: a script that has written may go on.
 // KEYS: lock, info, fence, note. ARGV: token, ttl, fence, life of the counter, attempt, whether to repair, the counter up
 // to which the sender vouches for the token, holder.
 constexpr std::string_view kExtendLua = R"lua(
@@ -163,18 +164,20 @@ local counter = counter_of(KEYS[3])
 if not counter then return bad_counter end
 local found = string.format('%.0f', counter)
 if holder then
+  local left = redis.call('PTTL', KEYS[1])
+  local later = left >= 0 and left < tonumber(ttl)
   local info = redis.pcall('HMGET', KEYS[2], 'token', 'planted', 'ttl', 'fence')
   if info.err and not string.find(info.err, 'WRONGTYPE') then redis.call('HMGET', KEYS[2], 'token') end
   local planted, final = info[2], info[4] or '0'
-  redis.call('PEXPIRE', KEYS[1], ttl)
+  redis.call('PEXPIRE', KEYS[3], life)
+  if later then redis.call('PEXPIRE', KEYS[1], ttl) end
   if not info.err and info[1] == token and planted then
-    redis.call('PEXPIRE', KEYS[2], ttl)
+    if later then redis.call('PEXPIRE', KEYS[2], ttl) end
     if tonumber(ttl) > (tonumber(info[3]) or 0) then redis.call('HSET', KEYS[2], 'ttl', ttl) end
   else
     planted, final = attempt, '0'
-    write_info(KEYS[2], token, ttl, planted, 8)
+    write_info(KEYS[2], token, left > tonumber(ttl) and left or ttl, planted, 8)
   end
-  redis.call('PEXPIRE', KEYS[3], life)
   if ARGV[7] ~= '0' and counter <= math.max(tonumber(ARGV[3]), tonumber(ARGV[7])) then
     final = ARGV[3]
     write_fence(KEYS[2], token, final)
