@@ -49,10 +49,11 @@ void Hand::extend(const Contender& holder) {
   asked_ = setting_.queue.now();
   // Often with a TTL of its own, as `redlock extend --ttl 2s` in the command of `redlock run`.
   const std::chrono::milliseconds own{
-      setting_.dice.between(quorum::kLeastTtl, Duration{setting_.scenario.ttl}) / std::chrono::milliseconds{1}};
+      setting_.dice.between(quorum::kLeastTtl, Duration{setting_.scenario.ttl}) /
+      std::chrono::milliseconds{1}};
   const std::chrono::milliseconds ttl = setting_.dice.chance(0.5) ? own : holder.habits().ttl;
-  extension_.emplace(quorum::ExtensionRules{.ttl = ttl, .node_timeout = setting_.scenario.node_timeout}, token_,
-                     electorate_, ids_);
+  extension_.emplace(quorum::ExtensionRules{.ttl = ttl, .node_timeout = setting_.scenario.node_timeout},
+                     token_, electorate_, ids_);
   send_all(extension_->start(now()));
   judge();
 }

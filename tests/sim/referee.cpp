@@ -326,10 +326,10 @@ void Referee::release_sent(const Token& token, quorum::NodeIndex address, TimePo
   place.unreachable = false;
 }
 
-void Referee::release_failed(const Token& token, quorum::NodeIndex address) {
+void Referee::release_failed(const Token& token, quorum::NodeIndex address, bool refused) {
   const Story& tale = story(token);
   Place& place = story(token).places[server_of_address_[address]->index()];
-  place.unreachable = tale.owner->now().boot >= place.owed_until;
+  place.unreachable = refused || tale.owner->now().boot >= place.owed_until;
 }
 
 // ---- The end

@@ -70,7 +70,8 @@ class Referee {
   void abandoned(const quorum::Token& token);
   // A release is owed until it is answered, or until `owed_until` by its owner's clock.
   void release_sent(const quorum::Token& token, quorum::NodeIndex address, TimePoint owed_until);
-  void release_failed(const quorum::Token& token, quorum::NodeIndex address);
+  // `refused`: the node has answered it with an error.
+  void release_failed(const quorum::Token& token, quorum::NodeIndex address, bool refused);
 
   // What somebody else does who knows the token.
   void hand_extends(const quorum::Token& token);
@@ -103,7 +104,7 @@ class Referee {
     Instant noted_until{};            // by its note, if it left one
     bool vouched = false;             // the fence was written down when nobody else had been granted the lock
     TimePoint owed_until{};           // of the last release that was sent
-    bool unreachable = false;         // it failed, and was owed to the end
+    bool unreachable = false;         // it failed, and was owed to the end, or the node has refused it
   };
   struct Story {
     const Process* owner = nullptr;

@@ -82,7 +82,10 @@ void Server::execute(Link& link, std::size_t message) {
   if (setting_.strikes(Fault::NodeErrors)) {
     if (setting_.traced())
       setting_.say(name_, fmt::format("{}: {} -> an error", link.name(), describe(command)));
-    link.answer(message, quorum::Failure{quorum::Failure::Kind::OtherError, {}});
+    const bool passes = setting_.dice.chance(0.5);
+    link.answer(
+        message,
+        quorum::Failure{passes ? quorum::Failure::Kind::Loading : quorum::Failure::Kind::OtherError, {}});
     return;
   }
   const std::int64_t now = now_ms();
