@@ -14,7 +14,7 @@ std::string describe_standing(quorum::NodeIndex node, TimePoint sent, const quor
     case Voter: return {};
     case Quarantined:
       return fmt::format(
-          "{} and may have forgotten a lock: no vote for another {} (restart_quarantine {})",
+          "{} and may have forgotten a lock: no vote for another {} (quarantine {})",
           electorate.clock_set_back(node)
               ? "says that it is yet to start, since its clock was set back: it may have restarted lately"
               : "restarted lately",

@@ -7,6 +7,10 @@ namespace {
 
 constexpr Duration kLeastPause = std::chrono::milliseconds{1};
 
+// For so many times node_timeout an attempt that may not wait goes on trying to resolve a split. Far more than live
+// contenders need, who are done after a few round trips.
+constexpr int kNonblockRounds = 5;
+
 // When, by the TTLs that the nodes told, the lock falls free.
 std::optional<Duration> free_in(const quorum::Verdict& verdict) {
   if (const auto* held = std::get_if<quorum::Held>(&verdict)) return held->free_in;
@@ -53,6 +57,8 @@ quorum::Verdict acquire(Session& session, const quorum::AcquireRules& rules, con
                         const std::function<void(const quorum::Verdict&)>& on_waiting) {
   quorum::AcquireRules asking = rules;
   for (std::uint64_t retries = 0;; ++retries) {
+    asking.give_up_at = policy.until;
+    if (policy.nonblock) asking.give_up_at = BootClock::now() + kNonblockRounds * rules.node_timeout;
     quorum::Verdict verdict = session.attempt(asking, wake_fds);
     if (std::holds_alternative<quorum::Won>(verdict)) return verdict;
     const TimePoint now = BootClock::now();

@@ -19,7 +19,7 @@ constexpr double kKeeperPause = 0.4;
 constexpr double kYielderPause = 3.0;   // the least
 constexpr double kYielderSpread = 2.0;  // and up to this much more, growing with the rounds
 constexpr double kGreatestSpread = 16.0;
-constexpr unsigned kStillRounds = 6;  // that a live rival gives back within 2 or 3
+constexpr unsigned kStillRounds = 4;  // that a live rival gives back within 2 or 3
 constexpr Duration kLeastFlight = std::chrono::microseconds{500};
 constexpr Duration kLastWords = std::chrono::milliseconds{5};
 
@@ -61,7 +61,8 @@ std::vector<Send> Acquisition::ask(Now now) {
     ballot = Ballot{.id = ids_.next(),
                     .sent = now.boot,
                     .answer = Pending{},
-                    .may_have_held = kept && ballot.may_hold_token()};
+                    .may_have_held = kept && ballot.may_hold_token(),
+                    .was_silent = ballot.pending()};
     sends.push_back({.node = node,
                      .id = ballot.id,
                      .request = Acquire{.token = token_,
@@ -86,7 +87,10 @@ std::vector<Send> Acquisition::on_reply(Now now, NodeIndex node, RequestId id, c
                             ballot.answer = Failure{Failure::Kind::TimedOut, "its vote was read too late"};
                           }
                         },
-                        [&](const Refused& refused) { ballot.answer = refused; },
+                        [&](const Refused& refused) {
+                          ballot.answer = refused;
+                          electorate_.on_holder_ttl(std::max(refused.holder_ttl, refused.remaining));
+                        },
                         [&](const auto&) {
                           ballot.answer = Failure{Failure::Kind::Garbled, "an answer to another question"};
                         }},
@@ -150,7 +154,8 @@ std::vector<Send> Acquisition::judge_votes(Now now) {
     const Duration took = std::max(now.boot - round_began_, kLeastFlight);
     flight_ = std::min(flight_.value_or(took), took);
   }
-  if (sum.own >= quorum) return begin_confirming(now);
+  if (sum.own >= quorum && !awaits_refusals(now, sum)) return begin_confirming(now);
+  if (sum.own >= quorum) return {};
   if (sum.strongest_rival_votes >= quorum) {
     const Refused& holder = *sum.strongest_rival;
     return give_up(now, Held{.holder = holder.holder,
@@ -168,18 +173,35 @@ std::vector<Send> Acquisition::judge_votes(Now now) {
 
   // Nobody can be told to have it yet. The rule for a split wants the whole picture, but not the price of a
   // node that hangs: once a quorum has answered, the others get as long again.
-  if (sum.pending > 0) {
-    if (sum.answered < quorum) return {};
-    if (wake_at_ == TimePoint::max()) wake_at_ = now.boot + flight(now);
-    if (now.boot < wake_at_) return {};
-  }
+  if (sum.pending > 0 && (sum.answered < quorum || awaits_stragglers(now))) return {};
   if (sum.failed + sum.voteless > spare) return give_up(now, NoQuorum{});
   return settle_split(now, sum);
 }
 
+// Whether some node is worth waiting for that has not answered yet: for as long again as a quorum took, unless it was
+// silent in the round before, too.
+bool Acquisition::awaits_stragglers(Now now) {
+  const bool any = std::any_of(ballots_.begin(), ballots_.end(),
+                               [](const Ballot& ballot) { return ballot.pending() && !ballot.was_silent; });
+  if (!any) return false;
+  if (wake_at_ == TimePoint::max()) wake_at_ = now.boot + flight(now);
+  return now.boot < wake_at_;
+}
+
+// Nodes that restarted not long ago may have forgotten a lock with a TTL that is longer than our quarantine; a node that
+// has not answered yet may show it.
+bool Acquisition::awaits_refusals(Now now, const Tally& sum) {
+  if (sum.pending == 0) return false;
+  for (NodeIndex node = 0; node < ballots_.size(); ++node) {
+    if (votes(ballots_, node, electorate_) && electorate_.young(node, ballots_[node].sent))
+      return awaits_stragglers(now);
+  }
+  return false;
+}
+
 // Nobody has a quorum. Contenders that see the same votes come to the same answer.
 std::vector<Send> Acquisition::settle_split(Now now, const Tally& sum) {
-  if (round_ >= rules_.max_rounds || stands_still(sum)) {
+  if (is_last_round(now) || stands_still(sum)) {
     return give_up(now, Divided{.contenders = sum.rivals, .free_in = free_in(nullptr)});
   }
   const bool strongest =
@@ -207,8 +229,13 @@ bool Acquisition::stands_still(const Tally& sum) {
 
 std::vector<Send> Acquisition::pause(Now now, double flights) {
   phase_ = Phase::Pausing;
-  wake_at_ = now.boot + times(flight(now), flights);
+  // The last round begins when the time is up, not up to a pause before.
+  wake_at_ = std::min(now.boot + times(flight(now), flights), std::max(rules_.give_up_at, now.boot));
   return {};
+}
+
+bool Acquisition::is_last_round(Now now) const {
+  return round_ >= rules_.max_rounds || now.boot >= rules_.give_up_at;
 }
 
 // The fence is the greatest that a counted vote brought. It is final once a quorum of counters has reached
@@ -249,7 +276,7 @@ std::vector<Send> Acquisition::judge_confirmations(Now now) {
   if (accepted >= electorate_.quorum()) return win(now);
   if (accepted + open < electorate_.quorum()) {
     // The write-back reached no quorum: somebody else came between, or nodes fell silent. Begin anew.
-    if (round_ >= rules_.max_rounds) return give_up(now, NoQuorum{});
+    if (is_last_round(now)) return give_up(now, NoQuorum{});
     sends = give_back(now);
     append(sends, pause(now, kYielderPause));
     return sends;
@@ -332,20 +359,17 @@ Duration Acquisition::flight(Now now) const {
 }
 
 // When so many of the refusing nodes' keys will have expired that a quorum is free: those of one holder, or
-// of all.
+// of all. A node that failed is not free; one that has not answered yet may be, unless it has been waited for in vain.
 std::optional<Duration> Acquisition::free_in(const Refused* of) const {
   std::vector<Duration> remaining;
-  std::size_t endless = 0;
+  std::size_t free = 0;
   for (const Ballot& ballot : ballots_) {
     const Refused* refused = ballot.refused();
-    if (refused == nullptr || (of != nullptr && refused->holder != of->holder)) continue;
-    if (refused->remaining.count() < 0) {
-      ++endless;
-    } else {
-      remaining.push_back(refused->remaining);
-    }
+    const bool in_the_way = refused != nullptr && (of == nullptr || refused->holder == of->holder);
+    const bool hangs = ballot.pending() && of == nullptr;
+    if (ballot.failure() == nullptr && !in_the_way && !hangs) ++free;
+    if (in_the_way && refused->remaining.count() >= 0) remaining.push_back(refused->remaining);
   }
-  const std::size_t free = ballots_.size() - remaining.size() - endless;
   if (free >= electorate_.quorum()) return Duration::zero();
   const std::size_t needed = electorate_.quorum() - free;  // so many must expire
   if (needed > remaining.size()) return std::nullopt;

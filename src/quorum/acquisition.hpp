@@ -17,6 +17,8 @@ struct AcquireRules {
   Duration node_timeout;     // per flight
   Duration least_validity;   // a win with less than this left is none: kill_after and the margin for `run`
   unsigned max_rounds = 24;  // flights before a split that does not resolve is given up
+  TimePoint give_up_at =
+      TimePoint::max();            // no round begins after this, so that it is over one node_timeout later
   std::optional<Waiter> waiter{};  // stands in the line when the lock is not to be had
   bool in_turn = false;            // it is its turn there
 };
@@ -106,6 +108,9 @@ class Acquisition {
   std::vector<Send> take_late_vote(Now now, NodeIndex node, RequestId id, const Reply& reply);
   Send confirm(Now now, NodeIndex node, RequestId id) const;
   bool stands_still(const Tally& sum);
+  bool is_last_round(Now now) const;
+  bool awaits_stragglers(Now now);
+  bool awaits_refusals(Now now, const Tally& sum);
   std::vector<Send> pause(Now now, double flights);
   std::vector<Send> give_up(Now now, Verdict verdict);
   std::vector<Send> give_back(Now now);

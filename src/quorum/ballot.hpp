@@ -17,6 +17,7 @@ struct Ballot {
   TimePoint sent{};
   Answer answer = Unasked{};
   bool may_have_held = false;   // after an earlier round with the same token
+  bool was_silent = false;      // in the round before
   Electorate::Server server{};  // that answered
 
   bool pending() const { return std::holds_alternative<Pending>(answer); }

@@ -5,6 +5,24 @@
 #include <string_view>
 
 namespace redlock::quorum {
+namespace {
+
+// No holder's TTL is taken to be longer, whatever a node says: the configuration allows no longer one.
+constexpr Duration kLongestTtl = std::chrono::hours{30 * 24};
+
+// A lock is rarely held with a longer TTL.
+constexpr Duration kLongTtl = std::chrono::hours{1};
+
+}  // namespace
+
+void Electorate::on_holder_ttl(Duration ttl) {
+  if (quarantine_ > Duration::zero()) quarantine_ = std::max(quarantine_, std::min(ttl, kLongestTtl));
+}
+
+bool Electorate::young(NodeIndex node, TimePoint sent) const {
+  const auto& known = known_[node];
+  return quarantine_ > Duration::zero() && known && known->identity.known && uptime(*known, sent) < kLongTtl;
+}
 
 void Electorate::on_identity(Now now, NodeIndex node, const Identity& identity) {
   const auto& before = known_[node];

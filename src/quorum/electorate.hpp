@@ -31,6 +31,14 @@ class Electorate {
   std::size_t quorum() const { return quorum_of(nodes()); }
   Duration quarantine() const { return quarantine_; }
 
+  // A refusal has shown a holder with this TTL, or one whose key lives for so long still: where that is longer than our
+  // quarantine, it is the quarantine from now on. A quarantine of zero says that the nodes forget nothing, and stays.
+  void on_holder_ttl(Duration ttl);
+
+  // Whether the node has been up for so little time that a lock may be in use whose TTL is longer, and that it may have
+  // forgotten: nobody would know but the node that refuses.
+  bool young(NodeIndex node, TimePoint sent) const;
+
   void on_identity(Now now, NodeIndex node, const Identity& identity);
 
   // The standing that a request sent at `sent` met. A node that has said nothing about itself is a voter: the

@@ -83,7 +83,8 @@ std::vector<Send> Lease::begin(Now now) {
                                        .ttl = rules_.ttl,
                                        .fence = fence_,
                                        .attempt = attempt.number,
-                                       .repair = true},
+                                       .repair = true,
+                                       .vouches = vouches(sights_[node])},
                      .deadline = valid_until_});
   }
   return sends;
@@ -144,11 +145,18 @@ void Lease::saw(Now now, NodeIndex node, std::uint64_t planted, Fence counter_fo
     sight = {.known = true,
              .planted = planted,
              .since = attempt_,
-             .seen_at = now.boot,
+             .crashed_by = now.boot - electorate_.least_uptime(node, now.boot),
              .clean = counter_found <= fence_};
   }
+  sight.counter = counter_found;
   sight.server = electorate_.server_of(node);
   sight.heard = now.boot;
+}
+
+// A node on which the token has been planted again, or which came too late to vote, does not know our fence; extensions by
+// hand would not count it. Once it has counted for us, it may.
+Fence Lease::vouches(const Sight& sight) {
+  return sight.known && sight.crashed_by && sight.counted ? sight.counter : 0;
 }
 
 // Whether the address leads to another server than the one on which the token was seen last. A server that has restarted
@@ -160,7 +168,7 @@ bool Lease::moved(Now now, NodeIndex node) const {
 }
 
 bool Lease::continuous(const Sight& sight) const {
-  return (!sight.seen_at || sight.since < last_success_) && ripe(sight);
+  return (!sight.crashed_by || sight.since < last_success_) && ripe(sight);
 }
 
 bool Lease::proven(const Sight& sight, const Attempt& attempt) const {
@@ -171,7 +179,8 @@ bool Lease::proven(const Sight& sight, const Attempt& attempt) const {
 // still be waiting for others: until its round ends it may count that vote. As long as the lease as it stands (its last
 // success, other nodes) outlasts that round, it excludes the rival.
 bool Lease::ripe(const Sight& sight) const {
-  return !sight.seen_at || *sight.seen_at + longest_round(rules_.node_timeout) <= valid_until_;
+  return !sight.crashed_by || electorate_.quarantine() == Duration::zero() ||
+         *sight.crashed_by + longest_round(rules_.node_timeout) <= valid_until_;
 }
 
 void Lease::judge(Now now, Attempt& attempt) {
@@ -182,16 +191,22 @@ void Lease::judge(Now now, Attempt& attempt) {
   using enum Vote::Outcome;
   Electorate::Servers counted;
   Electorate::Servers elsewhere;
+  std::vector<bool> counting(sights_.size());
   bool any_continuous = false;
   for (NodeIndex node = 0; node < sights_.size(); ++node) {
     const Vote& vote = attempt.votes[node];
     if (vote.outcome == Elsewhere) elsewhere.insert(vote.server);
     if (vote.outcome != Here || !sights_[node].known) continue;
     const bool unbroken = continuous(sights_[node]);
+    const bool counts = unbroken || proven(sights_[node], attempt);
     any_continuous = any_continuous || unbroken;
-    if (unbroken || proven(sights_[node], attempt)) counted.insert(vote.server);
+    if (counts) counted.insert(vote.server);
+    counting[node] = counts;
   }
-  if (any_continuous && electorate_.is_quorum(counted)) return succeed(attempt);
+  if (any_continuous && electorate_.is_quorum(counted)) {
+    for (NodeIndex node = 0; node < sights_.size(); ++node) sights_[node].counted = counting[node];
+    return succeed(attempt);
+  }
   if (electorate_.is_quorum(elsewhere)) return lose(Taken{other_});
   if (count(attempt, Pending) > 0) return;
   if (!any_continuous && count(attempt, Failed) == 0) {

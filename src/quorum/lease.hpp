@@ -43,9 +43,10 @@ using Loss = std::variant<Taken, Vanished, Expired, GivenBack, Broken>;
 // - Proven: replanted, and seen, before this attempt began, on a node whose counter, found then, was not above our
 //   fence: nobody had been granted its vote meanwhile. Counts only beside a continuous one, so that a lock that was
 //   wholly lost is never resurrected.
-// - Of either kind, a replanted one only when the lease, as last extended, outlasts any round that began before the
-//   replanting was seen: a rival may hold a vote of that node from before its crash, and may count it for
-//   longest_round() of the configured node_timeout.
+// - Of either kind, one that was no vote of the acquisition only when the lease, as last extended, outlasts any round that
+//   began before the node last crashed: a rival may hold a vote of it from before, and may count it for longest_round() of
+//   the configured node_timeout. That crash was no later than the token was seen there, and no later than the node has been
+//   up for. Where the quarantine is zero the nodes forget nothing in a crash.
 // - One server counts once, by its run_id, also when two addresses have come to lead to it during the lease. What has
 //   been seen of the token at an address says nothing about another server to which it leads now.
 class Lease {
@@ -73,13 +74,16 @@ class Lease {
  private:
   // What is known of the token on one node.
   struct Sight {
-    bool known = false;                // it has been seen there
-    std::uint64_t planted = 0;         // the attempt that planted it
-    std::uint64_t since = 0;           // the newest attempt that had begun when that planting was first seen
-    std::optional<TimePoint> seen_at;  // then; none: it was a vote of the acquisition
-    bool clean = true;                 // the counter found when it was planted was not above our fence
-    Electorate::Server server{};       // on which it was seen last,
-    TimePoint heard{};                 // and when
+    bool known = false;         // it has been seen there
+    std::uint64_t planted = 0;  // the attempt that planted it
+    std::uint64_t since = 0;    // the newest attempt that had begun when that planting was first seen
+    // The node's last crash was no later; none: it was a vote of the acquisition.
+    std::optional<TimePoint> crashed_by;
+    bool clean = true;            // the counter found when it was planted was not above our fence
+    Fence counter = 0;            // of the node, as it said last
+    bool counted = false;         // towards the last success
+    Electorate::Server server{};  // on which it was seen last,
+    TimePoint heard{};            // and when
   };
   // What came of one attempt's request to one node.
   struct Vote {
@@ -99,6 +103,7 @@ class Lease {
   Vote::Outcome read(Now now, NodeIndex node, const Attempt& attempt, const Reply& reply);
   void saw(Now now, NodeIndex node, std::uint64_t planted, Fence counter_found);
   bool moved(Now now, NodeIndex node) const;
+  static Fence vouches(const Sight& sight);
   void judge(Now now, Attempt& attempt);
   void succeed(const Attempt& attempt);
   void fail(Now now, Attempt& attempt);

@@ -46,7 +46,7 @@ verdict() { echo "${lines[-1]}"; }
   try_nodes
   [ "$status" -eq 69 ]
   [ "$(verdict)" = "no quorum: 0 of 3 nodes can vote, 2 are needed" ]
-  [[ $output == *": restarted lately and may have forgotten a lock: no vote for another "*"(restart_quarantine 30s)"* ]]
+  [[ $output == *": restarted lately and may have forgotten a lock: no vote for another "*"(quarantine 30s)"* ]]
   try_nodes --restart-quarantine 0s
   [ "$status" -eq 0 ]
   [[ $(verdict) == "works, but 3 of 3 nodes forget their locks in a restart" ]]

@@ -71,7 +71,9 @@ void Contender::send_all(const std::vector<Send>& sends) {
     // By hand, what plants or vouches comes behind the success.
     const auto* extend = std::get_if<quorum::Extend>(&sending.request);
     const bool behind = habits_.by_hand && extend != nullptr && (extend->repair || extend->vouches > 0);
-    if (extend != nullptr && habits_.by_hand && !behind) extensions_began_ = {setting_.queue.now()};
+    const bool first = extensions_began_.empty();
+    if (extend != nullptr && habits_.by_hand && (!behind || first))
+      extensions_began_ = {setting_.queue.now()};
     if (extend != nullptr && !habits_.by_hand && extensions_began_.size() < extend->attempt) {
       extensions_began_.resize(extend->attempt, setting_.queue.now());
     }

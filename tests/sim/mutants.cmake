@@ -66,7 +66,7 @@ sim_mutant(uptime-taken-at-its-word electorate.cpp "- std::chrono::seconds{1}" "
 sim_mutant(lost-lock-resurrected lease.cpp "if (any_continuous && electorate_.is_quorum" "if (electorate_.is_quorum")
 sim_mutant(replanted-vote-counts-at-once lease.cpp "return sight.since < attempt.number && " "return ")
 sim_mutant(replanted-vote-without-proof lease.cpp "sight.clean && ripe(sight)" "ripe(sight)")
-sim_mutant(replanted-vote-before-rivals-are-done lease.cpp "return !sight.seen_at || " "return true || ")
+sim_mutant(replanted-vote-before-rivals-are-done lease.cpp "return !sight.crashed_by || " "return true || ")
 sim_mutant(rivals-bound-cut-to-our-ttl lease.cpp "longest_round(rules_.node_timeout) <= valid_until_"
            "std::min(rules_.node_timeout, Duration{rules_.ttl} / 3) <= valid_until_")
 sim_mutant(server-counts-twice-in-a-lease electorate.cpp "return std::hash<std::string_view>{}(known->identity.run_id);"

@@ -54,56 +54,59 @@ void Referee::executed(const Server& server, const Command& command, const quoru
     Story& tale = story(token);
     tale.places[index].vouched = !granted_since(tale);
   };
-  std::visit(Overload{[&](const quorum::Acquire& acquire) {
-                        hands_off(acquire.token);
-                        const auto* granted = std::get_if<quorum::Granted>(&reply);
-                        if (granted == nullptr) return;
-                        Place& place = story(acquire.token).places[index];
-                        if (before != acquire.token) {
-                          place.planting = {.at = now, .by = 0, .found = place.planting.found};
-                          place.there = true;
-                          place.outlived.reset();
-                        }
-                        place.fence = granted->fence;
-                        place.losses = server.losses();
-                        place.vouched = false;
-                      },
-                      [&](const quorum::Confirm& confirm) {
-                        hands_off(confirm.token);
-                        vouched(confirm.token, confirm.fence);
-                        const auto* confirmed = std::get_if<quorum::Confirmed>(&reply);
-                        if (confirmed == nullptr || !confirmed->accepted) return;
-                        Place& place = story(confirm.token).places[index];
-                        place.fence = confirm.fence;
-                        place.losses = server.losses();
-                      },
-                      [&](const quorum::Extend& extend) {
-                        hands_off(extend.token);
-                        Story& tale = story(extend.token);
-                        Place& place = tale.places[index];
-                        if (std::holds_alternative<quorum::Extended>(reply)) {
-                          const bool keepers = extend.repair && extend.attempt < quorum::kLeastWallAttempt;
-                          if (keepers) place.found_by[extend.attempt] = place.planting;
-                          if (!keepers) place.found_by_hand = now;
-                          if (extend.vouches > 0) vouched(extend.token, extend.fence);
-                        } else if (const auto* replanted = std::get_if<quorum::Replanted>(&reply)) {
-                          if (!anywhere_but(extend.token, server))
-                            tale.wholly_lost = tale.wholly_lost.value_or(now);
-                          place.planting = {.at = now, .by = extend.attempt, .found = replanted->counter};
-                          place.vouched = false;
-                          place.there = true;
-                          place.outlived.reset();
-                        }
-                      },
-                      [&](const quorum::Release& release) {
-                        hands_off(release.token);
-                        Place& place = story(release.token).places[index];
-                        place.released_at = now;
-                        place.noted_until = release.note.count() > 0 ? now + release.note : Instant{};
-                        place.there = false;
-                      },
-                      [&](const ForeignSet& set) { hands_off(set.token); }},
-             command);
+  std::visit(
+      Overload{
+          [&](const quorum::Acquire& acquire) {
+            hands_off(acquire.token);
+            const auto* granted = std::get_if<quorum::Granted>(&reply);
+            if (granted == nullptr) return;
+            Place& place = story(acquire.token).places[index];
+            if (before != acquire.token) {
+              place.planting = {
+                  .at = now, .by = 0, .found = place.planting.found, .crash = server.started_at()};
+              place.there = true;
+              place.outlived.reset();
+            }
+            place.fence = granted->fence;
+            place.losses = server.losses();
+            place.vouched = false;
+          },
+          [&](const quorum::Confirm& confirm) {
+            hands_off(confirm.token);
+            vouched(confirm.token, confirm.fence);
+            const auto* confirmed = std::get_if<quorum::Confirmed>(&reply);
+            if (confirmed == nullptr || !confirmed->accepted) return;
+            Place& place = story(confirm.token).places[index];
+            place.fence = confirm.fence;
+            place.losses = server.losses();
+          },
+          [&](const quorum::Extend& extend) {
+            hands_off(extend.token);
+            Story& tale = story(extend.token);
+            Place& place = tale.places[index];
+            if (std::holds_alternative<quorum::Extended>(reply)) {
+              const bool keepers = extend.repair && extend.attempt < quorum::kLeastWallAttempt;
+              if (keepers) place.found_by[extend.attempt] = place.planting;
+              if (!keepers) place.found_by_hand = now;
+              if (extend.vouches > 0) vouched(extend.token, extend.fence);
+            } else if (const auto* replanted = std::get_if<quorum::Replanted>(&reply)) {
+              if (!anywhere_but(extend.token, server)) tale.wholly_lost = tale.wholly_lost.value_or(now);
+              place.planting = {
+                  .at = now, .by = extend.attempt, .found = replanted->counter, .crash = server.started_at()};
+              place.vouched = false;
+              place.there = true;
+              place.outlived.reset();
+            }
+          },
+          [&](const quorum::Release& release) {
+            hands_off(release.token);
+            Place& place = story(release.token).places[index];
+            place.released_at = now;
+            place.noted_until = release.note.count() > 0 ? now + release.note : Instant{};
+            place.there = false;
+          },
+          [&](const ForeignSet& set) { hands_off(set.token); }},
+      command);
 }
 
 void Referee::expired(const Server& server) {
@@ -260,10 +263,10 @@ void Referee::extended(const Token& token, std::uint64_t attempt, Instant asked,
     const auto seen = place.found_by.find(attempt);
     if (seen == place.found_by.end()) return Worth::Nothing;
     const Planting& planting = seen->second;
-    // A rival whose round began before the planting may have this node's vote from before a crash. The lease
+    // A rival whose round began before the last crash may have this node's vote from before it. The lease
     // as it stood must have outlasted that round.
     const bool ripe =
-        planting.by == 0 || grant.client->read(planting.at) + grant.longest_round <= grant.valid_until;
+        planting.by == 0 || grant.client->read(planting.crash) + grant.longest_round <= grant.valid_until;
     if (!ripe) return Worth::Nothing;
     if (planting.at <= grant.last_asked) return Worth::Unbroken;
     return planting.at <= asked && planting.found <= grant.fence ? Worth::Proven : Worth::Nothing;

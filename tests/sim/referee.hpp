@@ -90,6 +90,7 @@ class Referee {
     Instant at{};
     std::uint64_t by = 0;     // the attempt; 0: the acquisition
     quorum::Fence found = 0;  // the counter, at that time
+    Instant crash{};          // the last of the server before it
   };
   struct Place {
     bool there = false;       // planted, and not seen to go

@@ -138,6 +138,7 @@ void Server::crash(Duration down, bool forgets, bool silent) {
     silent_ = false;
     ++starts_;
     started_ms_ = now_ms();
+    started_at_ = setting_.queue.now();
     setting_.say(name_, "is up again");
   });
 }

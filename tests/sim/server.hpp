@@ -48,6 +48,8 @@ class Server {
   const std::string& name() const { return name_; }
   // How often it has lost its keys and counters.
   unsigned losses() const { return losses_; }
+  // When it came up last; long ago if it never crashed.
+  Instant started_at() const { return started_at_; }
 
  private:
   void execute(Link& link, std::size_t message);
@@ -61,6 +63,7 @@ class Server {
   std::chrono::milliseconds jumped_{};
   std::int64_t started_ms_;  // of its own clock
   unsigned starts_ = 0;
+  Instant started_at_{-std::chrono::hours{24}};
   unsigned losses_ = 0;
   bool up_ = true;
   bool silent_ = false;

@@ -310,3 +310,45 @@ TEST_CASE("who does not wait is in no line") {
   REQUIRE(attempt.verdict<Held>() != nullptr);
   CHECK_FALSE(attempt.verdict<Held>()->place);
 }
+
+TEST_CASE("the TTL of a holder that a refusal shows is the quarantine of who asked, where it is longer") {
+  Attempt attempt{3};
+  for (const NodeIndex node : {0U, 1U}) {
+    attempt.electorate.on_identity(attempt.now, node, identity("young " + std::to_string(node), 4s));
+  }
+  attempt.electorate.on_identity(attempt.now, 2, identity("old"));
+  REQUIRE(attempt.electorate.standing(0, attempt.now.boot) == Standing::Voter);
+  attempt.start();
+  attempt.pass(5ms);
+  SUBCASE("also when it is the last to answer: young nodes are no quorum by themselves") {
+    attempt.answer(0, Granted{7});
+    attempt.answer(1, Granted{7});
+    REQUIRE(attempt.undecided());
+    Refused shown = refused("theirs", 30s);
+    shown.holder_ttl = 60s;
+    attempt.answer(2, shown);
+    CHECK(attempt.verdict<NoQuorum>() != nullptr);
+    CHECK(attempt.electorate.quarantine() == Duration{60s});
+    CHECK(attempt.count<Release>() == 2);
+  }
+  SUBCASE("of another library what is left of its key is known") {
+    attempt.answer(2, refused("theirs", 30s));
+    CHECK(attempt.electorate.quarantine() == Duration{30s});
+  }
+  SUBCASE("a node that hangs shows nothing, and is waited for as long again as a quorum took") {
+    attempt.answer(0, Granted{7});
+    attempt.answer(1, Granted{7});
+    CHECK(attempt.acquisition.deadline() == attempt.now.boot + 5ms);
+    attempt.wait();
+    CHECK(attempt.verdict<Won>() != nullptr);
+  }
+}
+
+TEST_CASE("a quarantine of zero stays, whatever a refusal shows, and no quarantine is longer than any TTL") {
+  Electorate trusting{3, Duration::zero()};
+  trusting.on_holder_ttl(1h);
+  CHECK(trusting.quarantine() == Duration::zero());
+  Electorate careful{3, 1s};
+  careful.on_holder_ttl(Duration{std::chrono::hours{24 * 365}});
+  CHECK(careful.quarantine() == Duration{std::chrono::hours{30 * 24}});
+}

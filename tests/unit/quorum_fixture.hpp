@@ -88,12 +88,13 @@ inline Refused refused(std::string holder, std::chrono::milliseconds remaining =
 class Attempt : public Client {
  public:
   explicit Attempt(std::size_t nodes = 5, unsigned max_rounds = 24, Duration least_validity = 100ms,
-                   Duration node_timeout = kNodeTimeout)
+                   Duration node_timeout = kNodeTimeout, TimePoint give_up_at = TimePoint::max())
       : Client{nodes},
         acquisition{{.ttl = kTtl,
                      .node_timeout = node_timeout,
                      .least_validity = least_validity,
-                     .max_rounds = max_rounds},
+                     .max_rounds = max_rounds,
+                     .give_up_at = give_up_at},
                     electorate,
                     ids,
                     entropy} {}

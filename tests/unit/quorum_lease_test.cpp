@@ -341,27 +341,48 @@ TEST_CASE_FIXTURE(Holder, "a vote without proof counts only after a success that
   CHECK(extended());
 }
 
-TEST_CASE_FIXTURE(Holder, "a replanted vote does not count while a rival's round may outlast the lease") {
-  // A round that began just before the replanting ends up to 700 ms later: after this lease, at 988 ms.
-  lease.emplace(LeaseRules{.ttl = kTtl, .node_timeout = 700ms, .lead = kLead}, electorate,
-                Won{.token = {"ours"},
-                    .fence = kFence,
-                    .valid_until = validity_end(granted_at, kTtl),
-                    .voters = {0, 1, 2}},
-                ids, entropy, now);
-  attempt();
-  here(0);
-  here(1);
-  answer(2, Replanted{0});
-  fail(3);
-  fail(4);
-  attempt();
-  here(0);
-  here(1);
-  here(2, 1);
-  fail(3);
-  fail(4);
-  CHECK_FALSE(extended());
+TEST_CASE_FIXTURE(Holder, "a repaired vote does not count while a rival's round may outlast the lease") {
+  // A round that began just before the crash ends up to 709 ms later: after this lease, at 988 ms.
+  const auto lease_of = [&](const Electorate& voters) {
+    lease.emplace(LeaseRules{.ttl = kTtl, .node_timeout = 700ms, .lead = kLead}, voters,
+                  Won{.token = {"ours"},
+                      .fence = kFence,
+                      .valid_until = validity_end(granted_at, kTtl),
+                      .voters = {0, 1, 2}},
+                  ids, entropy, now);
+  };
+  const auto repair_and_extend = [&](Duration uptime, Electorate& voters) {
+    attempt();
+    here(0);
+    here(1);
+    voters.on_identity(now, 2,
+                       identity("another start", std::chrono::duration_cast<std::chrono::seconds>(uptime)));
+    answer(2, Replanted{0});
+    fail(3);
+    fail(4);
+    attempt();
+    here(0);
+    here(1);
+    here(2, 1);
+    fail(3);
+    fail(4);
+  };
+  SUBCASE("of a crash that may have been just now") {
+    lease_of(electorate);
+    repair_and_extend(0s, electorate);
+    CHECK_FALSE(extended());
+  }
+  SUBCASE("a node that has been up for long has lost its key in another way") {
+    lease_of(electorate);
+    repair_and_extend(1h, electorate);
+    CHECK(extended());
+  }
+  SUBCASE("where the quarantine is zero a crash wipes out no vote") {
+    Electorate trusting{5, Duration::zero()};
+    lease_of(trusting);
+    repair_and_extend(0s, trusting);
+    CHECK(extended());
+  }
 }
 
 TEST_CASE_FIXTURE(Holder, "votes that the acquisition did not count are proven like replanted ones") {

@@ -119,7 +119,7 @@ TEST_CASE("a rival that neither wins nor gives back is dead, and the attempt end
   REQUIRE(divided != nullptr);
   CHECK(divided->contenders == 1);
   CHECK(divided->free_in == Duration{300ms});
-  CHECK(rounds == 7);
+  CHECK(rounds == 5);
   CHECK(attempt.request<Release>(0) != nullptr);
 }
 
@@ -144,4 +144,50 @@ TEST_CASE("a split is told from a lock that is held when the rival wins meanwhil
   for (const NodeIndex node : {2U, 3U, 4U}) attempt.answer(node, refused(kLeast));
   REQUIRE(attempt.verdict<Held>() != nullptr);
   CHECK(attempt.verdict<Held>()->holder == Token{kLeast});
+}
+
+TEST_CASE("no round begins after the time is up, and none is given up before") {
+  Attempt attempt{2, 24, 100ms, kNodeTimeout, TimePoint{1h} + 50ms};
+  attempt.start();
+  unsigned round = 0;
+  while (attempt.undecided()) {
+    REQUIRE(attempt.now.boot <= TimePoint{1h} + 50ms + kNodeTimeout);
+    attempt.pass(8ms);
+    attempt.answer(0, Granted{7});
+    attempt.answer(1, refused(kGreatest + std::to_string(++round)));
+    if (attempt.undecided()) attempt.wait();
+  }
+  CHECK(attempt.verdict<Divided>() != nullptr);
+  CHECK(attempt.now.boot >= TimePoint{1h} + 50ms);
+  CHECK(attempt.now.boot <= TimePoint{1h} + 50ms + 8ms);
+}
+
+TEST_CASE("a node that was silent in one round is not waited for in the next") {
+  Attempt attempt;
+  attempt.start();
+  attempt.pass(10ms);
+  attempt.answer(0, Granted{7});
+  attempt.answer(1, Granted{7});
+  attempt.answer(2, refused(kGreatest));
+  attempt.answer(3, refused(kGreatest));
+  CHECK(attempt.acquisition.deadline() == attempt.now.boot + 10ms);  // as long again for the fifth
+  attempt.wait();
+  while (attempt.acquisition.rounds() < 2) attempt.wait();
+  attempt.answer(0, Granted{7});
+  attempt.answer(1, Granted{7});
+  attempt.answer(2, refused(kGreatest));
+  attempt.answer(3, refused(kGreatest));
+  CHECK(attempt.acquisition.deadline() < attempt.now.boot + 10ms);  // pauses already
+}
+
+TEST_CASE("a dead contender and a node that hangs leave no quorum that falls free at once") {
+  Attempt attempt{5, 1};
+  attempt.start();
+  attempt.answer(0, Granted{7});
+  attempt.answer(1, Granted{7});
+  attempt.answer(2, refused(kGreatest, 300ms));
+  attempt.answer(3, refused(kGreatest, 400ms));
+  attempt.wait();
+  REQUIRE(attempt.verdict<Divided>() != nullptr);
+  CHECK(attempt.verdict<Divided>()->free_in == Duration{300ms});
 }
