@@ -55,10 +55,15 @@ void mask_passwords(int argc, char** argv) {
   }
 }
 
-int carry_out(const std::vector<std::string>& args, int argc, char** argv) {
+// Not kept for longer than it takes to read them: passwords may be among them.
+std::vector<std::string> arguments(int argc, char** argv) {
+  return {argv + (argc > 0 ? 1 : 0), argv + argc};
+}
+
+int carry_out(int argc, char** argv) {
   try {
     process::reserve_standard_descriptors();
-    const Invocation invocation = parse_command_line(args);
+    const Invocation invocation = parse_command_line(arguments(argc, argv));
     mask_passwords(argc, argv);
     log::set_level(invocation.log_level);
     return std::visit(Carry{invocation.color}, invocation.what);
@@ -78,9 +83,8 @@ int carry_out(const std::vector<std::string>& args, int argc, char** argv) {
 
 int run_program(int argc, char** argv) {
   process::remember_title(argc, argv);
-  const std::vector<std::string> args{argv + (argc > 0 ? 1 : 0), argv + argc};
-  const int status = carry_out(args, argc, argv);
-  if (status != exit_status::kYes && prints_for_eval(args)) refuse_eval(status);
+  const int status = carry_out(argc, argv);
+  if (status != exit_status::kYes && prints_for_eval(arguments(argc, argv))) refuse_eval(status);
   return status;
 }
 
