@@ -3,6 +3,7 @@
 #include "base/overload.hpp"
 #include "describe.hpp"
 #include "process.hpp"
+#include "quorum/validity.hpp"
 #include "server.hpp"
 
 #include <algorithm>
@@ -258,15 +259,16 @@ void Referee::broke(const Token& token) {
   tale.broken = {.at = setting_.queue.now(), .losses = losses_};
 }
 
-void Referee::extended(const Token& token, std::uint64_t attempt, Instant asked, TimePoint valid_until) {
-  check_extension(token, asked, valid_until, [&](const Grant& grant, const Place& place) {
+void Referee::extended(const Token& token, std::uint64_t attempt, Instant asked, TimePoint valid_until,
+                       std::chrono::milliseconds ttl) {
+  check_extension(token, asked, valid_until, ttl, [&](const Grant& grant, const Place& place) {
     const auto seen = place.found_by.find(attempt);
     if (seen == place.found_by.end()) return Worth::Nothing;
     const Planting& planting = seen->second;
     // A rival whose round began before the last crash may have this node's vote from before it. The lease
     // as it stood must have outlasted that round.
-    const bool ripe =
-        planting.by == 0 || grant.client->read(planting.crash) + grant.longest_round <= grant.valid_until;
+    const bool ripe = planting.by == 0 || has(setting_.scenario.faults, Fault::NoQuarantine) ||
+                      grant.client->read(planting.crash) + grant.longest_round <= grant.valid_until;
     if (!ripe) return Worth::Nothing;
     if (planting.at <= grant.last_asked) return Worth::Unbroken;
     return planting.at <= asked && planting.found <= grant.fence ? Worth::Proven : Worth::Nothing;
@@ -274,9 +276,10 @@ void Referee::extended(const Token& token, std::uint64_t attempt, Instant asked,
 }
 
 // What a crash can have wiped out has expired by the time at which the node has a vote again.
-void Referee::extended_by_hand(const Token& token, Instant asked, TimePoint valid_until) {
+void Referee::extended_by_hand(const Token& token, Instant asked, TimePoint valid_until,
+                               std::chrono::milliseconds ttl) {
   const Instant proven = story(token).proven_by_hand;
-  check_extension(token, asked, valid_until, [&](const Grant& grant, const Place& place) {
+  check_extension(token, asked, valid_until, ttl, [&](const Grant& grant, const Place& place) {
     if (place.found_by_hand < asked) return Worth::Nothing;
     if (place.planting.at <= grant.last_asked) return Worth::Unbroken;
     const bool clean = place.vouched || place.planting.found <= grant.fence || place.planting.at <= proven;
@@ -285,7 +288,8 @@ void Referee::extended_by_hand(const Token& token, Instant asked, TimePoint vali
 }
 
 template <class Judge>
-void Referee::check_extension(const Token& token, Instant asked, TimePoint valid_until, Judge judge) {
+void Referee::check_extension(const Token& token, Instant asked, TimePoint valid_until,
+                              std::chrono::milliseconds ttl, Judge judge) {
   Story& tale = story(token);
   Grant& grant = grants_[*tale.grant];
   const std::string& name = grant.client->name();
@@ -309,6 +313,9 @@ void Referee::check_extension(const Token& token, Instant asked, TimePoint valid
   if (counted < quorum::quorum_of(server_of_address_.size()) || unbroken == 0) {
     setting_.violated(fmt::format("{} extended its lease with {} votes that count, {} of them unbroken", name,
                                   counted, unbroken));
+  }
+  if (valid_until > std::max(grant.valid_until, quorum::validity_end(grant.client->read(asked), ttl))) {
+    setting_.violated(fmt::format("{} counts on its lease for longer than its attempt grants", name));
   }
   grant.valid_until = valid_until;
   grant.last_asked = asked;

@@ -36,7 +36,8 @@ struct Vote {
 //  4. A vote is a vote: the voters of a grant are a quorum of different servers, and each answer that made it a quorum was
 //     read no later than the longest round after its own request.
 //  5. Continuity: an extension succeeds only while the lease is valid, with a quorum of votes that the rule
-//     of DESIGN section 3 lets count, one a server, and never after the token was gone from all servers.
+//     of DESIGN section 3 lets count, one a server, for no
+//     longer than its own attempt grants, and never after the token was gone from all servers.
 //  6. Ghosts: the token of a client that has finished is on no server that a release could reach. Where addresses move,
 //     nobody knows which those are.
 //  7. Hands: an extension by hand succeeds only if nobody else had been granted the lock when it began; a lease that was
@@ -62,8 +63,10 @@ class Referee {
                Instant round_began, Duration longest_round);
   void granted_to_foreigner(const Process& client, const quorum::Token& token, TimePoint valid_until);
   // `asked`: when the attempt began.
-  void extended(const quorum::Token& token, std::uint64_t attempt, Instant asked, TimePoint valid_until);
-  void extended_by_hand(const quorum::Token& token, Instant asked, TimePoint valid_until);
+  void extended(const quorum::Token& token, std::uint64_t attempt, Instant asked, TimePoint valid_until,
+                std::chrono::milliseconds ttl);
+  void extended_by_hand(const quorum::Token& token, Instant asked, TimePoint valid_until,
+                        std::chrono::milliseconds ttl);
   // The holder stops relying on it.
   void ended(const quorum::Token& token);
   // From here on the token is nobody's business: its owner gives it back everywhere.
@@ -139,7 +142,8 @@ class Referee {
   // What a server's answer adds to an extension. Unbroken: the token was there when the last successful attempt began.
   enum class Worth { Nothing, Proven, Unbroken };
   template <class Judge>
-  void check_extension(const quorum::Token& token, Instant asked, TimePoint valid_until, Judge judge);
+  void check_extension(const quorum::Token& token, Instant asked, TimePoint valid_until,
+                       std::chrono::milliseconds ttl, Judge judge);
   void check_exclusion(const Process& client);
   void check_voters(const Process& client, const quorum::Won& won, const std::vector<Vote>& votes,
                     Duration longest_round);
