@@ -52,7 +52,7 @@ TimePoint Lease::deadline() const {
   if (lost_) return TimePoint::max();
   TimePoint next = std::min(next_attempt_, give_up_at());
   for (const Attempt& attempt : attempts_) {
-    if (!attempt.failed) next = std::min(next, attempt.began + failed_after());
+    if (!attempt.decided) next = std::min(next, attempt.began + failed_after());
   }
   return next;
 }
@@ -64,7 +64,7 @@ std::vector<Send> Lease::on_time(Now now) {
     return {};
   }
   for (Attempt& attempt : attempts_) {
-    if (!attempt.failed && now.boot >= attempt.began + failed_after()) fail(now, attempt);
+    if (!attempt.decided && now.boot >= attempt.began + failed_after()) fail(now, attempt);
   }
   return now.boot >= next_attempt_ ? begin(now) : std::vector<Send>{};
 }
@@ -91,28 +91,42 @@ std::vector<Send> Lease::begin(Now now) {
 }
 
 std::vector<Send> Lease::on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply) {
-  if (lost_) return {};
-  for (Attempt& attempt : attempts_) {
-    Vote& vote = attempt.votes[node];
-    if (vote.id != id || vote.outcome != Vote::Outcome::Pending) continue;
-    vote.outcome = read(now, node, attempt, reply);
+  if (Attempt* attempt = asked_by(node, id)) {
+    Vote& vote = attempt->votes[node];
+    vote.outcome = read(now, node, *attempt, reply);
     vote.server = electorate_.server_of(node);
-    if (!lost_) judge(now, attempt);
-    break;
+    if (!lost_) weigh(now, *attempt);
   }
   return {};
 }
 
 std::vector<Send> Lease::on_failure(Now now, NodeIndex node, RequestId id, const Failure&) {
-  if (lost_) return {};
-  for (Attempt& attempt : attempts_) {
-    Vote& vote = attempt.votes[node];
-    if (vote.id != id || vote.outcome != Vote::Outcome::Pending) continue;
-    vote.outcome = Vote::Outcome::Failed;
-    judge(now, attempt);
-    break;
+  if (Attempt* attempt = asked_by(node, id)) {
+    attempt->votes[node].outcome = Vote::Outcome::Failed;
+    weigh(now, *attempt);
   }
   return {};
+}
+
+// The attempt that waits for this answer; none once the lease is lost.
+Lease::Attempt* Lease::asked_by(NodeIndex node, RequestId id) {
+  const auto found = std::find_if(attempts_.begin(), attempts_.end(), [&](const Attempt& attempt) {
+    return attempt.votes[node].id == id && attempt.votes[node].outcome == Vote::Outcome::Pending;
+  });
+  return lost_ || found == attempts_.end() ? nullptr : &*found;
+}
+
+// What comes after the success of its attempt, or of a later one, decides nothing any more, but tells of the node; one that
+// has just been repaired is put to use soon.
+void Lease::weigh(Now now, Attempt& attempt) {
+  if (attempt.number > last_success_) {
+    judge(now, attempt);
+  } else if (mends()) {
+    next_attempt_ = std::min(next_attempt_, now.boot + Duration{rules_.ttl} / kMendingPart);
+  }
+  std::erase_if(attempts_, [&](const Attempt& each) {
+    return each.number <= last_success_ && count(each, Vote::Outcome::Pending) == 0;
+  });
 }
 
 Lease::Vote::Outcome Lease::read(Now now, NodeIndex node, const Attempt& attempt, const Reply& reply) {
@@ -141,7 +155,9 @@ Lease::Vote::Outcome Lease::read(Now now, NodeIndex node, const Attempt& attempt
 
 void Lease::saw(Now now, NodeIndex node, std::uint64_t planted, Fence counter_found) {
   Sight& sight = sights_[node];
-  if (!sight.known || sight.planted != planted || moved(now, node)) {
+  // Nobody but another holder, or a late request of ours behind one, raises the counter of a node while our token is there.
+  const bool again = counter_found > std::max(sight.counter, fence_);
+  if (!sight.known || sight.planted != planted || again || moved(now, node)) {
     sight = {.known = true,
              .planted = planted,
              .since = attempt_,
@@ -213,25 +229,30 @@ void Lease::judge(Now now, Attempt& attempt) {
     if (elsewhere.empty()) return lose(Vanished{});
     return lose(Taken{other_});
   }
-  if (!attempt.failed) fail(now, attempt);
+  if (!attempt.decided) fail(now, attempt);
 }
 
-// Ends this attempt and those before it, of which nothing better can come. A node on which the token has been planted again
-// counts from a later attempt on, which follows soon: until then, the next restart may take the quorum.
+// Nothing better can come of those before it; those after it may succeed yet, and are no failures if they do not.
 void Lease::succeed(const Attempt& attempt) {
   failures_in_a_row_ = 0;
   last_success_ = attempt.number;
   valid_until_ = std::max(valid_until_, validity_end(attempt.began, rules_.ttl));
-  const bool mends = std::any_of(sights_.begin(), sights_.end(), [&](const Sight& sight) {
+  // An attempt that has begun meanwhile will do for now.
+  next_attempt_ = attempts_.back().began + Duration{rules_.ttl} / (mends() ? kMendingPart : kUsualPart);
+  for (Attempt& each : attempts_) each.decided = true;
+}
+
+// Whether a node on which the token has been planted again does not count yet. Until it does, the next restart may take the
+// quorum.
+bool Lease::mends() const {
+  return std::any_of(sights_.begin(), sights_.end(), [&](const Sight& sight) {
     return sight.known && sight.planted != 0 && !continuous(sight);
   });
-  next_attempt_ = attempt.began + Duration{rules_.ttl} / (mends ? kMendingPart : kUsualPart);
-  std::erase_if(attempts_, [&](const Attempt& each) { return each.number <= last_success_; });
 }
 
 // A failed attempt is not a loss: again soon, and less often the longer it lasts.
 void Lease::fail(Now now, Attempt& attempt) {
-  attempt.failed = true;
+  attempt.decided = true;
   ++failures_in_a_row_;
   if (attempt.number != attempt_) return;
   const Duration base = std::max(Duration{rules_.ttl} / 60, kLeastBackoff);

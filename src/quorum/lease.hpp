@@ -33,7 +33,7 @@ using Loss = std::variant<Taken, Vanished, Expired, GivenBack, Broken>;
 // the token again on nodes that lost it, and says when the lease is lost. Pure, like Acquisition.
 //
 // An answer may take as long as validity allows. Another attempt begins meanwhile: each answer counts for the attempt that
-// asked for it, and an attempt that succeeds ends those before it.
+// asked for it. After the success of that attempt, or of a later one, it still tells what is on the node.
 //
 // Which answers count towards a success (DESIGN section 3, "Extend"):
 // - An answer shows since when the token has been on the node: each planting is numbered by its attempt, so neither
@@ -96,10 +96,13 @@ class Lease {
     std::uint64_t number;
     TimePoint began;
     std::vector<Vote> votes;
-    bool failed = false;  // no success has come of it: another has begun or is going to
+    bool decided =
+        false;  // it has succeeded, or another has begun or is going to; its answers still tell of the nodes
   };
 
   std::vector<Send> begin(Now now);
+  Attempt* asked_by(NodeIndex node, RequestId id);
+  void weigh(Now now, Attempt& attempt);
   Vote::Outcome read(Now now, NodeIndex node, const Attempt& attempt, const Reply& reply);
   void saw(Now now, NodeIndex node, std::uint64_t planted, Fence counter_found);
   bool moved(Now now, NodeIndex node) const;
@@ -107,6 +110,7 @@ class Lease {
   void judge(Now now, Attempt& attempt);
   void succeed(const Attempt& attempt);
   void fail(Now now, Attempt& attempt);
+  bool mends() const;
   static std::size_t count(const Attempt& attempt, Vote::Outcome outcome);
   void lose(Loss loss);
   bool continuous(const Sight& sight) const;
@@ -129,7 +133,7 @@ class Lease {
   unsigned failures_in_a_row_ = 0;
   Token other_;  // who has it instead, when a node says so
   std::vector<Sight> sights_;
-  std::deque<Attempt> attempts_;  // since the last success, oldest first
+  std::deque<Attempt> attempts_;  // since the last success, and those before that owe answers; oldest first
   std::optional<Loss> lost_;
 };
 

@@ -87,7 +87,8 @@ void Referee::executed(const Server& server, const Command& command, const quoru
             Place& place = tale.places[index];
             if (std::holds_alternative<quorum::Extended>(reply)) {
               const bool keepers = extend.repair && extend.attempt < quorum::kLeastWallAttempt;
-              if (keepers) place.found_by[extend.attempt] = place.planting;
+              // Twice where two addresses lead here: the client has seen the first.
+              if (keepers) place.found_by.emplace(extend.attempt, place.planting);
               if (!keepers) place.found_by_hand = now;
               if (extend.vouches > 0) vouched(extend.token, extend.fence);
             } else if (const auto* replanted = std::get_if<quorum::Replanted>(&reply)) {

@@ -150,7 +150,7 @@ TEST_CASE_FIXTURE(Holder,
   CHECK(lease->valid_until() == validity_end(began, kTtl));
 }
 
-TEST_CASE_FIXTURE(Holder, "answers to an attempt before the last success are ignored") {
+TEST_CASE_FIXTURE(Holder, "answers to an attempt before the last success decide nothing") {
   attempt();
   const auto first = asked();
   attempt();
@@ -159,6 +159,54 @@ TEST_CASE_FIXTURE(Holder, "answers to an attempt before the last success are ign
   for (const Send& send : first) lease->on_reply(now, send.node, send.id, NotOurs{{"theirs"}});
   CHECK_FALSE(lease->lost());
   CHECK(lease->valid_until() == end);
+}
+
+TEST_CASE_FIXTURE(Holder, "the slowest node, which answers behind the success, is known all the same") {
+  attempt();
+  for (const NodeIndex node : {0U, 1U, 2U}) here(node);
+  REQUIRE(extended());
+  SUBCASE("its note ends the lease") {
+    answer(3, NotOurs{.holder = {}, .given_back = true});
+    CHECK(lost<GivenBack>());
+  }
+  SUBCASE("it is put to use soon when it has been repaired") {
+    answer(3, Replanted{kFence + 7});
+    CHECK(lease->deadline() <= now.boot + Duration{kTtl} / 12);
+  }
+  SUBCASE("a repaired one counts after the next success, whatever its counter") {
+    answer(3, Replanted{kFence + 7});
+    attempt();
+    for (const NodeIndex node : {0U, 1U, 2U}) here(node);
+    here(3, 1, kFence + 7);
+    REQUIRE(extended());
+    attempt();
+    here(0);
+    here(1);
+    here(3, 1, kFence + 7);
+    CHECK(extended());
+  }
+}
+
+TEST_CASE_FIXTURE(Holder, "a counter that has risen says that the token has been gone meanwhile") {
+  succeed();
+  attempt();
+  here(0);
+  here(1);
+  here(2, 0, kFence + 2);  // another holder, and behind it a late request of ours
+  fail(3);
+  fail(4);
+  CHECK_FALSE(extended());
+}
+
+TEST_CASE_FIXTURE(
+    Holder, "after a success that came while another attempt was under way the next one waits for its time") {
+  attempt();
+  const auto first = asked();
+  attempt();
+  for (const NodeIndex node : {0U, 1U, 2U}) lease->on_reply(now, node, first[node].id, Extended{0, kFence});
+  REQUIRE(lease->last_success() == 1);
+  wait();
+  CHECK(now.boot >= std::min(began + Duration{kTtl} / 3, lease->valid_until() - kLead));
 }
 
 TEST_CASE_FIXTURE(Holder, "two addresses that have come to lead to one server count once") {
