@@ -59,26 +59,31 @@ void Witness::watch() noexcept {
   for (;;) {
     siginfo_t info{};
     const int signal = sigwaitinfo(&all, &info);
-    if (signal <= 0) continue;
+    if (signal <= 0 || info.si_code != SI_USER) continue;
     Note& note = notes_->of[signal];
     note.sender = info.si_pid;
     note.at = BootClock::now().time_since_epoch().count();
   }
 }
 
-bool Witness::has_noted(const signalfd_siginfo& info) const noexcept {
-  const Note& note = notes_->of[info.ssi_signo];
-  const TimePoint at{Duration{note.at.load()}};
-  return BootClock::now() - at < kFresh && note.sender.load() == static_cast<pid_t>(info.ssi_pid);
+bool Witness::use_up_note(const signalfd_siginfo& info) noexcept {
+  Note& note = notes_->of[info.ssi_signo];
+  TimePoint::rep at = note.at.load();
+  if (BootClock::now() - TimePoint{Duration{at}} >= kFresh) return false;
+  if (note.sender.load() != static_cast<pid_t>(info.ssi_pid)) return false;
+  note.at.compare_exchange_strong(at, kNoNote);  // fails when the next one is there already, which is left
+  return true;
 }
 
-bool Witness::saw(const signalfd_siginfo& info) const noexcept {
+bool Witness::saw(const signalfd_siginfo& info) noexcept {
   if (!process_ || info.ssi_signo >= NSIG) return false;
+  if (use_up_note(info)) return true;
+  kill(process_.pid(), SIGCONT);  // it may have been stopped, with all of the job or by itself
   for (int look = 0; look < kLooks; ++look) {
-    if (has_noted(info)) return true;
     nanosleep(&kBetweenLooks, nullptr);
+    if (use_up_note(info)) return true;
   }
-  return has_noted(info);
+  return false;
 }
 
 }  // namespace redlock::process

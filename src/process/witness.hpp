@@ -24,17 +24,19 @@ class Witness {
   pid_t pid() const noexcept { return process_.pid(); }  // -1: none
 
   // Whether it got the same signal from the same sender within a tenth of a second. Gives it some milliseconds to be
-  // heard: it may have been signalled, but not have had the processor yet.
-  bool saw(const signalfd_siginfo& info) const noexcept;
+  // heard: it may have been signalled, but not have had the processor yet. Each signal that it got answers for one
+  // question: the sender may go on to signal redlock alone, and a signal lost is worse than one that comes twice.
+  bool saw(const signalfd_siginfo& info) noexcept;
 
  private:
+  static constexpr TimePoint::rep kNoNote = 0;
   struct Note {
-    std::atomic<TimePoint::rep> at{0};
+    std::atomic<TimePoint::rep> at{kNoNote};
     std::atomic<pid_t> sender{0};
   };
   struct Notes;
   [[noreturn]] void watch() noexcept;
-  bool has_noted(const signalfd_siginfo& info) const noexcept;
+  bool use_up_note(const signalfd_siginfo& info) noexcept;
 
   Notes* notes_ = nullptr;  // shared with it
   OwnedChild process_;

@@ -120,6 +120,36 @@ told() {
   [ "$(told)" = "TERM INT HUP USR2" ]
 }
 
+# Whether redlock has taken the signal of that number: it is pending no longer.
+has_taken() {
+  local pending
+  pending=$(sed -n 's/^ShdPnd:\s*/0x/p' "/proc/$driver/status")
+  ((!(pending >> ($1 - 1) & 1)))
+}
+
+@test "a signal to redlock alone reaches the command when the same sender has just sent it to the whole job" {
+  start_job "$helpers/tell-signals.py" 100
+  for signal in TERM HUP INT QUIT; do
+    kill -"$signal" -- "-$driver"
+    wait_until 10 has_text "$signal" "$output_file"
+    wait_until 10 has_taken "$(kill -l "$signal")"
+    kill -"$signal" "$driver"
+    wait_until 10 eval '(($(grep -c "$signal" "$output_file") == 2))'
+  done
+  [ "$(told)" = "TERM TERM HUP HUP INT INT QUIT QUIT USR2" ]
+}
+
+@test "a signal to the whole job reaches the command once, also when the witness had been stopped" {
+  start_job "$helpers/tell-signals.py" 100
+  local witness
+  witness=$(pgrep -P "$driver" -x lock-witness)
+  kill -STOP "$witness"
+  wait_until 10 is_stopped "$witness"
+  kill -TERM -- "-$driver"
+  wait_until 10 has_text TERM "$output_file"
+  [ "$(told)" = "TERM USR2" ]
+}
+
 @test "a signal to the whole job reaches a command that has left it" {
   start_job setsid "$helpers/tell-signals.py" 100
   kill -TERM -- "-$driver"
