@@ -27,8 +27,9 @@ struct Message {
     Stopped,      // value: survivors
     RestEnded,    // nothing is left of the tree but survivors (value); detail: 1 if the deadline has ended it
     ForkRefused,  // value: errno
-    ExecRefused,  // value: errno; detail: index of the candidate
-    TooLate,      // the lease was over before the exec
+    ListsRefused,  // value: errno; the processes of the command could not be found (ChildLists)
+    ExecRefused,   // value: errno; detail: index of the candidate
+    TooLate,       // the lease was over before the exec
   };
   Kind kind;
   std::int32_t value = 0;

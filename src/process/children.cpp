@@ -112,7 +112,8 @@ int ChildLists::send(pid_t pid, int signal) const noexcept {
   return syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) == 0 ? 0 : errno;
 }
 
-void require_child_lists() {
+ChildLists open_child_lists() {
+  ChildLists lists;
   const pid_t self = pid_in_proc(AT_FDCWD, "/proc/self");
   if (self == 0) {
     throw SystemError{
@@ -121,7 +122,7 @@ void require_child_lists() {
         "(`mount -t proc proc /proc`)",
         ENOENT};
   }
-  if (access("/proc/thread-self/children", R_OK) != 0) {
+  if (!lists.open()) {
     throw SystemError{
         "cannot run a command: the kernel does not list the processes that redlock may have to stop "
         "(CONFIG_PROC_CHILDREN)",
@@ -136,6 +137,7 @@ void require_child_lists() {
         "stop (hidepid). Mount one for this namespace (`unshare --mount-proc`)",
         errno};
   }
+  return lists;
 }
 
 }  // namespace redlock::process

@@ -5,6 +5,8 @@
 
 #include <sys/types.h>
 
+#include <array>
+
 namespace redlock::process {
 
 // The lists of children that the kernel keeps in /proc (proc(5), /proc/PID/task/TID/children). The list of this thread
@@ -17,8 +19,13 @@ class ChildLists {
  public:
   ChildLists() = default;
 
-  // Opens them, if they are not open yet: what follows does so as well, but may come when there are no descriptors left.
+  // Opens them, if they are not open yet, for the calling thread; false, and errno, where that fails. What follows does so
+  // as well, but may come when there are no descriptors left, or when the command has unmounted /proc: open lists stay
+  // what they are.
   bool open() noexcept;
+
+  // What they hold open; -1 is none.
+  std::array<int, 2> descriptors() const noexcept { return {proc_.get(), own_.get()}; }
 
   // Adds the children of this thread, zombies included, in the order in which they became its children. False when the
   // kernel does not let us read them now.
@@ -39,7 +46,8 @@ class ChildLists {
   bool ours_ = true;
 };
 
-// Throws SystemError, with what to do, where these lists do not show what would have to be killed.
-void require_child_lists();
+// Open lists of the calling thread. Throws SystemError, with what to do, where they do not show what would have to be
+// killed.
+ChildLists open_child_lists();
 
 }  // namespace redlock::process

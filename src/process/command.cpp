@@ -1,7 +1,6 @@
 #include "process/command.hpp"
 
 #include "base/error.hpp"
-#include "process/children.hpp"
 #include "process/descriptors.hpp"
 #include "process/foreground.hpp"
 #include "process/guard.hpp"
@@ -42,8 +41,8 @@ Command::Command(CommandSpec spec, Leash& leash, SignalGate& signals)
       signals_{signals},
       late_{spec_.late},
       plan_{spec_.argv, spec_.environment, late_},
+      lists_{open_child_lists()},
       child_events_{open_child_events()} {
-  require_child_lists();
 }
 
 void Command::fork_ahead() {
@@ -108,6 +107,7 @@ Outcome Command::run(const std::function<void()>& lasting, const std::function<v
                     .signals = signals_,
                     .channel = channel_.redlock,
                     .timer = own_timer_,
+                    .lists = lists_,
                     .strangers = strangers,
                     .stop_when_lost = spec_.stop_when_lost,
                     .until_all_ended = spec_.until_all_ended,

@@ -3,6 +3,7 @@
 #include "base/fd.hpp"
 #include "process/channel.hpp"
 #include "process/child.hpp"
+#include "process/children.hpp"
 #include "process/ending.hpp"
 #include "process/executable.hpp"
 #include "process/late_variables.hpp"
@@ -88,6 +89,7 @@ class Command {
   SignalGate& signals_;
   LateVariables late_;
   ExecPlan plan_;
+  ChildLists lists_;  // before a command could unmount /proc
   Timer guard_timer_;
   Timer own_timer_;
   UniqueFd child_events_;  // the guard's

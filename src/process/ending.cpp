@@ -56,6 +56,12 @@ NotStarted fork_refused(int error_number) {
           errno_text(error_number))};
 }
 
+NotStarted lists_refused(int error_number) {
+  return {exit_status::kSystem,
+          fmt::format("cannot run a command: cannot open the list of its processes in /proc: {}",
+                      errno_text(error_number))};
+}
+
 NotStarted too_late() {
   return {exit_status::kLost, "the lock was lost before the command could be started"};
 }

@@ -29,8 +29,9 @@ struct NotStarted {
 };
 using Ending = std::variant<Exited, Signalled, Stopped, GuardDied, NotStarted>;
 
-// Two ways of not being started.
+// Three ways of not being started.
 NotStarted fork_refused(int error_number);
+NotStarted lists_refused(int error_number);
 NotStarted too_late();
 
 // For the user, where a command that was cancelled could not be ended whole.

@@ -29,9 +29,6 @@ constexpr const char* kGuardName = "lock-guard";
 // What the command gets between TERM and KILL when redlock is gone: all of it has to be dead within 250 ms.
 constexpr Duration kGraceWithoutRedlock = 80ms;
 
-// A command that has run for so long is taken to go on for a while.
-constexpr std::chrono::milliseconds kMoment = 10ms;
-
 // How much longer than finding all of a tree killing it takes: measured with 5,000 processes on two busy processors.
 constexpr int kKillPerWalk = 6;
 
@@ -47,12 +44,10 @@ class Guard {
     if (tools_.ahead) await_start();
     start_command();
     leave_the_job();
-    Tree tree;
-    if (!wait(kMoment)) tree.prepare();
     for (;;) {
       reap();
       obey();
-      decide(tree);
+      decide();
       wait();
     }
   }
@@ -70,6 +65,7 @@ class Guard {
   void await_start() noexcept {
     change_title(kGuardName);
     for (const int fd : tools_.foreign) close(fd);
+    tree_.prepare();  // while there is time for it; whether it failed is asked below
     pollfd channel{.fd = tools_.channel.fd(), .events = POLLIN, .revents = 0};
     for (;;) {
       poll(&channel, 1, -1);
@@ -82,6 +78,7 @@ class Guard {
 
   // Does not wait for the exec, which may take its time where PATH leads over a slow network.
   void start_command() noexcept {
+    if (!tree_.prepare()) report_and_exit({.kind = Message::Kind::ListsRefused, .value = errno});
     command_ = spawn(tools_.plan, leash_, tools_.gate, tools_.start_failure);
     if (command_ < 0) report_and_exit({.kind = Message::Kind::ForkRefused, .value = errno});
     leash_.set_command(command_);
@@ -109,8 +106,9 @@ class Guard {
     setsid();
     change_title(kGuardName);
     hide_executable();
+    const auto [proc, own] = tree_.descriptors();
     close_all_but({tools_.channel.fd(), tools_.timer.fd(), tools_.child_events, leash_.lost_event(),
-                   tools_.start_failure.fd()});
+                   tools_.start_failure.fd(), proc, own});
   }
 
   // Until it has ended, or nothing depends on it any more.
@@ -125,9 +123,8 @@ class Guard {
     return kill_due_ ? std::min(*kill_due_, due) : due;
   }
 
-  // Sleeps until something happens: true; or until `limit` is over. The deadline is read from the leash again each time; most often it has
-  // moved on.
-  bool wait(std::chrono::milliseconds limit = -1ms) noexcept {
+  // Sleeps until something happens. The deadline is read from the leash again each time; most often it has moved on.
+  void wait() noexcept {
     tools_.timer.set(next_deadline());
     pollfd events[] = {
         {.fd = redlock_gone_ ? -1 : tools_.channel.fd(), .events = POLLIN, .revents = 0},
@@ -135,10 +132,9 @@ class Guard {
         {.fd = tools_.child_events, .events = POLLIN, .revents = 0},
         {.fd = heeds_lease() ? leash_.lost_event() : -1, .events = POLLIN, .revents = 0},
     };
-    const int happened = poll(events, std::size(events), static_cast<int>(limit.count()));
+    poll(events, std::size(events), -1);
     signalfd_siginfo seen{};
     while (read(tools_.child_events, &seen, sizeof seen) > 0) continue;
-    return happened != 0;
   }
 
   // Takes in all that has happened to children: the command's end and its stops, and the ends of its orphans.
@@ -246,27 +242,28 @@ class Guard {
     return got;
   }
 
-  void decide(Tree& tree) noexcept {
+  void decide() noexcept {
     using Kind = Message::Kind;
     if (end_ && !reported_ && !kill_due_ && leash_.claim_own_end()) report_own_end();
     if (heeds_lease() && !is_measured() && BootClock::now() >= leash_.look_at())
-      expect(tree.measure(leash_.kill_at()));
+      expect(tree_.measure(leash_.kill_at()));
     const TimePoint now = BootClock::now();
     if (redlock_gone_) {
       const TimePoint due = now + kGraceWithoutRedlock;
-      begin_stop(tree, tools_.stop_when_lost ? std::min(due, leash_.kill_at()) : due);
+      begin_stop(tools_.stop_when_lost ? std::min(due, leash_.kill_at()) : due);
     } else if (leash_.stop_begun() || (tools_.stop_when_lost && now >= leash_.term_at())) {
       deadline_came_ = true;
-      begin_stop(tree, leash_.kill_at());
+      begin_stop(leash_.kill_at());
     } else if (rest_gets_) {
-      end_rest(tree, *std::exchange(rest_gets_, std::nullopt), now + leash_.kill_after());
+      end_rest(*std::exchange(rest_gets_, std::nullopt), now + leash_.kill_after());
     }
     const Kind done = reported_ ? Kind::RestEnded : Kind::Stopped;
     if (childless_ && (kill_due_ || awaits_rest_)) {
       report_and_exit({.kind = done, .detail = deadline_came_ ? 1 : 0, .late_ms = late_ms()});
     }
     if (!kill_due_ || BootClock::now() < *kill_due_) return;
-    const int survivors = tree.kill_all(end_ ? 0 : command_, std::max(leash_.valid_until(), now + kPatience));
+    const int survivors =
+        tree_.kill_all(end_ ? 0 : command_, std::max(leash_.valid_until(), now + kPatience));
     report_and_exit(
         {.kind = done, .value = survivors, .detail = deadline_came_ ? 1 : 0, .late_ms = late_ms()});
   }
@@ -279,17 +276,17 @@ class Guard {
   }
 
   // TERM once, if there is time for it before KILL; and what is due only ever moves forward.
-  void begin_stop(Tree& tree, TimePoint kill_due) noexcept {
+  void begin_stop(TimePoint kill_due) noexcept {
     const bool alone = redlock_gone_ || reported_;  // with the decision as well
     const bool first = leash_.begin_stop() || (alone && !kill_due_);
     if (first && kill_due - BootClock::now() > walk_time_)
-      expect(tree.signal_all({SIGTERM, SIGCONT}, kill_due));
+      expect(tree_.signal_all({SIGTERM, SIGCONT}, kill_due));
     if (tools_.stop_when_lost) kill_due = std::min(kill_due, leash_.kill_at());
     kill_due_ = kill_due_ ? std::min(*kill_due_, kill_due) : kill_due;
   }
 
-  void end_rest(Tree& tree, int signal, TimePoint kill_due) noexcept {
-    if (!childless_) expect(tree.signal_all({signal, SIGCONT}, kill_due));
+  void end_rest(int signal, TimePoint kill_due) noexcept {
+    if (!childless_) expect(tree_.signal_all({signal, SIGCONT}, kill_due));
     kill_due_ = kill_due_ ? std::min(*kill_due_, kill_due) : kill_due;
   }
 
@@ -311,6 +308,7 @@ class Guard {
 
   const GuardTools& tools_;
   Leash& leash_;
+  Tree tree_;
   const pid_t job_ = getpgrp();  // which the guard leaves
   pid_t command_ = -1;
   std::optional<Message> end_;         // how the command ended, once it has been reaped

@@ -38,7 +38,7 @@ class Supervisor {
   Supervisor(const Supervision& with, OwnedChild guard) noexcept
       : with_{with},
         guard_{std::move(guard)},
-        tree_{with.strangers},
+        tree_{std::move(with.lists), with.strangers},
         courier_{with.leash.kill_after(), with.signals, with.channel, with.foreground, with.guard_is_new} {}
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
@@ -190,6 +190,7 @@ class Supervisor {
       case Kind::Signalled: return Signalled{report.value};
       case Kind::Stopped: return Stopped{report.value, milliseconds{report.late_ms}};
       case Kind::ForkRefused: return fork_refused(report.value);
+      case Kind::ListsRefused: return lists_refused(report.value);
       case Kind::ExecRefused: {
         const ExecPlan::Failure failure{report.value, static_cast<std::size_t>(report.detail)};
         return with_.plan.explain(failure);
@@ -250,10 +251,12 @@ class Supervisor {
   }
 
   static void tell_stuck(pid_t pid) noexcept {
+    const std::string which =
+        pid > 0 ? fmt::format("process {} ({})", pid, quoted(process_name(pid))) : "a process of the command";
     log::warning(
-        fmt::format("waiting for process {} ({}), which was killed and does not end: it is frozen, traced or "
+        fmt::format("waiting for {}, which was killed and does not end: it is frozen, traced or "
                     "waiting for a device",
-                    pid, quoted(process_name(pid))));
+                    which));
   }
 
   const Supervision& with_;

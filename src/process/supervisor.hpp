@@ -2,6 +2,7 @@
 
 #include "process/channel.hpp"
 #include "process/child.hpp"
+#include "process/children.hpp"
 #include "process/command.hpp"
 #include "process/foreground.hpp"
 #include "process/timer.hpp"
@@ -19,6 +20,7 @@ struct Supervision {
   SignalGate& signals;
   Channel& channel;  // redlock's end
   Timer& timer;
+  ChildLists& lists;                 // of this thread; taken
   std::span<const pid_t> strangers;  // children to leave alone
   bool stop_when_lost;
   bool until_all_ended;  // --release-when=all

@@ -74,7 +74,7 @@ bool has_children() noexcept {
 
 }  // namespace
 
-Tree::Tree(std::span<const pid_t> foreign) noexcept {
+Tree::Tree(ChildLists lists, std::span<const pid_t> foreign) noexcept : lists_{std::move(lists)} {
   for (const pid_t pid : foreign) foreign_.add(pid);
 }
 
@@ -216,8 +216,8 @@ int Tree::kill_all(pid_t command, TimePoint give_up_at, Stuck stuck) noexcept {
       const Pass last = kill_pass(false);
       return static_cast<int>(last.refused + last.refused_below);
     }
-    if (nap >= kStuckNap && stuck != nullptr && list_own() && pids_.size() > 0) {
-      stuck(pids_[0]);
+    if (nap >= kStuckNap && stuck != nullptr) {
+      stuck(list_own() && pids_.size() > 0 ? pids_[0] : 0);
       stuck = nullptr;
     }
     if (pass.found > 0 && !anew) {

@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstddef>
 #include <initializer_list>
 #include <span>
@@ -19,17 +20,20 @@ namespace redlock::process {
 // threads.
 class Tree {
  public:
-  // Told once of a process, by its pid in ChildLists, that does not die (frozen, traced, waiting for a device).
+  // Told once of a process, by its pid in ChildLists, that does not die (frozen, traced, waiting for a device); 0 where no
+  // list says which.
   using Stuck = void (*)(pid_t pid) noexcept;
 
-  // `foreign`: children of this process, as ChildLists has them, that are not the command's: left alone with all below
+  // `lists`: of the thread that calls. `foreign`: children of this process, as ChildLists has them, that are not the command's: left alone with all below
   // them, until they end.
-  explicit Tree(std::span<const pid_t> foreign = {}) noexcept;
+  explicit Tree(ChildLists lists = {}, std::span<const pid_t> foreign = {}) noexcept;
   Tree(const Tree&) = delete;
   Tree& operator=(const Tree&) = delete;
 
-  // Opens what the rest needs while there are descriptors for it.
-  void prepare() noexcept { lists_.open(); }
+  // Opens what the rest needs: before the command starts, which may leave neither descriptors nor a /proc for it. False, and
+  // errno, where that fails.
+  bool prepare() noexcept { return lists_.open(); }
+  std::array<int, 2> descriptors() const noexcept { return lists_.descriptors(); }
 
   // Drops the foreign children that have been reaped: another process may get the pid.
   void forget_the_reaped() noexcept;

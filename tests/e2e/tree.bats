@@ -73,6 +73,33 @@ is_over() {
   [ ! -e "$BATS_TEST_TMPDIR/ran" ]
 }
 
+# A crowd whose parent has taken /proc away from all first: with redlock and the guard, which look for it elsewhere.
+start_without_proc() {
+  unshare --mount umount -l /proc 2> /dev/null || skip "no right to unmount /proc"
+  [ -z "${REDLOCK_SANITIZE:-}" ] || skip "the sanitizer needs /proc"
+  unshare --mount "$REDLOCK_LEASH_DRIVER" --report "$report_file" "$@" \
+    bash -c 'umount -l /proc; "$@" & wait' - "$crowd" "$trace" 10 20 > "$output_file" 2>&1 3>&- &
+  driver=$!
+  wait_until 10 gathered 10
+}
+
+@test "a command that unmounts /proc is stopped with all of its tree" {
+  start_without_proc --ttl-ms 900 --end-file "$end_file"
+  finish_driver
+  [ "$status" -eq 79 ]
+  last_write_came_before_the_end
+  is_over
+}
+
+@test "a command that unmounts /proc is killed with all of its tree when the guard is" {
+  start_without_proc --ttl-ms 60000
+  find_guard
+  kill -KILL "$guard"
+  finish_driver
+  [ "$ending" = "guard-died 0 held" ]
+  is_over
+}
+
 @test "no command is started where the outer /proc of a pid namespace hides processes" {
   [ "$(id -u)" -eq 0 ] || skip "needs root, to mount /proc and become another user"
   unshare --mount mount -t proc -o hidepid=2 proc /proc 2> /dev/null || skip "no right to mount /proc with hidepid"
