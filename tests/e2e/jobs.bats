@@ -68,6 +68,31 @@ print(run.wait())' "$REDLOCK_LEASH_DRIVER"
   [ "$status" -eq 3 ]
 }
 
+# Ctrl-Z and fg, with the command line given, which runs the script `inner`: a redlock whose command reads a line.
+suspend_nested() {
+  cat > "$BATS_TEST_TMPDIR/inner" <<EOF
+echo \$\$ > $pid_file
+exec $REDLOCK_LEASH_DRIVER sh -c 'echo \$\$ >> $pid_file; echo rea""dy; read -r line; echo got=\$line'
+EOF
+  at_terminal "type $1\r" 'see ready' 'type \x1a' 'see Stopped' 'see PROMPT> ' \
+    "run for pid in \$(cat $pid_file); do until grep -q '^State:.T' /proc/\$pid/status; do sleep 0.01; done; done" \
+    'type fg\r' 'see leash-driver' 'type hello\r' 'see got=hello' 'see PROMPT> '
+}
+
+@test "Ctrl-Z suspends all of a job in which redlock runs under redlock, and fg brings all of it back" {
+  suspend_nested "$REDLOCK_LEASH_DRIVER sh $BATS_TEST_TMPDIR/inner"
+  suspend_nested "$REDLOCK_LEASH_DRIVER $REDLOCK_LEASH_DRIVER sh -c 'sh $BATS_TEST_TMPDIR/inner; true'"
+}
+
+@test "a redlock under redlock that no shell watches does not stop itself, since nobody would continue it" {
+  cat > "$BATS_TEST_TMPDIR/stops" <<'EOF'
+(sleep 0.1; kill -CONT $$) &
+kill -STOP $$
+EOF
+  at_terminal "type exec $REDLOCK_LEASH_DRIVER sh -c '$REDLOCK_LEASH_DRIVER sh $BATS_TEST_TMPDIR/stops; echo after=\$((6*7)); read line'\r" \
+    'see after=42'
+}
+
 @test "the terminal is the job's again when a shell that had it is killed" {
   cat > "$BATS_TEST_TMPDIR/script" <<EOF
 PS1='INNER> ' $REDLOCK_LEASH_DRIVER --ttl-ms 2000 --kill-after-ms 100 bash --norc --noprofile --noediting -i
