@@ -14,6 +14,7 @@ struct Message {
     // redlock to guard
     Start,     // the lock is ours: start the command (to a guard that was forked ahead)
     Signal,    // value: send this signal to the command; detail: 1 if pid sent it to all of the job's group
+    Ping,      // answer with Awake
     Continue,  // send SIGCONT if the command is still in stop `serial`: redlock itself has been continued
     // One of these when the report of the command's own end has arrived. Until then the guard holds the deadline for
     // what the command has left running.
@@ -21,6 +22,7 @@ struct Message {
     AwaitRest,  // stay until it has ended, then send RestEnded
     EndRest,    // the same; value: it gets this signal, and KILL when kill_after has passed
     // guard to redlock
+    Awake,       // the answer to Ping
     JobStopped,  // value: the signal that stopped the command; continued: how many times redlock had it continued
     Exited,      // value: status
     Signalled,    // value: signal

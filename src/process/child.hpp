@@ -1,9 +1,7 @@
 #pragma once
 
 #include <sys/types.h>
-#include <sys/wait.h>
 
-#include <csignal>
 #include <utility>
 
 namespace redlock::process {
@@ -29,11 +27,8 @@ class OwnedChild {
   explicit operator bool() const noexcept { return pid_ > 0; }
   pid_t pid() const noexcept { return pid_; }
 
-  void end() noexcept {
-    if (pid_ <= 0) return;
-    kill(pid_, SIGKILL);
-    waitpid(std::exchange(pid_, -1), nullptr, 0);
-  }
+  // Returns once it is dead. False where it could not be reaped, since another process traces it.
+  bool end() noexcept;
 
  private:
   pid_t pid_ = -1;

@@ -39,7 +39,7 @@ struct Message {
            late_text(ending.late);
   }
   std::string operator()(const GuardDied& ending) const {
-    return "the guard process of the command was killed: the command was killed with it" +
+    return "the guard process of the command was killed, or does not go on: the command was killed with it" +
            survivors_text(ending.survivors);
   }
   std::string operator()(const NotStarted& ending) const { return ending.message; }

@@ -205,6 +205,7 @@ class Guard {
     using Kind = Message::Kind;
     switch (message.kind) {
       case Kind::Dismiss: leave();
+      case Kind::Ping: tools_.channel.send({.kind = Kind::Awake}); break;
       case Kind::AwaitRest: awaits_rest_ = true; break;
       case Kind::EndRest:
         awaits_rest_ = true;

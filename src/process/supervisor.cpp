@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "process/cancellation.hpp"
 #include "process/courier.hpp"
 #include "process/descriptors.hpp"
 #include "process/proc_stat.hpp"
@@ -33,6 +34,9 @@ constexpr int kPartOfLease = 8;
 // For how long we try to kill what the kernel says we must not.
 constexpr Duration kPatience = 200ms;
 
+// What a guard that goes on after a stop gets to answer in.
+constexpr Duration kTimeToAnswer = 500ms;
+
 class Supervisor {
  public:
   Supervisor(const Supervision& with, OwnedChild guard) noexcept
@@ -48,7 +52,7 @@ class Supervisor {
 
   Outcome watch() {
     const TimePoint now = BootClock::now();
-    reap_foreign();
+    heed_children();
     lasts_at_ = now + std::min(kMoment, (with_.leash.term_at() - now) / kPartOfLease);
     if (with_.guard_is_new) {
       take_signals();
@@ -58,6 +62,7 @@ class Supervisor {
       wait();
       take_signals();
       take_messages();
+      if (!ending_ && answer_due_ && BootClock::now() >= *answer_due_) replace_the_guard();
       if (ending_) break;
       keep_the_deadline();
       if (!ending_ && lasts_at_ && BootClock::now() >= *lasts_at_) settle_in();
@@ -85,6 +90,11 @@ class Supervisor {
   // The guard acts first; `lead` later it is our turn.
   std::optional<TimePoint> next_deadline() const noexcept {
     if (lasts_at_) return lasts_at_;  // comes before TERM
+    const auto due = deadline_of_lease();
+    return due && answer_due_ ? std::min(*due, *answer_due_) : (due ? due : answer_due_);
+  }
+
+  std::optional<TimePoint> deadline_of_lease() const noexcept {
     const Leash& leash = with_.leash;
     if (leash.stop_begun() || (own_end_ && with_.stop_when_lost)) return leash.kill_at() + leash.lead();
     if (with_.stop_when_lost) return leash.term_at() + leash.lead();
@@ -108,11 +118,34 @@ class Supervisor {
   void take_signals() {
     while (const auto info = with_.signals.take()) {
       if (static_cast<int>(info->ssi_signo) == SIGCHLD) {
-        reap_foreign();
+        heed_children();
       } else {
         courier_.take(*info);
+        if (asks_to_end(static_cast<int>(info->ssi_signo)))
+          await_answer(std::max(with_.leash.kill_after(), kTimeToAnswer));
       }
     }
+  }
+
+  void heed_children() noexcept {
+    reap_foreign();
+    continue_guard();
+  }
+
+  // A guard that somebody has stopped goes on: without it nothing that ends would be heard of.
+  void continue_guard() noexcept {
+    siginfo_t stopped{};
+    if (waitid(P_PID, static_cast<id_t>(guard_.pid()), &stopped, WSTOPPED | WNOHANG) != 0) return;
+    if (stopped.si_pid == 0) return;
+    kill(guard_.pid(), SIGCONT);
+    await_answer(kTimeToAnswer);
+  }
+
+  // A guard that does not answer (a tracer holds it, say) is replaced.
+  void await_answer(Duration limit) noexcept {
+    const TimePoint due = BootClock::now() + limit;
+    with_.channel.send({.kind = Message::Kind::Ping});
+    answer_due_ = answer_due_ ? std::min(*answer_due_, due) : due;
   }
 
   // What redlock had before the command, or receives as process 1: all that ends but the guard.
@@ -144,6 +177,7 @@ class Supervisor {
 
   void obey(const Message& message) {
     switch (message.kind) {
+      case Message::Kind::Awake: answer_due_.reset(); return;
       case Message::Kind::JobStopped: courier_.stop_with_the_job(message); return;
       case Message::Kind::Exited:
       case Message::Kind::Signalled: take_own_end(ending_of(message)); return;
@@ -223,7 +257,7 @@ class Supervisor {
     const int survivors = kill_everything();
     Message message{};
     while (with_.channel.receive(message) == Channel::Receipt::Got) {
-      if (message.kind == Message::Kind::JobStopped) continue;
+      if (message.kind == Message::Kind::JobStopped || message.kind == Message::Kind::Awake) continue;
       if (message.kind == Message::Kind::RestEnded) {
         ending_ = ending_after_rest(message);
       } else {
@@ -244,9 +278,11 @@ class Supervisor {
   // the command in the list of our children, which are in the order of their coming. All that comes before is foreign.
   int kill_everything() noexcept {
     courier_.dismiss_witness();
-    guard_.end();
+    const pid_t guard = guard_.pid();
+    const bool reaped = guard_.end();
     const pid_t command = with_.leash.command();
     if (command > 0) tree_.leave_alone_what_came_before(command);
+    if (!reaped) tree_.leave_alone(guard);
     return tree_.kill_all(0, std::max(with_.leash.valid_until(), BootClock::now() + kPatience), tell_stuck);
   }
 
@@ -266,7 +302,8 @@ class Supervisor {
   std::optional<Ending>
       own_end_;  // how the command itself ended, while what it has left running is waited for
   std::optional<Ending> ending_;
-  std::optional<TimePoint> lasts_at_;  // when settle_in() is due
+  std::optional<TimePoint> lasts_at_;    // when settle_in() is due
+  std::optional<TimePoint> answer_due_;  // by the guard
   bool cancelled_ = false;
   bool loss_seen_ = false;
   bool loss_told_ = false;

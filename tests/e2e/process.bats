@@ -353,9 +353,37 @@ has_no_children() { [[ -z $(ps -o pid= --ppid "$1") ]]; }
   [ "$ending" = "stopped 0 lost" ]
 }
 
-@test "the guard stopped: redlock itself stops the tree before the lease ends" {
+@test "a guard that is stopped goes on at once, any number of times" {
+  start_driver --ttl-ms 60000 sleep 1000
+  wait_until 10 find_guard
+  local each
+  for each in 1 2 3; do
+    kill -STOP "$guard"
+    wait_until 10 eval '! is_stopped "$guard"'
+  done
+  kill -STOP "$guard"
+  kill -TERM "$driver"
+  finish_driver
+  [ "$ending" = "signalled 15 held" ]
+}
+
+@test "a guard that was stopped together with redlock goes on with it" {
+  start_driver --ttl-ms 60000 sleep 1000
+  wait_until 10 find_guard
+  kill -STOP "$driver" "$guard"
+  wait_until 10 is_stopped "$driver"
+  wait_until 10 is_stopped "$guard"
+  kill -CONT "$driver"
+  wait_until 10 eval '! is_stopped "$guard"'
+  kill -TERM "$driver"
+  finish_driver
+  [ "$ending" = "signalled 15 held" ]
+}
+
+@test "the guard frozen: redlock itself stops the tree before the lease ends" {
   start_stubborn --ttl-ms 3000 --kill-after-ms 500 --end-file "$end_file"
-  "$helpers/time-deaths.py" STOP "$guard" "${tree[@]}"
+  freeze "$guard"
+  wait_until 20 all_dead "${tree[@]}"
   local left=$(($(< "$end_file") - ${EPOCHREALTIME/./}))
   finish_driver
   is_dead "$guard"
@@ -365,15 +393,25 @@ has_no_children() { [[ -z $(ps -o pid= --ppid "$1") ]]; }
   ((left > 0))
 }
 
-@test "the guard stopped: the command gets TERM in time to clean up" {
+@test "the guard frozen: the command gets TERM in time to clean up" {
   start_driver --ttl-ms 1500 --kill-after-ms 500 \
     bash -c "trap 'echo cleaned up; exit' TERM; echo ready; while :; do sleep 0.01; done"
   wait_until 10 has_text ready "$output_file"
   find_guard
-  kill -STOP "$guard"
+  freeze "$guard"
   finish_driver
   [ "$status" -eq 79 ]
   has_text 'cleaned up' "$output_file"
+}
+
+@test "the guard frozen: a signal that asks to end ends the command, though not gently" {
+  start_stubborn --ttl-ms 60000 --kill-after-ms 100
+  freeze "$guard"
+  kill -TERM "$driver"
+  finish_driver
+  [ "$status" -eq 71 ]
+  [ "$ending" = "guard-died 0 held" ]
+  all_dead "${tree[@]}"
 }
 
 @test "a fork bomb is dead before the lease ends" {

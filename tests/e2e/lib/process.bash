@@ -90,8 +90,30 @@ process_setup() {
 # Nothing may be left of a test, whether it went well or not.
 process_teardown() {
   local pid
+  let_go
   if [[ -n ${driver:-} ]]; then kill -KILL "$driver" 2> /dev/null || :; fi
   if [[ -e ${pid_file:-} ]]; then
     while read -r pid; do kill -KILL "$pid" 2> /dev/null || :; done < "$pid_file"
   fi
 }
+
+# Has a process hold process $1, as a debugger that does nothing would: frozen, and not stopped. Ends the test where that
+# is not permitted. let_go ends it.
+freeze() {
+  cat > "$BATS_TEST_TMPDIR/tracer" <<'EOF'
+#!/usr/bin/python3
+import ctypes, os, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+PTRACE_ATTACH = 16
+pid = int(sys.argv[1])
+if libc.ptrace(PTRACE_ATTACH, pid, None, None) != 0:
+    sys.exit("cannot trace")
+print("traced", flush=True)
+while not os.path.exists(sys.argv[2]):
+    time.sleep(0.01)
+EOF
+  /usr/bin/python3 "$BATS_TEST_TMPDIR/tracer" "$1" "$BATS_TEST_TMPDIR/go" > "$BATS_TEST_TMPDIR/traced" 2>&1 3>&- &
+  wait_until 10 eval '[[ -s $BATS_TEST_TMPDIR/traced ]]'
+  has_text 'traced' "$BATS_TEST_TMPDIR/traced" || skip "tracing is not permitted"
+}
+let_go() { touch "$BATS_TEST_TMPDIR/go"; }

@@ -1,0 +1,28 @@
+#include "process/child.hpp"
+
+#include "base/fd.hpp"
+
+#include <poll.h>
+
+extern "C" {  // which the header of glibc 2.36 forgets
+#include <sys/pidfd.h>
+}
+#include <sys/wait.h>
+
+#include <csignal>
+
+namespace redlock::process {
+
+// waitpid(2) alone would wait for the tracer, which may never let go; the pidfd tells of the death all the same.
+bool OwnedChild::end() noexcept {
+  if (pid_ <= 0) return true;
+  const pid_t pid = std::exchange(pid_, -1);
+  kill(pid, SIGKILL);
+  const UniqueFd death{pidfd_open(pid, 0)};
+  if (!death) return waitpid(pid, nullptr, 0) == pid;
+  pollfd wanted{.fd = death.get(), .events = POLLIN, .revents = 0};
+  while (poll(&wanted, 1, -1) <= 0) continue;
+  return waitpid(pid, nullptr, WNOHANG) != 0;
+}
+
+}  // namespace redlock::process
