@@ -23,6 +23,7 @@ struct Message {
     EndRest,    // the same; value: it gets this signal, and KILL when kill_after has passed
     // guard to redlock
     Awake,       // the answer to Ping
+    Stuck,       // pid: it was killed and does not end; 0: nobody knows which
     JobStopped,  // value: the signal that stopped the command; continued: how many times redlock had it continued
     Exited,      // value: status
     Signalled,    // value: signal

@@ -35,7 +35,7 @@ constexpr int kKillPerWalk = 6;
 // For how long the guard tries to kill what the kernel says it must not.
 constexpr Duration kPatience = 200ms;
 
-class Guard {
+class Guard final : private Tree::StuckListener {
  public:
   explicit Guard(const GuardTools& tools) noexcept : tools_{tools}, leash_{tools.leash} {}
 
@@ -264,9 +264,13 @@ class Guard {
     }
     if (!kill_due_ || BootClock::now() < *kill_due_) return;
     const int survivors =
-        tree_.kill_all(end_ ? 0 : command_, std::max(leash_.valid_until(), now + kPatience));
+        tree_.kill_all(end_ ? 0 : command_, std::max(leash_.valid_until(), now + kPatience), *this);
     report_and_exit(
         {.kind = done, .value = survivors, .detail = deadline_came_ ? 1 : 0, .late_ms = late_ms()});
+  }
+
+  void is_stuck(pid_t pid) noexcept override {
+    tools_.channel.send({.kind = Message::Kind::Stuck, .pid = pid});
   }
 
   // Not the end yet: whoever killed the command may have killed redlock with it (`kill -KILL -PGID`), and

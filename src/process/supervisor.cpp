@@ -37,7 +37,7 @@ constexpr Duration kPatience = 200ms;
 // What a guard that goes on after a stop gets to answer in.
 constexpr Duration kTimeToAnswer = 500ms;
 
-class Supervisor {
+class Supervisor final : private Tree::StuckListener {
  public:
   Supervisor(const Supervision& with, OwnedChild guard) noexcept
       : with_{with},
@@ -178,6 +178,7 @@ class Supervisor {
   void obey(const Message& message) {
     switch (message.kind) {
       case Message::Kind::Awake: answer_due_.reset(); return;
+      case Message::Kind::Stuck: is_stuck(message.pid); return;
       case Message::Kind::JobStopped: courier_.stop_with_the_job(message); return;
       case Message::Kind::Exited:
       case Message::Kind::Signalled: take_own_end(ending_of(message)); return;
@@ -257,11 +258,12 @@ class Supervisor {
     const int survivors = kill_everything();
     Message message{};
     while (with_.channel.receive(message) == Channel::Receipt::Got) {
-      if (message.kind == Message::Kind::JobStopped || message.kind == Message::Kind::Awake) continue;
-      if (message.kind == Message::Kind::RestEnded) {
-        ending_ = ending_after_rest(message);
-      } else {
-        ending_ = ending_of(message);
+      switch (message.kind) {
+        case Message::Kind::Awake:
+        case Message::Kind::Stuck:
+        case Message::Kind::JobStopped: break;
+        case Message::Kind::RestEnded: ending_ = ending_after_rest(message); break;
+        default: ending_ = ending_of(message);
       }
     }
     if (ending_) return;
@@ -283,10 +285,12 @@ class Supervisor {
     const pid_t command = with_.leash.command();
     if (command > 0) tree_.leave_alone_what_came_before(command);
     if (!reaped) tree_.leave_alone(guard);
-    return tree_.kill_all(0, std::max(with_.leash.valid_until(), BootClock::now() + kPatience), tell_stuck);
+    return tree_.kill_all(0, std::max(with_.leash.valid_until(), BootClock::now() + kPatience), *this);
   }
 
-  static void tell_stuck(pid_t pid) noexcept {
+  // Once: where the guard has said so, we may come to the same.
+  void is_stuck(pid_t pid) noexcept override {
+    if (std::exchange(stuck_told_, true)) return;
     const std::string which =
         pid > 0 ? fmt::format("process {} ({})", pid, quoted(process_name(pid))) : "a process of the command";
     log::warning(
@@ -306,6 +310,7 @@ class Supervisor {
   std::optional<TimePoint> answer_due_;  // by the guard
   bool cancelled_ = false;
   bool loss_seen_ = false;
+  bool stuck_told_ = false;
   bool loss_told_ = false;
 };
 

@@ -198,7 +198,8 @@ bool Tree::none_left() noexcept {
   return list_own() && pids_.size() == 0;
 }
 
-int Tree::kill_all(pid_t command, TimePoint give_up_at, Stuck stuck) noexcept {
+int Tree::kill_all(pid_t command, TimePoint give_up_at, StuckListener& listener) noexcept {
+  bool told = false;
   known_.clear();
   int passes_without_nap = 0;
   Urgency urgency;
@@ -216,9 +217,8 @@ int Tree::kill_all(pid_t command, TimePoint give_up_at, Stuck stuck) noexcept {
       const Pass last = kill_pass(false);
       return static_cast<int>(last.refused + last.refused_below);
     }
-    if (nap >= kStuckNap && stuck != nullptr) {
-      stuck(list_own() && pids_.size() > 0 ? pids_[0] : 0);
-      stuck = nullptr;
+    if (nap >= kStuckNap && !std::exchange(told, true)) {
+      listener.is_stuck(list_own() && pids_.size() > 0 ? pids_[0] : 0);
     }
     if (pass.found > 0 && !anew) {
       nap = kShortestNap;

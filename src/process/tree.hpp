@@ -22,7 +22,13 @@ class Tree {
  public:
   // Told once of a process, by its pid in ChildLists, that does not die (frozen, traced, waiting for a device); 0 where no
   // list says which.
-  using Stuck = void (*)(pid_t pid) noexcept;
+  class StuckListener {
+   public:
+    virtual void is_stuck(pid_t pid) noexcept = 0;
+
+   protected:
+    ~StuckListener() = default;
+  };
 
   // `lists`: of the thread that calls. `foreign`: children of this process, as ChildLists has them, that are not the command's: left alone with all below
   // them, until they end.
@@ -54,7 +60,7 @@ class Tree {
   // Sends KILL to all of the tree and reaps it, until no child is left. Returns 0 then; or, once `give_up_at` is past, the
   // number of processes that the kernel refuses to let us kill (EPERM), when there are no others. `command`: our child
   // of that pid, which dies even where no list can be read; 0 for none. SIGCHLD must be blocked.
-  int kill_all(pid_t command, TimePoint give_up_at, Stuck stuck = nullptr) noexcept;
+  int kill_all(pid_t command, TimePoint give_up_at, StuckListener& listener) noexcept;
 
  private:
   struct Pass {

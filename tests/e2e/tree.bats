@@ -288,3 +288,19 @@ kill_by_name() {
   [ "$ending" = "stopped 0 lost" ]
   [ "$(grep -c 'waiting for process' "$output_file")" -eq 1 ]
 }
+
+@test "a process that a cancelled command leaves behind and that cannot die is named once, however long the lease" {
+  start_driver --ttl-ms 60000 --kill-after-ms 100 bash -c 'setsid sleep 1000 & echo $! > "$1"; wait' - "$pid_file"
+  wait_until 10 has_lines 1 "$pid_file"
+  local traced
+  traced=$(< "$pid_file")
+  wait_until 10 eval '[[ $(< "/proc/$traced/comm") == sleep ]]'
+  freeze "$traced"
+  kill -TERM "$driver"
+  wait_until 10 has_text "waiting for process $traced ('sleep')" "$output_file"
+  is_alive "$driver"
+  let_go
+  finish_driver
+  [ "$ending" = "signalled 15 held" ]
+  [ "$(grep -c 'waiting for process' "$output_file")" -eq 1 ]
+}
