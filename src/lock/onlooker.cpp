@@ -33,7 +33,7 @@ quorum::Observation not_asked() {
 
 Onlooker::Onlooker(OnlookerOptions options)
     : node_timeout_{options.node_timeout},
-      nodes_{std::move(options.nodes), {.key = std::move(options.key), .holder = {}}},
+      nodes_{std::move(options.nodes), {.key = std::move(options.key), .holder = {}}, options.node_timeout},
       electorate_{nodes_.size(), options.restart_quarantine},
       hung_(nodes_.size()) {
 }
@@ -110,16 +110,7 @@ Onlooker::Breaking Onlooker::release(const quorum::Token& token, std::chrono::mi
     owed.add(send);
     nodes_.send(send);
   }
-  // Once a quorum has answered, a node that this process has never reached is not waited for.
-  const auto is_down = [&](quorum::NodeIndex node) { return owed.pauses(node) && !nodes_.met(node); };
-  const auto is_over = [&] {
-    if (!releasing.done()) return false;
-    for (quorum::NodeIndex node = 0; node < size(); ++node) {
-      if (owed.owes(node) && !is_down(node)) return false;
-    }
-    return true;
-  };
-  while (!is_over()) {
+  while (!releasing.settled()) {  // each release has an outcome by its deadline
     events_.clear();
     nodes_.wait(owed.deadline(), {}, events_);
     for (const redis::Event& event : events_) {

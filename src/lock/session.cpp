@@ -234,9 +234,9 @@ std::vector<std::string> Session::reports(bool only_troubled) const {
   return report_ballots(attempt_->ballots(), electorate_, nodes_, only_troubled);
 }
 
-// All that the node is still to be told is in its socket.
+// All that the node is still to be told is in its socket, and there is no sign that nobody reads that.
 bool Session::is_written(quorum::NodeIndex node) const {
-  return nodes_.written(node) && !owed_.pauses(node);
+  return nodes_.written(node) && !owed_.pauses(node) && !nodes_.recovering(node);
 }
 
 // Every release that is under way is answered; or its node has not answered anything, but has the release in
@@ -249,12 +249,12 @@ bool Session::releases_are_safe() const {
   return true;
 }
 
-// The same when a quorum has answered; a node that this process has never reached is not waited for, either.
+// The same when a quorum has answered: then those that hang are not waited for, though they have answered before. By hand
+// all are, since a key or a note may be owed to each, and nothing is known of any.
 bool Session::stragglers_are_safe() const {
   for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
     if (!owed_.owes(node) && leaving_[node] == 0) continue;
-    const bool down = owed_.pauses(node) && !nodes_.met(node);
-    if (!down && !is_written(node)) return false;
+    if (by_hand_ || !is_written(node)) return false;
   }
   return true;
 }

@@ -118,7 +118,9 @@ void Link::drop_useless_connection(TimePoint deadline, TimePoint now) {
   const Failure given_up{.kind = Failure::Kind::Disconnected,
                          .detail = "given up: it has not answered for long"};
   for (Pending& pending : owed) settle(pending, given_up);
+  const bool recovering = recovering_;
   fail(given_up);
+  recovering_ = recovering;  // it hangs
   std::erase_if(owed, [](const Pending& pending) {
     const auto* kind = std::get_if<RequestKind>(&pending.what);
     return kind == nullptr || *kind != RequestKind::Release;
@@ -338,7 +340,6 @@ bool Link::write_out(Connection& connection) {
       const std::size_t taken = std::min(progress.bytes, pending.bytes.reveal().size() - pending.written);
       pending.written += taken;
       progress.bytes -= taken;
-      if (pending.is_request()) met_ = true;
       if (!pending.plants()) continue;
       may_hold_key_ = reached_ = true;
       key_until_ = std::max(key_until_, BootClock::now() + pending.ttl);
@@ -397,6 +398,8 @@ bool Link::take_answer(Connection& connection, Value value) {
   }
   Pending pending = std::move(pending_.front());
   pending_.pop_front();
+  has_answered_ = true;
+  recovering_ = false;
 
   if (const auto* step = std::get_if<GreetingStep>(&pending.what)) {
     auto failure = connection.greeting.take(*step, value);
@@ -478,6 +481,7 @@ void Link::fail(const Failure& failure) {
   // What its server had not read has ended with the server.
   if (failure.kind == Failure::Kind::Refused && BootClock::now() > key_until_ + kClockSlack)
     may_hold_key_ = false;
+  recovering_ = has_answered_;
   if (auto* connection = std::get_if<Connection>(&phase_)) connection->stream->abandon();
   phase_ = Idle{};
 }

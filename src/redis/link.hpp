@@ -46,7 +46,7 @@ class Link {
   void cancel_unsent();
   bool may_hold_key() const noexcept { return may_hold_key_; }
   bool reached() const noexcept { return reached_; }
-  bool met() const noexcept { return met_; }
+  bool recovering() const noexcept { return recovering_; }
   bool written() const noexcept;
   std::string_view waits_for() const noexcept;  // see Nodes
 
@@ -133,7 +133,8 @@ class Link {
   bool may_hold_key_ = false;  // see Nodes::may_hold_key
   TimePoint key_until_{};      // by then what was written before has expired
   bool reached_ = false;       // see Nodes::reached
-  bool met_ = false;           // see Nodes::met
+  bool has_answered_ = false;  // at any time
+  bool recovering_ = false;    // see Nodes::recovering
 };
 
 }  // namespace redlock::redis

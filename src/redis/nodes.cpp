@@ -25,6 +25,11 @@ class Nodes::Impl {
   std::deque<Link>& links() noexcept { return links_; }
   const std::deque<Link>& links() const noexcept { return links_; }
 
+  bool untold(quorum::NodeIndex node) const {
+    return std::any_of(events_.begin(), events_.end(),
+                       [&](const Event& event) { return event.node == node; });
+  }
+
   void listen(quorum::NodeIndex node, Duration timeout, const std::string& calls) {
     if (ears_[node] && (calls.empty() || !ears_[node]->lacks_calls())) return;
     if (ears_[node]) events_.push_back({.node = node, .id = 0, .what = Deaf{}});
@@ -194,8 +199,8 @@ bool Nodes::reached(quorum::NodeIndex node) const {
   return impl_->links()[node].reached();
 }
 
-bool Nodes::met(quorum::NodeIndex node) const {
-  return impl_->links()[node].met();
+bool Nodes::recovering(quorum::NodeIndex node) const {
+  return impl_->links()[node].recovering();
 }
 
 void Nodes::wait(TimePoint until, std::span<const int> wake_fds, std::vector<Event>& events) {
@@ -207,7 +212,7 @@ std::string_view Nodes::waits_for(quorum::NodeIndex node) const {
 }
 
 bool Nodes::written(quorum::NodeIndex node) const {
-  return impl_->links()[node].written();
+  return impl_->links()[node].written() && !impl_->untold(node);
 }
 
 }  // namespace redlock::redis

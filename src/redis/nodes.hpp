@@ -99,8 +99,9 @@ class Nodes {
 
   // Whether a request that may set the key was ever written to the node.
   bool reached(quorum::NodeIndex node) const;
-  // Whether any request was.
-  bool met(quorum::NodeIndex node) const;
+  // Whether a connection to the node was refused or broke after it had once answered, and none has answered since. One that
+  // is there may then lead to a proxy that is about to find out that nobody is behind it.
+  bool recovering(quorum::NodeIndex node) const;
 
   // Waits until an event is there, a descriptor of `wake_fds` is readable, or `until`; appends to `events`
   // what happened.
@@ -110,7 +111,8 @@ class Nodes {
   // there is none.
   std::string_view waits_for(quorum::NodeIndex node) const;
 
-  // Whether every byte of every request to the node has been handed to the kernel.
+  // Whether every byte of every request to the node has been handed to the kernel, and nothing has happened to it that
+  // wait() has not told yet.
   bool written(quorum::NodeIndex node) const;
 
  private:

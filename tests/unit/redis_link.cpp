@@ -361,10 +361,15 @@ TEST_SUITE("redis link") {
     }
     Conversation node{endpoint};
     for (int i = 0; i < 2; ++i) {
-      const auto event = node.ask(acquire("t"));
-      REQUIRE(failure_of(event) != nullptr);
-      CHECK(failure_of(event)->kind == Kind::Refused);
+      node.send(acquire("t"));
+      CHECK(!node.nodes().written(0));  // though nothing waits to be written any more
+      const auto event = node.outcome();
+      REQUIRE(event.has_value());
+      REQUIRE(failure_of(*event) != nullptr);
+      CHECK(failure_of(*event)->kind == Kind::Refused);
+      CHECK(node.nodes().written(0));
     }
+    CHECK(!node.nodes().recovering(0));
   }
 
   TEST_CASE("a socket that is not there, or whose path is too long, is unreachable") {
@@ -544,11 +549,13 @@ TEST_SUITE("redis link") {
     rusage after{};
     getrusage(RUSAGE_THREAD, &after);
     CHECK(events.empty());
+    CHECK(node.nodes().recovering(0));
     CHECK(after.ru_nvcsw - before.ru_nvcsw < 20);
     CHECK(after.ru_utime.tv_sec * 1'000'000 + after.ru_utime.tv_usec -
               (before.ru_utime.tv_sec * 1'000'000 + before.ru_utime.tv_usec) <
           150'000);
     CHECK(reply_as<Granted>(node.ask(acquire("t"))) != nullptr);
+    CHECK(!node.nodes().recovering(0));
     CHECK(server.connections() == 2);
     CHECK(node.identities().size() == 2);
   }
@@ -596,9 +603,9 @@ TEST_SUITE("redis link") {
     CHECK(!stuck.nodes().written(0));
     stuck.nodes().cancel_unsent(0);
     CHECK(!stuck.nodes().may_hold_key(0));
-    CHECK(stuck.nodes().written(0));
     const auto cancelled = stuck.outcome();
     REQUIRE(cancelled.has_value());
+    CHECK(stuck.nodes().written(0));
     REQUIRE(failure_of(*cancelled) != nullptr);
     CHECK(failure_of(*cancelled)->kind == Kind::Cancelled);
   }
