@@ -24,6 +24,7 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <chrono>
 #include <exception>
 #include <initializer_list>
 #include <optional>
@@ -86,36 +87,43 @@ class Deadline {
   // Nothing is left to tell.
   void settle() noexcept { leash_.claim_own_end(); }
 
-  // An alarm that somebody has killed gets a successor, a second later: what kills each at once must not keep us busy.
+  // An alarm that somebody has stopped goes on, and one that somebody has killed gets a successor, a second later: what kills each at once must not keep us busy.
   int alarm_fd() const noexcept { return alarm_ ? alarm_->fd() : -1; }
   bool lacks_alarm() const noexcept { return !alarm_ && !leash_.stop_begun(); }
   void look_after_alarm() {
     if (alarm_ && is_readable(alarm_->fd())) {
       alarm_.reset();
-    } else if (lacks_alarm()) {
+      alarm_due_ = BootClock::now() + kAlarmPause;
+    } else if (lacks_alarm() && BootClock::now() >= alarm_due_) {
+      alarm_due_ = BootClock::now() + kAlarmPause;
       try {
         alarm_.emplace(leash_, watched_, options_.lost_signal);
       } catch (const SystemError&) {  // no process to be had: tried again
       }
+    } else if (alarm_) {
+      alarm_->continue_if_stopped();
     }
   }
-  static constexpr int kAlarmPause = 1000;  // milliseconds
+  static constexpr std::chrono::milliseconds kAlarmPause{1000};
 
  private:
   const AcquireOptions& options_;
   const WatchedProcess& watched_;
   process::Leash leash_;
   std::optional<process::Alarm> alarm_;
+  TimePoint alarm_due_{};  // the next one, while there is none
 };
 
 // Until the process that needs the lock has ended, the lease is lost, or the starter is gone without having delivered
 // the token. Returns whether it was delivered.
-bool watch(Background& starter, const WatchedProcess& watched, Deadline& deadline, int lost_fd) {
+bool watch(Background& starter, const WatchedProcess& watched, process::SignalGate& signals,
+           Deadline& deadline, int lost_fd) {
   bool delivered = false;
   std::string message;
   for (;;) {
-    wait_for_any({delivered ? -1 : starter.fd(), watched.fd(), lost_fd, deadline.alarm_fd()},
-                 deadline.lacks_alarm() ? Deadline::kAlarmPause : kWithoutEnd);
+    wait_for_any({delivered ? -1 : starter.fd(), watched.fd(), lost_fd, signals.fd(), deadline.alarm_fd()},
+                 deadline.lacks_alarm() ? static_cast<int>(Deadline::kAlarmPause.count()) : kWithoutEnd);
+    while (signals.take()) continue;  // SIGCHLD tells of the alarm, the others are for nobody
     if (!delivered) {
       switch (starter.receive(message)) {
         case Background::Receipt::Got:
@@ -179,7 +187,7 @@ int keep_for(const AcquireOptions& options, const config::Settings& settings, co
     return exit_status::kSystem;
   }
   try {
-    const bool delivered = watch(starter, watched, deadline, lost_fd.get());
+    const bool delivered = watch(starter, watched, signals, deadline, lost_fd.get());
     deadline.settle();
     keeper.stop();
     return delivered ? exit_status::kYes : exit_status::kSystem;

@@ -9,6 +9,7 @@
 extern "C" {  // which the header of glibc 2.36 forgets
 #include <sys/pidfd.h>
 }
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -53,6 +54,12 @@ Alarm::Alarm(Leash& leash, const WatchedProcess& watched, int signal) {
   process_ = OwnedChild{pid};
   ended_.reset(pidfd_open(pid, 0));
   if (!ended_) throw SystemError{"cannot watch the process that watches the deadline", errno};
+}
+
+void Alarm::continue_if_stopped() const noexcept {
+  siginfo_t stopped{};
+  const int result = waitid(P_PID, static_cast<id_t>(process_.pid()), &stopped, WSTOPPED | WNOHANG);
+  if (result == 0 && stopped.si_pid != 0) kill(process_.pid(), SIGCONT);
 }
 
 }  // namespace redlock::process

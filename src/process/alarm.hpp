@@ -21,6 +21,9 @@ class Alarm {
 
   int fd() const noexcept { return ended_.get(); }  // readable when the process has ended
 
+  // Lets it go on where somebody has stopped it, which SIGCHLD tells of.
+  void continue_if_stopped() const noexcept;
+
  private:
   Timer timer_;
   OwnedChild process_;

@@ -130,6 +130,23 @@ has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]
   end_subject
 }
 
+@test "a process that watches the deadline and is stopped goes on, and tells what it is there for" {
+  start_subject
+  "$REDLOCK" acquire --ttl 3s -k 1s --while-pid "$subject" "$lock" > "$marks/token"
+  local alarm=$(alarm_of "$subject") keeper=$(keeper_of "$subject")
+  is_continued() { [[ $(ps -o stat= -p "$alarm") == S* ]]; }
+  started+=("$alarm" "$keeper")
+  for each in 1 2; do
+    kill -STOP "$alarm"
+    wait_until 20 is_continued
+  done
+  kill -KILL "$keeper"
+  wait_until 20 has_text TERM "$marks/subject.signals"
+  (($(nodes_with "$lock" "$(< "$marks/token")") >= 2)) # nobody else can have it yet
+  wait_until 20 is_dead "$alarm"
+  end_subject
+}
+
 @test "the end of the process ends both that work for it" {
   start_subject
   "$REDLOCK" acquire --ttl 500ms --while-pid "$subject" "$lock" > /dev/null
