@@ -160,8 +160,9 @@ bool Link::written() const noexcept {
 TimePoint Link::next_timer() const noexcept {
   TimePoint next = TimePoint::max();
   for (const Pending& pending : pending_) {
-    if (!pending.settled) next = std::min(next, pending.deadline);
+    if (!pending.settled) next = std::min(next, limit(pending));
   }
+  next = std::min(next, stuck_at());
   if (const auto* connector = std::get_if<Connector>(&phase_)) next = std::min(next, connector->next_timer());
   return next;
 }
@@ -170,7 +171,7 @@ void Link::expire(TimePoint now, Overdue which) {
   bool expired = false;
   for (std::size_t i = 0; i < pending_.size();) {
     Pending& pending = pending_[i];
-    if (pending.settled || pending.deadline > now || (which == Overdue::Unsent && pending.written > 0)) {
+    if (pending.settled || limit(pending) > now || (which == Overdue::Unsent && pending.written > 0)) {
       ++i;
       continue;
     }
@@ -204,6 +205,16 @@ std::string_view Link::waits_for() const noexcept {
   return oldest == pending_.end() ? "waiting for its answer" : phase_of(*oldest);
 }
 
+bool Link::can_send() const noexcept {
+  const auto* connection = std::get_if<Connection>(&phase_);
+  return connection != nullptr && connection->handshaken;
+}
+
+// Until when the request is waited for.
+TimePoint Link::limit(const Pending& pending) const noexcept {
+  return can_send() ? pending.deadline : std::min(pending.deadline, pending.asked + node_timeout_);
+}
+
 bool Link::awaited() const noexcept {
   return std::any_of(pending_.begin(), pending_.end(),
                      [](const Pending& pending) { return !pending.settled; });
@@ -213,17 +224,14 @@ bool Link::awaited() const noexcept {
 Duration Link::allowance(TimePoint now) const noexcept {
   Duration longest = Duration::zero();
   for (const Pending& pending : pending_) {
-    if (!pending.settled) longest = std::max(longest, pending.deadline - now);
+    if (!pending.settled) longest = std::max(longest, limit(pending) - now);
   }
   return longest;
 }
 
 // A lookup goes on, for the next request: a new thread for each would pile up behind a dead name server.
 void Link::stop_connecting_if_unwanted() {
-  const auto* connection = std::get_if<Connection>(&phase_);
-  const bool connecting =
-      std::holds_alternative<Connector>(phase_) || (connection != nullptr && !connection->handshaken);
-  if (!connecting || awaited()) return;
+  if (can_send() || std::holds_alternative<Lookup>(phase_) || awaited()) return;
   pending_.clear();
   phase_ = Idle{};
 }
@@ -242,6 +250,7 @@ void Link::start(TimePoint now) {
   auto way = approach(endpoint_);
   if (const auto* failure = std::get_if<Failure>(&way)) return fail(*failure);
   if (auto* connector = std::get_if<Connector>(&way)) phase_ = std::move(*connector);
+  connecting_since_ = now;
   if (auto* lookup = std::get_if<Lookup>(&way)) phase_ = std::move(*lookup);
   go_on_connecting(now);
 }
@@ -252,6 +261,7 @@ void Link::go_on_connecting(TimePoint now) {
     if (!answer) return;
     if (const auto* failure = std::get_if<Failure>(&*answer)) return fail(Failure{*failure});
     phase_.emplace<Connector>(std::get<std::vector<Address>>(std::move(*answer)), allowance(now));
+    connecting_since_ = now;
     stop_connecting_if_unwanted();
   }
   if (auto* connector = std::get_if<Connector>(&phase_)) {
@@ -259,6 +269,21 @@ void Link::go_on_connecting(TimePoint now) {
     if (const auto* failure = std::get_if<Failure>(&result)) return fail(Failure{*failure});
     if (auto* socket = std::get_if<UniqueFd>(&result)) open(std::move(*socket));
   }
+}
+
+// When a connection that is in the making has taken too long; TimePoint::max() where there is none.
+TimePoint Link::stuck_at() const noexcept {
+  const bool connecting = std::holds_alternative<Connector>(phase_) ||
+                          (std::holds_alternative<Connection>(phase_) && !can_send());
+  return connecting ? connecting_since_ + node_timeout_ : TimePoint::max();
+}
+
+// What the network, or a proxy, has swallowed once, nobody answers any more.
+void Link::connect_anew_if_stuck(TimePoint now) {
+  if (now < stuck_at()) return;
+  std::erase_if(pending_, [](const Pending& pending) { return !pending.is_request(); });
+  phase_ = Idle{};
+  if (!pending_.empty()) start(now);
 }
 
 void Link::open(UniqueFd socket) {
@@ -305,6 +330,7 @@ void Link::advance(TimePoint now) {
   if (connection != nullptr && go_on_shaking_hands(*connection) && write_out(*connection))
     read_in(*connection);
   expire(now, Overdue::All);
+  connect_anew_if_stuck(now);
 }
 
 // Hands over all that is unsent, in as few writes as possible. False when the connection has ended.

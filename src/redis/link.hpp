@@ -27,7 +27,9 @@ namespace redlock::redis {
 //
 //   Idle -> Lookup (names only) -> Connector -> Connection (handshake, greeting, requests) -> Idle
 //
-// A request that timed out keeps its place, so that its late answer is known for what it is. No call blocks;
+// A request that timed out keeps its place, so that its late answer is known for what it is. None waits for a connection
+// for longer than node_timeout, however late an answer may come; and a connection that has been in the making for so long
+// is begun anew for those who wait for it now. No call blocks;
 // what happens is appended to `events`. Destruction closes in an ordinary way: what was written still
 // arrives.
 class Link {
@@ -104,6 +106,8 @@ class Link {
 
   void start(TimePoint now);
   void go_on_connecting(TimePoint now);
+  TimePoint stuck_at() const noexcept;
+  void connect_anew_if_stuck(TimePoint now);
   void open(UniqueFd socket);
   bool go_on_shaking_hands(Connection& connection);
   bool write_out(Connection& connection);
@@ -116,6 +120,8 @@ class Link {
   enum class Overdue { Unsent, All };
   void expire(TimePoint now, Overdue which);
   std::string_view phase_of(const Pending& pending) const noexcept;
+  bool can_send() const noexcept;
+  TimePoint limit(const Pending& pending) const noexcept;
   bool awaited() const noexcept;
   Duration allowance(TimePoint now) const noexcept;
   bool stale(TimePoint now) const noexcept;
@@ -129,6 +135,7 @@ class Link {
   std::vector<Event>& events_;
   Duration node_timeout_;
   std::variant<Idle, Lookup, Connector, Connection> phase_;
+  TimePoint connecting_since_{};  // to an address
   std::deque<Pending> pending_;
   bool may_hold_key_ = false;  // see Nodes::may_hold_key
   TimePoint key_until_{};      // by then what was written before has expired

@@ -1,5 +1,6 @@
 #include "redis/describe.hpp"
 #include "redis/link.hpp"
+#include "redis/tls_context.hpp"
 #include "redis_support.hpp"
 
 #include <doctest/doctest.h>
@@ -48,6 +49,28 @@ Failure failure_when_told(std::string bytes) {
   REQUIRE(failure != nullptr);
   return *failure;
 }
+
+// A listener whose backlog is full drops what comes: a connect neither succeeds nor fails.
+class SilentPort {
+ public:
+  SilentPort() : listener_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+    auto any = *redis::numeric_address("127.0.0.1", 0);
+    REQUIRE(::bind(listener_.get(), any.get(), any.length) == 0);
+    REQUIRE(::listen(listener_.get(), 0) == 0);
+    REQUIRE(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&any.storage), &any.length) == 0);
+    port_ = ntohs(reinterpret_cast<const sockaddr_in*>(&any.storage)->sin_port);
+    for (int i = 0; i < 4; ++i) {
+      filling_.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+      static_cast<void>(::connect(filling_.back().get(), any.get(), any.length));  // under way, or not
+    }
+  }
+  std::uint16_t port() const { return port_; }
+
+ private:
+  UniqueFd listener_;
+  std::uint16_t port_ = 0;
+  std::vector<UniqueFd> filling_;
+};
 
 }  // namespace
 
@@ -477,22 +500,8 @@ TEST_SUITE("redis link") {
   }
 
   TEST_CASE("the next address is tried beside one that is silent") {
-    // A listener whose backlog is full drops what comes: the connect neither succeeds nor fails.
-    std::uint16_t port = 0;
-    const UniqueFd listener{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    {
-      auto any = *redis::numeric_address("127.0.0.1", 0);
-      REQUIRE(::bind(listener.get(), any.get(), any.length) == 0);
-      REQUIRE(::listen(listener.get(), 0) == 0);
-      REQUIRE(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&any.storage), &any.length) == 0);
-      port = ntohs(reinterpret_cast<const sockaddr_in*>(&any.storage)->sin_port);
-    }
-    const auto silent = *redis::numeric_address("127.0.0.1", port);
-    std::vector<UniqueFd> filling;
-    for (int i = 0; i < 4; ++i) {
-      filling.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-      static_cast<void>(::connect(filling.back().get(), silent.get(), silent.length));  // under way, or not
-    }
+    const SilentPort dropping;
+    const auto silent = *redis::numeric_address("127.0.0.1", dropping.port());
     FakeServer server{answer_with(std::string{kGrant})};
     const TimePoint began{std::chrono::hours{1}};  // the connector has no clock of its own
     const auto good = *redis::numeric_address("127.0.0.1", server.endpoint().port);
@@ -510,6 +519,46 @@ TEST_SUITE("redis link") {
     CHECK(connects_after(milliseconds{300}, {silent, good}) == milliseconds{100});
     CHECK(connects_after(milliseconds{3}, {silent, good}) == milliseconds{10});
     CHECK(connects_after(milliseconds{300}, {silent, good, silent, silent, silent}) == milliseconds{50});
+  }
+
+  TEST_CASE("what waits for a connection ends after node_timeout, however late an answer may come") {
+    const SilentPort silent;
+    redis::Endpoint endpoint;
+    endpoint.port = silent.port();
+    Conversation node{endpoint, "k", milliseconds{100}};
+    const TimePoint began = BootClock::now();
+    const auto event = node.ask(acquire("t"));
+    CHECK(BootClock::now() - began >= milliseconds{100});
+    CHECK(BootClock::now() - began < kPatience);
+    REQUIRE(failure_of(event) != nullptr);
+    CHECK(failure_of(event)->kind == Kind::TimedOut);
+    CHECK(failure_of(event)->detail == "connecting");
+  }
+
+  TEST_CASE(
+      "a connection that is stuck before its first byte is begun anew, though there is always somebody who "
+      "waits") {
+    FakeServer server{[](int fd, int) { wait_for_end(fd); }};
+    redis::Endpoint endpoint = server.endpoint();
+    endpoint.transport = redis::Endpoint::Transport::Tls;
+    endpoint.tls = std::get<0>(redis::TlsContext::make({.insecure_skip_verify = true}));
+    Conversation node{endpoint, "k", milliseconds{100}};
+    std::vector<redis::Event> events;
+    std::size_t sent = 0;
+    CHECK(eventually([&] {
+      node.send(acquire("t"));
+      ++sent;
+      const TimePoint next = BootClock::now() + milliseconds{20};
+      while (BootClock::now() < next) node.nodes().wait(next, {}, events);
+      return server.connections() >= 3;
+    }));
+    CHECK(!events.empty());
+    CHECK(events.size() < sent);  // somebody waits still
+    for (const redis::Event& event : events) {
+      REQUIRE(failure_of(event) != nullptr);
+      CHECK(failure_of(event)->kind == Kind::TimedOut);
+      CHECK(contains(failure_of(event)->detail, "in the TLS handshake"));
+    }
   }
 
   TEST_CASE("the families of a name's addresses take turns, beginning with the preferred one") {

@@ -274,16 +274,17 @@ FakeServer::Serve answer_with(std::string answer) {
 
 // ---- Conversation --------------------------------------------------------------------------------
 
-Conversation::Conversation(redis::Endpoint endpoint, std::string key)
-    : Conversation{std::vector<redis::Endpoint>{std::move(endpoint)}, std::move(key)} {
+Conversation::Conversation(redis::Endpoint endpoint, std::string key, Duration node_timeout)
+    : Conversation{std::vector<redis::Endpoint>{std::move(endpoint)}, std::move(key), node_timeout} {
 }
 
-Conversation::Conversation(std::vector<redis::Endpoint> endpoints, std::string key)
+Conversation::Conversation(std::vector<redis::Endpoint> endpoints, std::string key, Duration node_timeout)
     : nodes_{std::make_unique<redis::Nodes>(
           std::move(endpoints),
           redis::LockSubject{
               .key = std::move(key),
-              .holder = {.host = "h", .user = "u", .command = "c d", .pid = 42, .since_us = 7}})} {
+              .holder = {.host = "h", .user = "u", .command = "c d", .pid = 42, .since_us = 7}},
+          node_timeout)} {
 }
 
 quorum::RequestId Conversation::send(quorum::Request request, std::chrono::milliseconds allowance,

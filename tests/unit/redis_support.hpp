@@ -130,8 +130,9 @@ FakeServer::Serve answer_with(std::string answer);
 // One node, and its events one by one.
 class Conversation {
  public:
-  explicit Conversation(redis::Endpoint endpoint, std::string key = "k");
-  explicit Conversation(std::vector<redis::Endpoint> endpoints, std::string key = "k");
+  explicit Conversation(redis::Endpoint endpoint, std::string key = "k", Duration node_timeout = kPatience);
+  explicit Conversation(std::vector<redis::Endpoint> endpoints, std::string key = "k",
+                        Duration node_timeout = kPatience);
 
   redis::Nodes& nodes() { return *nodes_; }
   // Sends and returns the id.
