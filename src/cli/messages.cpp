@@ -7,6 +7,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
+
 namespace redlock::cli {
 namespace {
 
@@ -55,9 +58,10 @@ std::vector<std::string> explain_refusal(const std::string& name, const quorum::
   return std::visit(Refusal{name, reports, nodes}, verdict);
 }
 
-std::string explain_loss(const std::string& name, const quorum::Loss& loss) {
+std::string explain_loss(const std::string& name, const quorum::Loss& loss, bool overslept) {
   struct Words {
     const std::string& name;
+    bool overslept;
     std::string operator()(const quorum::Taken&) const {
       return fmt::format("lock {} was lost: a quorum of nodes says that somebody else has it", quoted(name));
     }
@@ -73,11 +77,22 @@ std::string explain_loss(const std::string& name, const quorum::Loss& loss) {
       return fmt::format("lock {} was lost: somebody has broken it", quoted(name));
     }
     std::string operator()(const quorum::Expired&) const {
+      if (overslept) {
+        return fmt::format(
+            "lock {} was lost: redlock itself did not run in time to extend it: it was stopped, or the "
+            "machine was "
+            "suspended or overloaded",
+            quoted(name));
+      }
       return fmt::format("lock {} was lost: no quorum of nodes could be reached to extend it in time",
                          quoted(name));
     }
   };
-  return std::visit(Words{name}, loss);
+  return std::visit(Words{name, overslept}, loss);
+}
+
+bool overslept(TimePoint due, Duration ttl) {
+  return BootClock::now() - due > std::min<Duration>(std::chrono::seconds{1}, ttl / 3);
 }
 
 }  // namespace redlock::cli

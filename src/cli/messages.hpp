@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/clock.hpp"
 #include "quorum/acquisition.hpp"
 #include "quorum/lease.hpp"
 
@@ -14,7 +15,11 @@ namespace redlock::cli {
 std::vector<std::string> explain_refusal(const std::string& name, const quorum::Verdict& verdict,
                                          const std::vector<std::string>& reports, std::size_t nodes);
 
-// Why a held lock is ours no more.
-std::string explain_loss(const std::string& name, const quorum::Loss& loss);
+// Why a held lock is ours no more. `overslept`: see overslept().
+std::string explain_loss(const std::string& name, const quorum::Loss& loss, bool overslept = false);
+
+// Whether this process did not run when its lease came to its end, which was to be met at `due`: it was stopped or
+// suspended, and has to say nothing about the nodes.
+bool overslept(TimePoint due, Duration ttl);
 
 }  // namespace redlock::cli

@@ -61,9 +61,12 @@ process::Outcome run_command(const RunOptions& options, const config::Settings& 
     log::debug(fmt::format("lock {} extended, valid for {}", quoted(name),
                            human_duration(valid_until - BootClock::now())));
   };
+  const auto tell_loss = [&](const quorum::Loss& loss) {
+    log::error(explain_loss(name, loss, overslept(leash.valid_until() - settings.kill_after, settings.ttl)));
+  };
   const auto lost = [&](const quorum::Loss& loss) {
     leash.lose();
-    log::error(explain_loss(name, loss));
+    tell_loss(loss);
     events.lost(loss);
   };
   lock::Keeper keeper{
@@ -78,7 +81,12 @@ process::Outcome run_command(const RunOptions& options, const config::Settings& 
                                                  });
   keeper.stop();
   // The guard's clock may be the first to say so.
-  if (outcome.lease_lost && !keeper.loss()) events.lost(quorum::Expired{});
+  if (outcome.lease_lost && !keeper.loss()) {
+    const bool ran_into_the_end =
+        std::holds_alternative<process::Stopped>(outcome.ending) || !options.stop_when_lost;
+    if (ran_into_the_end) tell_loss(quorum::Expired{});
+    events.lost(quorum::Expired{});
+  }
   return outcome;
 }
 
