@@ -120,6 +120,10 @@ void Referee::expired(const Server& server) {
 
 void Referee::forgot(const Server& server) {
   ++losses_;
+  for (auto& [token, tale] : stories_) {
+    if (!tale.places.empty())
+      tale.places[server.index()].noted_until = {};  // its notes are gone with the rest
+  }
   if (const Token* token = server.keys().last_holder()) story(*token).places[server.index()].there = false;
 }
 
