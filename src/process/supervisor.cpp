@@ -18,7 +18,9 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <exception>
 #include <optional>
+#include <string>
 #include <utility>
 
 namespace redlock::process {
@@ -291,12 +293,15 @@ class Supervisor final : private Tree::StuckListener {
   // Once: where the guard has said so, we may come to the same.
   void is_stuck(pid_t pid) noexcept override {
     if (std::exchange(stuck_told_, true)) return;
-    const std::string which =
-        pid > 0 ? fmt::format("process {} ({})", pid, quoted(process_name(pid))) : "a process of the command";
-    log::warning(
-        fmt::format("waiting for {}, which was killed and does not end: it is frozen, traced or "
-                    "waiting for a device",
-                    which));
+    try {
+      const std::string which = pid > 0 ? fmt::format("process {} ({})", pid, quoted(process_name(pid)))
+                                        : "a process of the command";
+      log::warning(fmt::format(
+          "waiting for {}, which was killed and does not end: it is frozen, traced or waiting for a "
+          "device",
+          which));
+    } catch (const std::exception&) {  // no memory for it: waited for without a word
+    }
   }
 
   const Supervision& with_;

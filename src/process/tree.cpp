@@ -100,6 +100,10 @@ void Tree::forget_the_reaped() noexcept {
       [listed](pid_t pid) { return std::find(listed.begin(), listed.end(), pid) == listed.end(); });
 }
 
+void Tree::leave_alone(pid_t child) noexcept {
+  if (lists_.ours()) foreign_.add(child);
+}
+
 void Tree::leave_alone_what_came_before(pid_t child) noexcept {
   pids_.clear();
   if (!lists_.add_own(pids_) || !lists_.ours()) return;

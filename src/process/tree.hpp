@@ -44,8 +44,8 @@ class Tree {
   // Drops the foreign children that have been reaped: another process may get the pid.
   void forget_the_reaped() noexcept;
 
-  // Takes for foreign a child of ours that is dead already.
-  void leave_alone(pid_t child) noexcept { foreign_.add(child); }
+  // Takes for foreign a child of ours that is dead already. Nothing where the lists have other pids than we.
+  void leave_alone(pid_t child) noexcept;
 
   // Takes for foreign what became a child of ours before `child` did. Nothing when that is no child of ours.
   void leave_alone_what_came_before(pid_t child) noexcept;
