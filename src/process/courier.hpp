@@ -36,7 +36,7 @@ class Courier {
   void stop_with_the_job(const Message& stop) noexcept;
 
   // From now on signals to all of the job are told from those to redlock alone.
-  void post_witness() noexcept { witness_.emplace(); }
+  void post_witness(pid_t guard) noexcept { witness_.emplace(guard); }
   void dismiss_witness() noexcept { witness_.reset(); }
   pid_t witness() const noexcept { return witness_ ? witness_->pid() : -1; }
 

@@ -7,13 +7,20 @@
 #include <csignal>
 
 namespace redlock::process {
-namespace {
-
 bool has_no_process(pid_t group) noexcept {
   return kill(-group, 0) != 0 && errno == ESRCH;
 }
 
-}  // namespace
+// That is allowed to those who have blocked the signal for it.
+void give_terminal(int terminal, pid_t group) noexcept {
+  sigset_t only{};
+  sigset_t found{};
+  sigemptyset(&only);
+  sigaddset(&only, SIGTTOU);
+  pthread_sigmask(SIG_BLOCK, &only, &found);
+  tcsetpgrp(terminal, group);
+  pthread_sigmask(SIG_SETMASK, &found, nullptr);
+}
 
 Foreground::Foreground() noexcept {
   for (const int fd : {STDIN_FILENO, STDERR_FILENO, STDOUT_FILENO}) {
@@ -33,24 +40,13 @@ std::optional<pid_t> Foreground::ours(pid_t command) const noexcept {
 void Foreground::put_back(std::optional<pid_t> front) noexcept {
   if (!terminal_ || group() != getpgrp()) return;
   had_it_ = true;
-  if (front && *front != getpgrp()) give_to(*front);
+  if (front && *front != getpgrp()) give_terminal(terminal_.get(), *front);
 }
 
 void Foreground::take_back() const noexcept {
   if (!had_it_) return;
   const pid_t front = group();
-  if (front > 0 && front != getpgrp() && has_no_process(front)) give_to(getpgrp());
-}
-
-// From the background, too, which is allowed to those who have blocked the signal for it.
-void Foreground::give_to(pid_t group) const noexcept {
-  sigset_t only{};
-  sigset_t found{};
-  sigemptyset(&only);
-  sigaddset(&only, SIGTTOU);
-  pthread_sigmask(SIG_BLOCK, &only, &found);
-  tcsetpgrp(terminal_.get(), group);
-  pthread_sigmask(SIG_SETMASK, &found, nullptr);
+  if (front > 0 && front != getpgrp() && has_no_process(front)) give_terminal(terminal_.get(), getpgrp());
 }
 
 }  // namespace redlock::process

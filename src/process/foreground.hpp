@@ -9,12 +9,20 @@
 
 namespace redlock::process {
 
+// Whether all processes of the group are gone.
+bool has_no_process(pid_t group) noexcept;
+
+// Puts a group into the foreground, from the background, too.
+void give_terminal(int terminal, pid_t group) noexcept;
+
 // The controlling terminal of the job, and the process group that is in its foreground: the job's own, or one that an
 // interactive command (a shell, say) has made for itself. Costs three system calls where there is no terminal.
 class Foreground {
  public:
   // Looks for the terminal among the standard descriptors.
   Foreground() noexcept;
+
+  bool has_terminal() const noexcept { return static_cast<bool>(terminal_); }
 
   // The group in the foreground, if it is that of the job or of its command.
   std::optional<pid_t> ours(pid_t command) const noexcept;
@@ -29,7 +37,6 @@ class Foreground {
 
  private:
   pid_t group() const noexcept { return tcgetpgrp(terminal_.get()); }
-  void give_to(pid_t group) const noexcept;
 
   UniqueFd terminal_;
   bool had_it_ = false;

@@ -284,10 +284,21 @@ class Guard final : private Tree::StuckListener {
   void begin_stop(TimePoint kill_due) noexcept {
     const bool alone = redlock_gone_ || reported_;  // with the decision as well
     const bool first = leash_.begin_stop() || (alone && !kill_due_);
+    if (first) tell_witness(kill_due);
     if (first && kill_due - BootClock::now() > walk_time_)
       expect(tree_.signal_all({SIGTERM, SIGCONT}, kill_due));
     if (tools_.stop_when_lost) kill_due = std::min(kill_due, leash_.kill_at());
     kill_due_ = kill_due_ ? std::min(*kill_due_, kill_due) : kill_due;
+  }
+
+  // For the terminal, see Witness. When redlock is gone its shell takes the terminal back: let it come to reading before
+  // a shell of the command, which loses a process by TERM, takes it away for a moment.
+  void tell_witness(TimePoint kill_due) const noexcept {
+    const pid_t witness = leash_.witness();
+    if (witness <= 0) return;
+    kill(witness, SIGCONT);
+    constexpr timespec pause{.tv_sec = 0, .tv_nsec = 10'000'000};
+    if (redlock_gone_ && kill_due - BootClock::now() > kGraceWithoutRedlock / 2) nanosleep(&pause, nullptr);
   }
 
   void end_rest(int signal, TimePoint kill_due) noexcept {

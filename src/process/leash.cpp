@@ -42,6 +42,7 @@ struct Leash::Shared {
   std::atomic<Nanoseconds> lead;
   std::atomic<Fate> fate{Fate::Open};
   std::atomic<pid_t> command{0};
+  std::atomic<pid_t> witness{0};
 };
 
 Leash::Leash(TimePoint valid_until, Duration kill_after, Duration margin)
@@ -100,6 +101,14 @@ void Leash::set_command(pid_t pid) noexcept {
 
 pid_t Leash::command() const noexcept {
   return shared_->command.load();
+}
+
+void Leash::set_witness(pid_t pid) noexcept {
+  shared_->witness = pid;
+}
+
+pid_t Leash::witness() const noexcept {
+  return shared_->witness.load();
 }
 
 TimePoint Leash::term_at() const noexcept {

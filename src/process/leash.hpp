@@ -55,6 +55,10 @@ class Leash {
   void set_command(pid_t pid) noexcept;
   pid_t command() const noexcept;
 
+  // Redlock says which process is its witness, where there is a terminal; 0: none.
+  void set_witness(pid_t pid) noexcept;
+  pid_t witness() const noexcept;
+
   // Becomes readable, for good, with lose(): for poll(2). Do not read it.
   int lost_event() const noexcept { return lost_event_.get(); }
 

@@ -85,7 +85,9 @@ class Supervisor final : private Tree::StuckListener {
   void settle_in() {
     lasts_at_.reset();
     let_go_of_given_descriptors();
-    courier_.post_witness();  // before there are threads, where it can be
+    const bool at_terminal = with_.foreground.has_terminal();
+    courier_.post_witness(at_terminal ? guard_.pid() : 0);  // before there are threads, where it can be
+    if (at_terminal) with_.leash.set_witness(courier_.witness());
     if (with_.lasting) with_.lasting();
   }
 
@@ -158,6 +160,7 @@ class Supervisor final : private Tree::StuckListener {
       if (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) != 0) break;
       if (child.si_pid == 0 || child.si_pid == guard_.pid()) break;
       if (child.si_pid == courier_.witness()) {
+        with_.leash.set_witness(0);
         courier_.dismiss_witness();
       } else {
         reaped = waitpid(child.si_pid, nullptr, WNOHANG) > 0;

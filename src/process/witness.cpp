@@ -1,5 +1,6 @@
 #include "process/witness.hpp"
 
+#include "process/abandoned_terminal.hpp"
 #include "process/descriptors.hpp"
 #include "process/title.hpp"
 
@@ -26,40 +27,49 @@ constexpr Duration kFresh = 100ms;
 constexpr int kLooks = 20;
 constexpr timespec kBetweenLooks{.tv_sec = 0, .tv_nsec = 1'000'000};
 
+// For how long it waits for the word of the guard when redlock is dead: the guard may be, too.
+constexpr timespec kPatience{.tv_sec = 1, .tv_nsec = 0};
+
 }  // namespace
 
 struct Witness::Notes {
   Note of[NSIG];
 };
 
-Witness::Witness() noexcept {
+Witness::Witness(pid_t guard) noexcept {
   void* page = mmap(nullptr, sizeof(Notes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return;
   notes_ = new (page) Notes;
-  const pid_t redlock = getpid();
+  const Relatives relatives{.parent = getppid(), .redlock = getpid(), .guard = guard};
   const pid_t pid = _Fork();
   if (pid > 0) process_ = OwnedChild{pid};
   if (pid != 0) return;
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != redlock) _exit(0);  // it died just before
-  watch();
+  watch(relatives);
 }
 
 Witness::~Witness() {
   if (notes_ != nullptr) munmap(notes_, sizeof(Notes));
 }
 
-void Witness::watch() noexcept {
+void Witness::watch(const Relatives& relatives) noexcept {
   sigset_t all{};
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, nullptr);
+  prctl(PR_SET_PDEATHSIG, relatives.guard > 0 ? SIGTERM : SIGKILL);
   change_title(kName);
   hide_executable();  // as the guard does: what selects processes by it is to hit both or neither
   close_all_but({});
+  bool command_is_ended = false;  // by the guard
   for (;;) {
+    const bool alone = getppid() != relatives.redlock;
+    if (alone && relatives.guard <= 0) _exit(0);
+    if (command_is_ended) keep_terminal(relatives);
+    if (command_is_ended && alone) _exit(0);
     siginfo_t info{};
-    const int signal = sigwaitinfo(&all, &info);
+    const int signal = alone ? sigtimedwait(&all, &info, &kPatience) : sigwaitinfo(&all, &info);
+    if (signal <= 0 && alone) _exit(0);
     if (signal <= 0 || info.si_code != SI_USER) continue;
+    if (signal == SIGCONT && info.si_pid == relatives.guard) command_is_ended = true;
     Note& note = notes_->of[signal];
     note.sender = info.si_pid;
     note.at = BootClock::now().time_since_epoch().count();

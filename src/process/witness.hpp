@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "process/abandoned_terminal.hpp"
 #include "process/child.hpp"
 
 #include <sys/signalfd.h>
@@ -11,12 +12,16 @@ namespace redlock::process {
 
 // A process in the group of the job, beside redlock and its command, that does nothing but note which signals it gets. By
 // it redlock tells a signal that was sent to the whole group, and so to the command as well (`kill -TERM -PGID`, the end of
-// a timeout(1)), from one that was sent to redlock alone: the kernel makes no difference between them. It ends with
-// redlock.
+// a timeout(1)), from one that was sent to redlock alone: the kernel makes no difference between them.
+//
+// It also gives the terminal back where redlock cannot, since it was killed or stopped: an interactive shell that redlock
+// runs takes the terminal when a process of its own dies, and the shell that redlock was started by would read the end of
+// its input. The guard, which has left the session, tells with SIGCONT when it begins to end the command; until the guard
+// has gone, nothing of the command keeps the terminal. The witness ends then, or with redlock.
 class Witness {
  public:
-  // Without memory or a process to be had it sees nothing.
-  Witness() noexcept;
+  // `guard`: 0 where there is no terminal. Without memory or a process to be had it sees nothing.
+  explicit Witness(pid_t guard) noexcept;
   Witness(const Witness&) = delete;
   Witness& operator=(const Witness&) = delete;
   ~Witness();
@@ -35,7 +40,7 @@ class Witness {
     std::atomic<pid_t> sender{0};
   };
   struct Notes;
-  [[noreturn]] void watch() noexcept;
+  [[noreturn]] void watch(const Relatives& relatives) noexcept;
   bool use_up_note(const signalfd_siginfo& info) noexcept;
 
   Notes* notes_ = nullptr;  // shared with it

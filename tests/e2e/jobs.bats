@@ -104,6 +104,38 @@ EOF
     'type hello\r' 'see got=hello' 'see PROMPT> '
 }
 
+# A shell under redlock, which takes the terminal when a command of it dies of TERM, while redlock gets the signal given:
+# afterwards the terminal is that of the shell that redlock was started by. $2: a command line to run redlock by.
+lose_redlock() {
+  cat > "$BATS_TEST_TMPDIR/inner" <<EOF
+ps -o ppid= -p \$PPID > $pid_file
+echo \$PPID >> $pid_file
+exec env PS1='INNER> ' bash --norc --noprofile --noediting -i
+EOF
+  echo "$REDLOCK_LEASH_DRIVER --ttl-ms 1500 --kill-after-ms 400 sh $BATS_TEST_TMPDIR/inner" > "$BATS_TEST_TMPDIR/outer"
+  cat > "$BATS_TEST_TMPDIR/lose" <<EOF
+read -r shell < $BATS_TEST_TMPDIR/shell
+{ read -r redlock; read -r guard; } < $pid_file
+until pgrep -P "\$redlock" -x lock-witness; do sleep 0.01; done
+kill -$1 \$redlock
+while grep -q '^State:.[^Z]' /proc/\$guard/status; do sleep 0.01; done
+until [ \$(ps -o tpgid= -p \$shell) = \$(ps -o pgid= -p \$shell) ]; do sleep 0.01; done
+EOF
+  at_terminal "type echo \$\$ > $BATS_TEST_TMPDIR/shell\r" 'see PROMPT> ' "type $2 $BATS_TEST_TMPDIR/outer\r" 'see INNER> ' \
+    "type sh -c 'echo rea\"\"dy; exec sleep 1000'\r" 'see ready' "run sh $BATS_TEST_TMPDIR/lose" \
+    'type echo first=$((6*7))\r' 'see first=42' 'type echo second=$((6*7))\r' 'see second=42'
+  [[ $output != *"stopped jobs"* ]] # what bash says when it reads the end of its input, the first time
+}
+
+@test "the terminal is the shell's again when redlock is killed under a shell that has it" {
+  lose_redlock KILL .
+  lose_redlock KILL bash
+}
+
+@test "the terminal is the shell's again when redlock is stopped for so long that what it runs is killed" {
+  lose_redlock STOP .
+}
+
 # --- signals to all of the job ----------------------------------------------------------------------------------------
 
 # Starts the command given under a driver that leads a group of its own, which is $driver.

@@ -1,0 +1,71 @@
+#include "process/abandoned_terminal.hpp"
+
+#include "base/fd.hpp"
+#include "process/foreground.hpp"
+#include "process/proc_stat.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <ctime>
+
+namespace redlock::process {
+namespace {
+
+constexpr timespec kBetweenLooks{.tv_sec = 0, .tv_nsec = 1'000'000};
+
+bool is_stopped(pid_t pid) noexcept {
+  const auto stat = read_proc_stat(pid);
+  return stat && stat->state == 'T';
+}
+
+// The group that a shell takes for the one in the foreground, now that redlock does not go on: that of the nearest
+// ancestor that does; above a guard, the job's own.
+pid_t heir_of_terminal(pid_t ancestor) noexcept {
+  const pid_t session = getsid(0);
+  for (;;) {
+    const auto stat = read_proc_stat(ancestor);
+    if (!stat) return getpgid(session);
+    if (stat->session != session) return getpgrp();
+    if (stat->state != 'T') return stat->group;
+    ancestor = stat->parent;
+  }
+}
+
+// The leader stands for the group.
+bool is_below(pid_t group, pid_t guard) noexcept {
+  pid_t at = group;
+  while (const auto stat = read_proc_stat(at)) {
+    if (stat->parent == guard) return true;
+    at = stat->parent;
+  }
+  return false;
+}
+
+bool has_ended(pid_t pid) noexcept {
+  const auto stat = read_proc_stat(pid);
+  return !stat || stat->state == 'Z' || stat->state == 'X';
+}
+
+bool redlock_goes_on(const Relatives& relatives) noexcept {
+  return getppid() == relatives.redlock && !is_stopped(relatives.redlock);
+}
+
+}  // namespace
+
+void keep_terminal(const Relatives& relatives) noexcept {
+  const UniqueFd terminal{open("/dev/tty", O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
+  bool over = !terminal;
+  while (!over && !redlock_goes_on(relatives)) {
+    over = has_ended(relatives.guard);
+    const pid_t heir = heir_of_terminal(relatives.parent);
+    // A shell that ends gives the terminal to the group in which it was started. Nobody else may be left of that.
+    if (getppid() != relatives.redlock) setpgid(0, heir);
+    const pid_t front = tcgetpgrp(terminal.get());
+    if (front > 0 && front != heir && (has_no_process(front) || is_below(front, relatives.guard)))
+      give_terminal(terminal.get(), heir);
+    if (!over) nanosleep(&kBetweenLooks, nullptr);
+  }
+}
+
+}  // namespace redlock::process
