@@ -80,33 +80,34 @@ int extend(const ExtendOptions& options) {
   lock::Session session = open_session(options.held.name, settings, describe_process(getppid()));
   const auto verdict = session.extend_by_hand(token, settings.ttl);
   return std::visit(
-      Overload{[&](const quorum::Extension::Extended& extended) {
-                 log::debug(fmt::format("lock {} extended with {} of {} votes, fence {}, valid for {}", name,
-                                        extended.votes, session.size(), extended.fence,
-                                        human_duration(extended.valid_until - BootClock::now())));
-                 return exit_status::kYes;
-               },
-               [&](const quorum::Extension::Lapsed& lapsed) {
-                 log::notice(fmt::format(
-                     "lock {} was not extended: {}", name,
-                     lapsed.broken       ? "it has been broken"
-                     : lapsed.given_back ? "it has been released"
-                                         : "nobody holds it: it expired, or was never held with this token"));
-                 return exit_status::kNo;
-               },
-               [&](const quorum::Extension::Others& others) {
-                 log::notice(
-                     fmt::format("lock {} was not extended: it is held by {}", name, held_by(others.info)));
-                 return exit_status::kNo;
-               },
-               [&](const quorum::NoQuorum&) {
-                 return report_no_quorum(
-                     fmt::format(
-                         "no quorum for lock {}: cannot prove that it is still held: {} of {} nodes needed",
-                         name, quorum::quorum_of(session.size()), session.size()),
-                     session);
-               },
-               [&](const quorum::SameServer& same) -> int { refuse_same_server(settings, same); }},
+      Overload{
+          [&](const quorum::Extension::Extended& extended) {
+            log::debug(fmt::format("lock {} extended with {} of {} votes, fence {}, valid for {} at least",
+                                   name, extended.votes, session.size(), extended.fence,
+                                   human_duration(extended.valid_until - BootClock::now())));
+            return exit_status::kYes;
+          },
+          [&](const quorum::Extension::Lapsed& lapsed) {
+            log::notice(fmt::format("lock {} was not extended: {}", name,
+                                    lapsed.broken ? "it has been broken"
+                                    : lapsed.given_back
+                                        ? "it has been released"
+                                        : "nobody holds it: it expired, or was never held with this token"));
+            return exit_status::kNo;
+          },
+          [&](const quorum::Extension::Others& others) {
+            log::notice(
+                fmt::format("lock {} was not extended: it is held by {}", name, held_by(others.info)));
+            return exit_status::kNo;
+          },
+          [&](const quorum::NoQuorum&) {
+            return report_no_quorum(
+                fmt::format(
+                    "no quorum for lock {}: cannot prove that it is still held: {} of {} nodes needed", name,
+                    quorum::quorum_of(session.size()), session.size()),
+                session);
+          },
+          [&](const quorum::SameServer& same) -> int { refuse_same_server(settings, same); }},
       verdict);
 }
 

@@ -207,7 +207,7 @@ void add_lock_options(CLI::App& command, LockOptions& lock) {
         const bool digits =
             !text.empty() && text.size() <= 3 &&
             std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-        return digits && std::stoi(text) <= 255 ? std::string{} : "must be a number from 0 to 255";
+        return digits && std::stoi(text) <= 255 ? std::string{} : "must be a number up to 255";
       });
   command
       .add_option_function<std::string>(
@@ -323,7 +323,8 @@ CLI::App* add_extend(CLI::App& app, ExtendOptions& extend) {
   CLI::App* command = app.add_subcommand("extend", "Give a lock that is held its whole ttl again");
   constexpr std::string_view settings[] = {"ttl"};
   add_setting_flags(*command, extend.held.flags.layer, settings);
-  command->get_option("--ttl")->description("Length of the lease from now on (default: 30s)");
+  command->get_option("--ttl")->description(
+      "The least length of the lease from now on; a longer one is kept (default: 30s)");
   add_token_options(*command, extend.held);
   return command;
 }

@@ -25,6 +25,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <exception>
 #include <initializer_list>
 #include <optional>
@@ -267,8 +268,17 @@ int acquire_while_pid(const AcquireOptions& options) {
   const WatchedProcess watched{*options.while_pid};
   const config::Settings settings = config::load(options.lock.flags, options.lock.name);
   LockEvents events{options.lock.events, options.lock.name};  // its thread starts with the first event
+  // A signal that comes between the fork and the gate waits for the gate: what the shell is to evaluate must be printed.
+  sigset_t all{};
+  sigset_t found{};
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &found);
   Background background = Background::start({watched.fd(), events.fd()});
-  if (background.is_background()) return keep_for(options, settings, watched, background, events);
+  if (background.is_background()) {
+    sigdelset(&found, SIGTERM);  // by which it hears of its starter's end
+    pthread_sigmask(SIG_SETMASK, &found, nullptr);
+    return keep_for(options, settings, watched, background, events);
+  }
   process::SignalGate signals;
   return wait_for_token(options, background, watched, signals);
 }

@@ -1,5 +1,6 @@
 #include "process/guard.hpp"
 
+#include "process/cancellation.hpp"
 #include "process/descriptors.hpp"
 #include "process/priority.hpp"
 #include "process/title.hpp"
@@ -228,6 +229,8 @@ class Guard final : private Tree::StuckListener {
     if (after_stop && (!stopped_ || message.serial != stop_serial_)) return;
     if (message.detail != 0 && getpgid(command_) == job_ && !got_as_well(signal, message.pid)) return;
     kill(command_, signal);
+    // As timeout(1) does: a command that is stopped would hold the lock until somebody continues it.
+    if (stopped_ && asks_to_end(signal)) kill(command_, SIGCONT);
   }
 
   // Whether the sender has signalled the guard, which is in no group with the command: then it was each process by itself

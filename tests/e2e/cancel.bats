@@ -64,6 +64,19 @@ work_ended_first() {
   has_text 'cleaned up' "$output_file"
 }
 
+@test "a command that is stopped is continued to end when a signal asks it to" {
+  for signal in TERM HUP INT; do
+    rm -f "$pid_file"
+    start_driver bash -c "echo \$\$ > '$pid_file'; exec sleep 1000"
+    wait_until 10 has_lines 1 "$pid_file"
+    kill -STOP "$(< "$pid_file")"
+    wait_until 10 is_stopped "$(< "$pid_file")"
+    kill -"$signal" "$driver"
+    finish_driver
+    [ "$status" -eq $((128 + $(kill -l "$signal"))) ]
+  done
+}
+
 @test "a command that exits after the signal was ended by it as well" {
   for case in 'TERM 143' 'TERM 1' 'TERM 0' 'INT 130' 'INT 1' 'INT 0' 'HUP 3'; do
     local signal=${case% *} code=${case#* }
