@@ -26,7 +26,7 @@ void refuse_eval(int status) {
   constexpr int patience = 1000;  // milliseconds: a pipe that is full may never be read
   pollfd out{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
   if (poll(&out, 1, patience) != 1 || (out.revents & POLLERR) != 0) return;
-  // Where it cannot be written there is nobody left to be told.
+  // If it cannot be written, nobody is left to be told.
   [[maybe_unused]] const ssize_t written = write(STDOUT_FILENO, text.data(), text.size());
 }
 

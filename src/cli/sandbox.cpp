@@ -16,7 +16,7 @@ namespace {
 // The command of a sandbox is on the same leash as that of `run`, but for a lease that does not end.
 constexpr auto kForEver = std::chrono::hours{24 * 365 * 50};
 constexpr auto kMargin = std::chrono::milliseconds{1};
-// What a command that is cancelled leaves running gets so long between the signal and KILL.
+// The time between the signal and KILL for what a cancelled command leaves running.
 constexpr auto kKillAfter = std::chrono::seconds{5};
 
 // Nothing, and the signal in `deadly`, when one came before the servers were ready: what was started is gone again.

@@ -59,7 +59,7 @@ bool is_readable(int fd) noexcept {
 
 // ---- The background process ------------------------------------------------------------------------
 
-// What the process hears when the lease is about to end: from us, or from the alarm when we cannot.
+// Signals the process when the lease is about to end: we do, or the alarm when we cannot.
 class Deadline {
  public:
   Deadline(const AcquireOptions& options, const config::Settings& settings, const WatchedProcess& watched,

@@ -16,7 +16,7 @@ inline constexpr std::string_view kReservedPrefix = "redlock.";
 // reserved.
 void check_lock_name(std::string_view name);
 
-// What is wrong with the key that `prefix` and the good name `name` make together, if anything is.
+// Says why `prefix` and the good name `name` make no good key together; nothing when they do.
 std::optional<std::string> key_problem(std::string_view prefix, std::string_view name);
 
 }  // namespace redlock::config

@@ -71,7 +71,7 @@ Duration quarantine(const Merged& merged, std::chrono::milliseconds ttl, std::si
   return wanted;
 }
 
-// What the keys beside a lock are called must not be what a lock is called, whichever part of it the prefix gives.
+// A lock's key must not look like one of the keys that redlock keeps beside a lock, whichever part of it the prefix gives.
 std::string key_prefix_for(const Merged& merged, const std::string& name) {
   std::string prefix = merged.layer.key_prefix.value_or("");
   if (const auto problem = key_problem(prefix, name)) fail(*chosen(merged, &Layer::key_prefix), *problem);

@@ -24,7 +24,7 @@ class ChildLists {
   // what they are.
   bool open() noexcept;
 
-  // What they hold open; -1 is none.
+  // The descriptors that they hold open; -1 is none.
   std::array<int, 2> descriptors() const noexcept { return {proc_.get(), own_.get()}; }
 
   // Adds the children of this thread, zombies included, in the order in which they became its children. False when the

@@ -62,7 +62,7 @@ class Command {
   // Runs the command until it has been reaped, passing signals on. Once. Blocks the calling thread. A guard that is there
   // only now is forked: other threads do not exist there, and what they hold open, it closes.
   //
-  // What the command leaves running is ended where the command was cancelled (see Cancellation), waited for with
+  // Processes that the command leaves running are ended if the command was cancelled (see Cancellation), waited for with
   // `until_all_ended`, and left alone otherwise.
   //
   // `lasting` is called once in this process when the command has not ended after 10 ms, or sooner where TERM is near:

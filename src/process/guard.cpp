@@ -86,7 +86,7 @@ class Guard final : private Tree::StuckListener {
     hand_on_early_signals();
   }
 
-  // What a terminal sent to the job between the grant and the fork reached the guard, which has all of it pending, and
+  // Signals that a terminal sent to the job between the grant and the fork reached the guard, where they are pending, and
   // not the command.
   void hand_on_early_signals() const noexcept {
     sigset_t early{};
@@ -170,7 +170,7 @@ class Guard final : private Tree::StuckListener {
     }
   }
 
-  // Where there was a command nothing is left of one by now.
+  // If there was a command, nothing is left of it by now.
   void report_failed_start() const noexcept {
     using Kind = Message::Kind;
     const auto failure = tools_.start_failure.take();

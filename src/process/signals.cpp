@@ -19,7 +19,7 @@ constexpr int kOffered[] = {SIGHUP,  SIGINT,    SIGQUIT, SIGTERM, SIGUSR1,   SIG
                             SIGALRM, SIGVTALRM, SIGPROF, SIGIO,   SIGSTKFLT, SIGPWR,
                             SIGCONT, SIGTSTP,   SIGTTIN, SIGTTOU, SIGWINCH};
 
-// What the kernel sends to a whole process group on behalf of a terminal. Anything else of its making is for redlock
+// The signals that the kernel sends to a whole process group on behalf of a terminal. Its other signals are for redlock
 // alone: a timer that came with it through exec (alarm(2)), a file that it was given (O_ASYNC), a power supply.
 constexpr int kOfTerminal[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP, SIGWINCH, SIGCONT};
 

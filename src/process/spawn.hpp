@@ -11,8 +11,8 @@
 
 namespace redlock::process {
 
-// Where the child leaves word of why it could not become the command. Its parent does not wait for the exec: it looks
-// here when the child has ended.
+// The reason why the child could not become the command, left by the child. Its parent does not wait for the exec: it
+// looks here when the child has ended.
 class StartFailure {
  public:
   StartFailure();  // throws SystemError

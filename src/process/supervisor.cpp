@@ -36,7 +36,7 @@ constexpr int kPartOfLease = 8;
 // For how long we try to kill what the kernel says we must not.
 constexpr Duration kPatience = 200ms;
 
-// What a guard that goes on after a stop gets to answer in.
+// A guard that has been continued must answer within this time.
 constexpr Duration kTimeToAnswer = 500ms;
 
 class Supervisor final : private Tree::StuckListener {
@@ -81,7 +81,7 @@ class Supervisor final : private Tree::StuckListener {
     return with_.leash.lost() || BootClock::now() >= with_.leash.valid_until();
   }
 
-  // What is not done for a command that is over in a moment.
+  // A command that is over in a moment is spared this.
   void settle_in() {
     lasts_at_.reset();
     let_go_of_given_descriptors();

@@ -72,7 +72,7 @@ class Lease {
   std::uint64_t last_success() const { return last_success_; }
 
  private:
-  // What is known of the token on one node.
+  // The token on one node, as far as it is known.
   struct Sight {
     bool known = false;         // it has been seen there
     std::uint64_t planted = 0;  // the attempt that planted it
@@ -85,7 +85,7 @@ class Lease {
     Electorate::Server server{};  // on which it was seen last,
     TimePoint heard{};            // and when
   };
-  // What came of one attempt's request to one node.
+  // The outcome of one attempt's request to one node.
   struct Vote {
     enum class Outcome { Pending, Here, Planted, Elsewhere, Absent, Failed };
     RequestId id = 0;

@@ -28,9 +28,9 @@ end
 local bad_counter = {err = 'ERR the fence counter is not an integer below 2^53'}
 )lua";
 
-// What is there for people is read by redis.pcall, everywhere: where it is no hash, or the ACL forbids it, that changes no
-// answer. Since when a token has been planted is more than that: only a key that is no hash is as good as none, and
-// another error is raised again by redis.call, which says which command it was.
+// Information for people is read by redis.pcall: a key that is no hash, or an ACL that forbids the command, changes no
+// answer. The number of a planting is more than information: a key that is no hash counts as none, and any other error is
+// raised again by redis.call, which names the command.
 constexpr std::string_view kInfoLua = R"lua(
 local function write_info(key, token, ttl, planted, first)
   redis.call('DEL', key)

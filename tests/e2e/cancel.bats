@@ -33,7 +33,7 @@ start_work() {
   wait_until 10 has_lines 1 "$pid_file"
 }
 
-# What is left of the command has ended, and the lock was given back after that.
+# The rest of the command has ended, and the lock was released after that.
 work_ended_first() {
   is_dead "$(< "$pid_file")"
   [ -e "$ended" ]

@@ -16,7 +16,7 @@ namespace redlock::sim {
 class Process;
 class Server;
 
-// What came of the request of a round to one address.
+// The outcome of the request of a round to one address.
 struct Vote {
   quorum::RequestId id = 0;
   TimePoint sent{};                // by the client's clock
