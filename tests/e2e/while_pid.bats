@@ -16,14 +16,13 @@ teardown() {
 # start_subject [NAME]: a process to hold the lock for: writes the signals it gets to $marks/NAME.signals. Sets $subject.
 start_subject() {
   local name=${1:-subject}
-  bash -c 'trap "echo TERM >> $0" TERM; trap "echo USR1 >> $0" USR1; : > "$0"; while :; do sleep 1000 & wait $!; done' \
+  bash -c 'trap "echo TERM >> $0" TERM; trap "echo USR1 >> $0" USR1; : > "$0"; while :; do setpriv --pdeathsig KILL sleep 1000 & wait $!; done' \
     "$marks/$name.signals" 3>&- &
   subject=$!
   started+=("$subject")
   wait_until 20 test -e "$marks/$name.signals"
 }
 end_subject() {
-  pkill -KILL -P "$subject" || :
   kill -KILL "$subject"
   wait "$subject" 2> /dev/null || :
 }
