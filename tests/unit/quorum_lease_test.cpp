@@ -187,6 +187,21 @@ TEST_CASE_FIXTURE(Holder, "the slowest node, which answers behind the success, i
   }
 }
 
+TEST_CASE_FIXTURE(Holder, "a repaired node is told our fence once it has counted, for extensions by hand") {
+  const auto vouches = [&](NodeIndex node) { return std::get<Extend>(asked()[node].request).vouches; };
+  succeed();
+  attempt();
+  answer(3, Replanted{0});
+  for (const NodeIndex node : {0U, 1U, 2U}) here(node);
+  attempt();
+  CHECK(vouches(3) == 0);  // it has not counted yet
+  for (const NodeIndex node : {3U, 0U, 1U}) here(node, node == 3 ? 2 : 0);
+  REQUIRE(extended());
+  attempt();
+  CHECK(vouches(3) == kFence);
+  CHECK(vouches(0) == 0);  // it has voted, and knows the fence
+}
+
 TEST_CASE_FIXTURE(Holder, "a counter that has risen says that the token has been gone meanwhile") {
   succeed();
   attempt();
