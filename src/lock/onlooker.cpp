@@ -103,10 +103,10 @@ std::optional<std::vector<quorum::Observations>> Onlooker::look(const std::vecto
 }
 
 Onlooker::Breaking Onlooker::release(const quorum::Token& token, std::chrono::milliseconds note) {
-  quorum::Releasing releasing{size(), {.token = token, .note = note, .breaks = true}, ids_};
+  quorum::Releasing releasing{size(), {.token = token, .note = note, .breaks = true}, node_timeout_, ids_};
   quorum::PendingReleases owed;
   Breaking breaking{};
-  for (const quorum::Send& send : releasing.start(read_clocks(), node_timeout_)) {
+  for (const quorum::Send& send : releasing.start(read_clocks())) {
     owed.add(send);
     nodes_.send(send);
   }
@@ -119,14 +119,18 @@ Onlooker::Breaking Onlooker::release(const quorum::Token& token, std::chrono::mi
         const auto* released = std::get_if<quorum::Released>(reply);
         if (released != nullptr && released->was_ours) ++breaking.removed;
         owed.on_reply(event.id);
-        releasing.on_reply(event.node, event.id, *reply);
+        releasing.on_reply(read_clocks(), event.node, event.id, *reply);
       } else if (const auto* failure = std::get_if<Failure>(&event.what)) {
-        if (!owed.on_failure(read_clocks(), event.id, *failure)) releasing.on_failure(event.node, event.id);
+        const Now now = read_clocks();
+        if (!owed.on_failure(now, event.id, *failure))
+          releasing.on_failure(now, event.node, event.id, *failure);
       }
     }
-    const auto due = owed.on_time(read_clocks());
+    const Now now = read_clocks();
+    const auto due = owed.on_time(now);
     for (const quorum::Send& release : due.again) nodes_.send(release);
-    for (const auto& expired : due.expired) releasing.on_failure(expired.node, expired.id);
+    for (const auto& expired : due.expired)
+      releasing.on_failure(now, expired.node, expired.id, expired.failure);
   }
   breaking.result = releasing.result();
   return breaking;

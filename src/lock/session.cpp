@@ -111,10 +111,10 @@ bool is_answer(quorum::Failure::Kind kind) {
 
 }  // namespace
 
-template <class Core>
-void Session::fail(Core& core, quorum::NodeIndex node, quorum::RequestId id, const quorum::Failure& failure) {
+void Session::fail(quorum::Operation& operation, quorum::NodeIndex node, quorum::RequestId id,
+                   const quorum::Failure& failure) {
   failures_[node] = failure;
-  dispatch(core.on_failure(read_clocks(), node, id, failure));
+  dispatch(operation.on_failure(read_clocks(), node, id, failure));
 }
 
 // Of an attempt that was won without it.
@@ -129,11 +129,10 @@ void Session::take_late_vote(const redis::Event& event) {
 }
 
 // Those whose time has come; or whose time is over, which is their outcome.
-template <class Core>
-void Session::repeat_releases(Core& core) {
+void Session::repeat_releases(quorum::Operation& operation) {
   const auto due = owed_.on_time(read_clocks());
   for (const quorum::Send& release : due.again) nodes_.send(release);
-  for (const auto& expired : due.expired) fail(core, expired.node, expired.id, expired.failure);
+  for (const auto& expired : due.expired) fail(operation, expired.node, expired.id, expired.failure);
 }
 
 // An extension may be answered for as long as validity lasts; but a node that takes longer than node_timeout is told as one
@@ -157,8 +156,7 @@ void Session::note_overdue() {
 }
 
 // Waits once and hands what happened to the core; sends what the core wants sent.
-template <class Core>
-void Session::turn(Core& core, TimePoint until, std::span<const int> wake_fds) {
+void Session::turn(quorum::Operation& operation, TimePoint until, std::span<const int> wake_fds) {
   events_.clear();
   nodes_.wait(std::min(until, owed_.deadline()), wake_fds, events_);
   for (const redis::Event& event : events_) {
@@ -176,38 +174,17 @@ void Session::turn(Core& core, TimePoint until, std::span<const int> wake_fds) {
       if (vigil_) vigil_->on_late_answer(event.node);  // while an attempt goes on, that is no news
       failures_[event.node].reset();
       note_answer(event.node);
-      dispatch(core.on_reply(now, event.node, event.id, *reply));
+      dispatch(operation.on_reply(now, event.node, event.id, *reply));
     } else {
       const auto& failure = std::get<quorum::Failure>(event.what);
       note_failure(event.node, failure);
       if (is_answer(failure.kind)) responsive_[event.node] = true;
-      if (!owed_.on_failure(now, event.id, failure)) fail(core, event.node, event.id, failure);
+      if (!owed_.on_failure(now, event.id, failure)) fail(operation, event.node, event.id, failure);
     }
   }
-  repeat_releases(core);
-  dispatch(core.on_time(read_clocks()));
+  repeat_releases(operation);
+  dispatch(operation.on_time(read_clocks()));
 }
-
-namespace {
-
-// Releasing has no timers and no requests but the first.
-struct ReleasingCore {
-  quorum::Releasing& releasing;
-  explicit ReleasingCore(quorum::Releasing& core) : releasing{core} {}
-  std::vector<quorum::Send> on_reply(Now, quorum::NodeIndex node, quorum::RequestId id,
-                                     const quorum::Reply& reply) {
-    releasing.on_reply(node, id, reply);
-    return {};
-  }
-  std::vector<quorum::Send> on_failure(Now, quorum::NodeIndex node, quorum::RequestId id,
-                                       const quorum::Failure&) {
-    releasing.on_failure(node, id);
-    return {};
-  }
-  std::vector<quorum::Send> on_time(Now) { return {}; }
-};
-
-}  // namespace
 
 quorum::Verdict Session::attempt(const quorum::AcquireRules& rules, std::span<const int> wake_fds) {
   quorum::Acquisition& acquisition = attempt_.emplace(rules, electorate_, ids_, entropy_);
@@ -269,7 +246,8 @@ void Session::settle() {
 }
 
 void Session::begin_release(const quorum::Token& token) {
-  begin_giving_back(giving_back_.emplace(nodes_.size(), quorum::Release{.token = token}, ids_));
+  begin_giving_back(
+      giving_back_.emplace(nodes_.size(), quorum::Release{.token = token}, node_timeout_, ids_));
 }
 
 quorum::Releasing::Result Session::release(const quorum::Token& token) {
@@ -286,7 +264,7 @@ void Session::begin_by_hand() {
 
 Session::GivenBack Session::release_by_hand(const quorum::Token& token, std::chrono::milliseconds ttl) {
   begin_by_hand();
-  quorum::Releasing releasing{nodes_.size(), {.token = token, .note = ttl}, ids_};
+  quorum::Releasing releasing{nodes_.size(), {.token = token, .note = ttl}, node_timeout_, ids_};
   begin_giving_back(releasing);
   finish_giving_back(releasing);
   return {.result = releasing.result(), .other = releasing.other()};
@@ -307,20 +285,19 @@ std::vector<std::string> Session::troubles() const {
 
 void Session::begin_giving_back(quorum::Releasing& releasing) {
   std::fill(responsive_.begin(), responsive_.end(), false);
-  const auto sends = releasing.start(read_clocks(), node_timeout_);
+  const auto sends = releasing.start(read_clocks());
   give_back_until_ = BootClock::now() + node_timeout_;  // no earlier than the requests' own: they say why
   dispatch(sends);
   for (const quorum::Send& send : sends) {  // those that no request ever reached
-    if (!owed_.contains(send.id)) releasing.on_failure(send.node, send.id);
+    if (!owed_.contains(send.id)) releasing.on_failure(read_clocks(), send.node, send.id, {});
   }
 }
 
 void Session::finish_giving_back(quorum::Releasing& releasing) {
   nodes_.stop_listening();
-  ReleasingCore core{releasing};
   const auto finish = [&] {
     while (!(releasing.done() && stragglers_are_safe()) && BootClock::now() < give_back_until_) {
-      turn(core, give_back_until_, {});
+      turn(releasing, give_back_until_, {});
     }
   };
   finish();
@@ -342,7 +319,8 @@ std::optional<quorum::Loss> Session::keep(const quorum::LeaseRules& rules, const
                                           std::span<const int> wake_fds,
                                           const std::function<void(TimePoint)>& on_extended) {
   nodes_.stop_listening();  // here, where nobody waits for it
-  quorum::Lease lease{rules, electorate_, won, ids_, entropy_, read_clocks()};
+  quorum::Lease lease{rules, electorate_, won, ids_, entropy_};
+  dispatch(lease.start(read_clocks()));
   TimePoint valid_until = lease.valid_until();
   unsigned failures = 0;
   while (!lease.lost()) {

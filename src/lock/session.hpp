@@ -7,6 +7,7 @@
 #include "quorum/extension.hpp"
 #include "quorum/ids.hpp"
 #include "quorum/lease.hpp"
+#include "quorum/operation.hpp"
 #include "quorum/pending_releases.hpp"
 #include "quorum/releasing.hpp"
 #include "quorum/vigil.hpp"
@@ -107,12 +108,10 @@ class Session {
   void note_answer(quorum::NodeIndex node);
   TimePoint next_overdue() const;
   void note_overdue();
-  template <class Core>
-  void fail(Core& core, quorum::NodeIndex node, quorum::RequestId id, const quorum::Failure& failure);
-  template <class Core>
-  void repeat_releases(Core& core);
-  template <class Core>
-  void turn(Core& core, TimePoint until, std::span<const int> wake_fds);
+  void fail(quorum::Operation& operation, quorum::NodeIndex node, quorum::RequestId id,
+            const quorum::Failure& failure);
+  void repeat_releases(quorum::Operation& operation);
+  void turn(quorum::Operation& operation, TimePoint until, std::span<const int> wake_fds);
   void rest(TimePoint until, std::span<const int> wake_fds);
   bool take_hearsay(const redis::Event& event);
   void listen();

@@ -4,6 +4,7 @@
 #include "quorum/ballot.hpp"
 #include "quorum/electorate.hpp"
 #include "quorum/ids.hpp"
+#include "quorum/operation.hpp"
 #include "quorum/types.hpp"
 
 #include <optional>
@@ -72,23 +73,21 @@ using Verdict = std::variant<Won, Held, NoQuorum, Divided, TooLate, SameServer, 
 // votes: the one with the most (ties: the lesser token) keeps them and asks again, the others give theirs
 // back and return with a new token after a random pause. Only liveness hangs on this; safety is the quorum
 // alone.
-class Acquisition {
+class Acquisition final : public Operation {
  public:
   // `electorate`, `ids` and `entropy` must outlive this object.
   Acquisition(const AcquireRules& rules, Electorate& electorate, RequestIds& ids, Entropy& entropy);
 
-  // Each returns the requests to send now. Answers to requests of other objects, or of former rounds, are
-  // ignored.
-  std::vector<Send> start(Now now);
-  std::vector<Send> on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply);
-  std::vector<Send> on_failure(Now now, NodeIndex node, RequestId id, const Failure& failure);
-  std::vector<Send> on_time(Now now);
+  // Answers to requests of former rounds are ignored.
+  std::vector<Send> start(Now now) override;
+  std::vector<Send> on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply) override;
+  std::vector<Send> on_failure(Now now, NodeIndex node, RequestId id, const Failure& failure) override;
+  std::vector<Send> on_time(Now now) override;
   // Gives up: no verdict but Withdrawn, and everything that may have been granted is given back.
   std::vector<Send> cancel(Now now);
 
-  // When on_time wants to be called; TimePoint::max() when only an answer can bring news.
-  TimePoint deadline() const { return verdict_ ? TimePoint::max() : wake_at_; }
-
+  TimePoint deadline() const override { return verdict_ ? TimePoint::max() : wake_at_; }
+  bool done() const override { return verdict_.has_value(); }
   const std::optional<Verdict>& verdict() const { return verdict_; }
   // Won, and a node may yet bring a vote, which the nodes should know of: see take_late_vote().
   bool awaits_votes() const;

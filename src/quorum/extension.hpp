@@ -3,6 +3,7 @@
 #include "quorum/acquisition.hpp"
 #include "quorum/electorate.hpp"
 #include "quorum/ids.hpp"
+#include "quorum/operation.hpp"
 #include "quorum/types.hpp"
 
 #include <optional>
@@ -36,7 +37,7 @@ struct ExtensionRules {
 // Only then, and while the new validity lasts, the token is planted again where it is absent, with the fence, and the
 // fence is written down where the node has the token and did not count; a later extension counts both, unless the
 // counter is greater than the one that was found.
-class Extension {
+class Extension final : public Operation {
  public:
   struct Extended {
     TimePoint valid_until;
@@ -60,18 +61,15 @@ class Extension {
         ids_{ids},
         answers_(electorate.nodes()) {}
 
-  // Each returns the requests to send now.
-  std::vector<Send> start(Now now);
-  std::vector<Send> on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply);
-  std::vector<Send> on_failure(Now now, NodeIndex node, RequestId id, const Failure& failure);
-  std::vector<Send> on_time(Now now);
-
-  // When on_time wants to be called; TimePoint::max() when only an answer can bring news.
-  TimePoint deadline() const { return done() || !lingers_ ? TimePoint::max() : linger_until_; }
+  std::vector<Send> start(Now now) override;
+  std::vector<Send> on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply) override;
+  std::vector<Send> on_failure(Now now, NodeIndex node, RequestId id, const Failure& failure) override;
+  std::vector<Send> on_time(Now now) override;
+  TimePoint deadline() const override { return done() || !lingers_ ? TimePoint::max() : linger_until_; }
 
   // Set as soon as it is certain; after a success there may still be something to plant.
   const std::optional<Verdict>& verdict() const { return verdict_; }
-  bool done() const { return done_; }
+  bool done() const override { return done_; }
 
   // Nodes that have the token, but whose answer does not count.
   std::size_t doubtful() const;

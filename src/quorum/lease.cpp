@@ -21,7 +21,7 @@ TimePoint asked_at(const Won& won, const LeaseRules& rules) {
 }  // namespace
 
 Lease::Lease(const LeaseRules& rules, const Electorate& electorate, const Won& won, RequestIds& ids,
-             Entropy& entropy, Now now)
+             Entropy& entropy)
     : rules_{rules},
       electorate_{electorate},
       ids_{ids},
@@ -29,7 +29,7 @@ Lease::Lease(const LeaseRules& rules, const Electorate& electorate, const Won& w
       token_{won.token},
       fence_{won.fence},
       valid_until_{won.valid_until},
-      next_attempt_{std::max(now.boot, asked_at(won, rules) + Duration{rules.ttl} / 3)},
+      next_attempt_{asked_at(won, rules) + Duration{rules.ttl} / 3},
       sights_(electorate.nodes()) {
   for (const NodeIndex node : won.voters) {
     sights_[node].known = true;

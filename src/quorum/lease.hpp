@@ -4,6 +4,7 @@
 #include "quorum/acquisition.hpp"
 #include "quorum/electorate.hpp"
 #include "quorum/ids.hpp"
+#include "quorum/operation.hpp"
 #include "quorum/types.hpp"
 
 #include <deque>
@@ -49,19 +50,19 @@ using Loss = std::variant<Taken, Vanished, Expired, GivenBack, Broken>;
 //   up for. Where the quarantine is zero the nodes forget nothing in a crash.
 // - One server counts once, by its run_id, also when two addresses have come to lead to it during the lease. What has
 //   been seen of the token at an address says nothing about another server to which it leads now.
-class Lease {
+class Lease final : public Operation {
  public:
   // `electorate`, `ids` and `entropy` must outlive this object. The electorate is that of the acquisition that `won`.
   Lease(const LeaseRules& rules, const Electorate& electorate, const Won& won, RequestIds& ids,
-        Entropy& entropy, Now now);
+        Entropy& entropy);
 
-  // Each returns the requests to send now; none once lost.
-  std::vector<Send> on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply);
-  std::vector<Send> on_failure(Now now, NodeIndex node, RequestId id, const Failure& failure);
-  std::vector<Send> on_time(Now now);
-
-  // When on_time wants to be called.
-  TimePoint deadline() const;
+  // None wants anything sent once the lease is lost.
+  std::vector<Send> start(Now now) override { return on_time(now); }
+  std::vector<Send> on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply) override;
+  std::vector<Send> on_failure(Now now, NodeIndex node, RequestId id, const Failure& failure) override;
+  std::vector<Send> on_time(Now now) override;
+  TimePoint deadline() const override;
+  bool done() const override { return lost_.has_value(); }
 
   TimePoint valid_until() const { return valid_until_; }
   const std::optional<Loss>& lost() const { return lost_; }

@@ -4,20 +4,20 @@
 
 namespace redlock::quorum {
 
-std::vector<Send> Releasing::start(Now now, Duration node_timeout) {
+std::vector<Send> Releasing::start(Now now) {
   std::vector<Send> sends;
   sends.reserve(votes_.size());
   for (NodeIndex node = 0; node < votes_.size(); ++node) {
     votes_[node].id = ids_.next();
     sends.push_back(
-        {.node = node, .id = votes_[node].id, .request = release_, .deadline = now.boot + node_timeout});
+        {.node = node, .id = votes_[node].id, .request = release_, .deadline = now.boot + node_timeout_});
   }
   return sends;
 }
 
-void Releasing::on_reply(NodeIndex node, RequestId id, const Reply& reply) {
+std::vector<Send> Releasing::on_reply(Now, NodeIndex node, RequestId id, const Reply& reply) {
   Vote& vote = votes_[node];
-  if (vote.outcome != Outcome::Pending || vote.id != id) return;
+  if (vote.outcome != Outcome::Pending || vote.id != id) return {};
   const auto* released = std::get_if<Released>(&reply);
   if (released == nullptr) {
     vote.outcome = Outcome::Failed;
@@ -27,11 +27,13 @@ void Releasing::on_reply(NodeIndex node, RequestId id, const Reply& reply) {
     vote.outcome = released->held_by_other ? Outcome::WasOthers : Outcome::WasAbsent;
     if (released->held_by_other) other_ = released->info;
   }
+  return {};
 }
 
-void Releasing::on_failure(NodeIndex node, RequestId id) {
+std::vector<Send> Releasing::on_failure(Now, NodeIndex node, RequestId id, const Failure&) {
   Vote& vote = votes_[node];
   if (vote.outcome == Outcome::Pending && vote.id == id) vote.outcome = Outcome::Failed;
+  return {};
 }
 
 bool Releasing::done() const {

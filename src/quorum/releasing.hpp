@@ -1,6 +1,7 @@
 #pragma once
 
 #include "quorum/ids.hpp"
+#include "quorum/operation.hpp"
 #include "quorum/types.hpp"
 
 #include <vector>
@@ -8,19 +9,22 @@
 namespace redlock::quorum {
 
 // Gives a lock back on all nodes. Pure, like Acquisition.
-class Releasing {
+class Releasing final : public Operation {
  public:
-  Releasing(std::size_t nodes, Release release, RequestIds& ids)
-      : ids_{ids}, release_{std::move(release)}, votes_(nodes) {}
+  // `ids` must outlive this object.
+  Releasing(std::size_t nodes, Release release, Duration node_timeout, RequestIds& ids)
+      : ids_{ids}, release_{std::move(release)}, node_timeout_{node_timeout}, votes_(nodes) {}
 
-  // Requests to all nodes, each with the deadline `now + node_timeout`.
-  std::vector<Send> start(Now now, Duration node_timeout);
-  // Each is the outcome of a request: what is tried again meanwhile is the business of PendingReleases.
-  void on_reply(NodeIndex node, RequestId id, const Reply& reply);
-  void on_failure(NodeIndex node, RequestId id);
+  // Requests to all nodes, each with the deadline `now + node_timeout`. There are no others: a release that is repeated
+  // meanwhile is the business of PendingReleases.
+  std::vector<Send> start(Now now) override;
+  std::vector<Send> on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply) override;
+  std::vector<Send> on_failure(Now now, NodeIndex node, RequestId id, const Failure& failure) override;
+  std::vector<Send> on_time(Now) override { return {}; }
+  TimePoint deadline() const override { return TimePoint::max(); }
 
   // A quorum has answered, or nothing more can come.
-  bool done() const;
+  bool done() const override;
   // Nothing more can come.
   bool settled() const { return count(Outcome::Pending) == 0; }
 
@@ -44,6 +48,7 @@ class Releasing {
 
   RequestIds& ids_;
   Release release_;
+  Duration node_timeout_;
   HolderInfo other_;
   std::vector<Vote> votes_;
 };

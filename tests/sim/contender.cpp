@@ -102,7 +102,7 @@ void Contender::on_reply(NodeIndex address, RequestId id, const Reply& reply) {
   if (acquisition_) send_all(acquisition_->on_reply(now(), address, id, reply));
   send_all(of_lease(lease_, std::vector<Send>{},
                     [&](auto& lease) { return lease.on_reply(now(), address, id, reply); }));
-  if (releasing_) releasing_->on_reply(address, id, reply);
+  if (releasing_) releasing_->on_reply(now(), address, id, reply);
   advance();
 }
 
@@ -123,7 +123,7 @@ void Contender::failed(NodeIndex address, RequestId id, const Failure& failure) 
   if (acquisition_) send_all(acquisition_->on_failure(now(), address, id, failure));
   send_all(of_lease(lease_, std::vector<Send>{},
                     [&](auto& lease) { return lease.on_failure(now(), address, id, failure); }));
-  if (releasing_) releasing_->on_failure(address, id);
+  if (releasing_) releasing_->on_failure(now(), address, id, failure);
   advance();
 }
 
@@ -239,7 +239,7 @@ void Contender::hold(const quorum::Won& won) {
   if (habits_.by_hand) {
     lease_.emplace<HandHeld>(rules, won, electorate_, ids_, dice_, now());
   } else {
-    lease_.emplace<quorum::Lease>(rules, electorate_, won, ids_, dice_, now());
+    lease_.emplace<quorum::Lease>(rules, electorate_, won, ids_, dice_);
   }
 }
 
@@ -286,10 +286,10 @@ void Contender::begin_releasing() {
   referee_.abandoned(token_);
   const quorum::Release release{.token = token_,
                                 .note = habits_.by_hand ? habits_.ttl : std::chrono::milliseconds{}};
-  releasing_ = std::make_unique<quorum::Releasing>(electorate_.nodes(), release, ids_);
+  releasing_ = std::make_unique<quorum::Releasing>(electorate_.nodes(), release, habits_.node_timeout, ids_);
   lease_ = std::monostate{};
   token_ = {};
-  send_all(releasing_->start(now(), habits_.node_timeout));
+  send_all(releasing_->start(now()));
   advance();
 }
 

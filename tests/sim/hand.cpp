@@ -62,8 +62,9 @@ void Hand::break_lock(const Contender& holder) {
   if (setting_.traced()) setting_.say(name(), fmt::format("breaks {}", describe(token_)));
   referee_.breaks(token_);
   releasing_.emplace(electorate_.nodes(),
-                     quorum::Release{.token = token_, .note = holder.habits().ttl, .breaks = true}, ids_);
-  send_all(releasing_->start(now(), setting_.scenario.node_timeout));
+                     quorum::Release{.token = token_, .note = holder.habits().ttl, .breaks = true},
+                     setting_.scenario.node_timeout, ids_);
+  send_all(releasing_->start(now()));
 }
 
 void Hand::send_all(const std::vector<Send>& sends) {
@@ -82,14 +83,14 @@ void Hand::on_identity(quorum::NodeIndex address, const quorum::Identity& identi
 void Hand::on_reply(quorum::NodeIndex address, quorum::RequestId id, const quorum::Reply& reply) {
   owed_.on_reply(id);
   if (extension_) send_all(extension_->on_reply(now(), address, id, reply));
-  if (releasing_) releasing_->on_reply(address, id, reply);
+  if (releasing_) releasing_->on_reply(now(), address, id, reply);
   judge();
 }
 
 void Hand::on_failure(quorum::NodeIndex address, quorum::RequestId id, const quorum::Failure& failure) {
   if (owed_.on_failure(now(), id, failure)) return;
   if (extension_) send_all(extension_->on_failure(now(), address, id, failure));
-  if (releasing_) releasing_->on_failure(address, id);
+  if (releasing_) releasing_->on_failure(now(), address, id, failure);
   judge();
 }
 
@@ -103,7 +104,7 @@ void Hand::on_time() {
     send(again.node, again.id, std::get<quorum::Release>(again.request), again.deadline);
   }
   for (const auto& expired : due.expired) {
-    if (releasing_) releasing_->on_failure(expired.node, expired.id);
+    if (releasing_) releasing_->on_failure(now(), expired.node, expired.id, expired.failure);
   }
   if (extension_) send_all(extension_->on_time(now()));
   judge();

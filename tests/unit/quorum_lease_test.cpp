@@ -22,7 +22,7 @@ class Holder : public Client {
                       .fence = kFence,
                       .valid_until = validity_end(granted_at, kTtl),
                       .voters = {0, 1, 2}},
-                  ids, entropy, now);
+                  ids, entropy);
   }
 
   TimePoint granted_at;
@@ -119,7 +119,7 @@ TEST_CASE_FIXTURE(Holder, "a node that hangs leaves room for another attempt, wh
   lease.emplace(
       LeaseRules{.ttl = kTtl, .node_timeout = 10s, .lead = kLead}, electorate,
       Won{.token = {"ours"}, .fence = kFence, .valid_until = validity_end(granted_at, kTtl), .voters = {}},
-      ids, entropy, now);
+      ids, entropy);
   wait();
   REQUIRE(sent.size() == 5);
   CHECK(lease->deadline() == now.boot + Duration{kTtl} / 4);
@@ -305,7 +305,7 @@ TEST_CASE_FIXTURE(Holder, "a late win is extended at once, not lost without an a
   lease.emplace(
       LeaseRules{.ttl = kTtl, .node_timeout = kNodeTimeout, .lead = kLead}, electorate,
       Won{.token = {"ours"}, .fence = kFence, .valid_until = validity_end(granted_at, kTtl), .voters = {}},
-      ids, entropy, now);
+      ids, entropy);
   wait();
   CHECK(now.boot == granted_at + 600ms);
   CHECK(sent.size() == 5);
@@ -412,7 +412,7 @@ TEST_CASE_FIXTURE(Holder, "a repaired vote does not count while a rival's round 
                       .fence = kFence,
                       .valid_until = validity_end(granted_at, kTtl),
                       .voters = {0, 1, 2}},
-                  ids, entropy, now);
+                  ids, entropy);
   };
   const auto repair_and_extend = [&](Duration uptime, Electorate& voters) {
     attempt();
@@ -548,8 +548,7 @@ TEST_CASE("a rival whose vote a crash wiped out does not win beside the lease") 
       holder.electorate,
       {.token = {"ours"}, .fence = kWallUs, .valid_until = validity_end(start, kTtl), .voters = {0, 1}},
       holder.ids,
-      holder.entropy,
-      at(1ms)};
+      holder.entropy};
   const auto first = lease.on_time(at(334ms));
   REQUIRE(first.size() == 3);
   lease.on_reply(at(336ms), 0, first[0].id,

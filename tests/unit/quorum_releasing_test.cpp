@@ -11,10 +11,12 @@ constexpr Released kAbsent{.was_ours = false, .held_by_other = false};
 constexpr Released kOthers{.was_ours = false, .held_by_other = true};
 
 struct Case : Client {
-  Case() : Client{3} { sent = releasing.start(now, kNodeTimeout); }
-  void answer(NodeIndex node, const Released& released) { releasing.on_reply(node, sent[node].id, released); }
-  void fail(NodeIndex node) { releasing.on_failure(node, sent[node].id); }
-  Releasing releasing{3, {.token = {"ours"}}, ids};
+  Case() : Client{3} { sent = releasing.start(now); }
+  void answer(NodeIndex node, const Released& released) {
+    releasing.on_reply(now, node, sent[node].id, released);
+  }
+  void fail(NodeIndex node) { releasing.on_failure(now, node, sent[node].id, failed()); }
+  Releasing releasing{3, {.token = {"ours"}}, kNodeTimeout, ids};
 };
 
 }  // namespace
@@ -62,7 +64,7 @@ TEST_CASE_FIXTURE(Case, "too few answers leave it open whether the lock is relea
 }
 
 TEST_CASE_FIXTURE(Case, "answers to other requests do not count") {
-  releasing.on_reply(0, sent[1].id, kOurs);
-  releasing.on_reply(1, sent[0].id, kOurs);
+  releasing.on_reply(now, 0, sent[1].id, kOurs);
+  releasing.on_reply(now, 1, sent[0].id, kOurs);
   CHECK_FALSE(releasing.done());
 }
