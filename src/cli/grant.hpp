@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
-#include "cli/invocation.hpp"
+#include "cli/args/invocation.hpp"
 #include "quorum/acquisition.hpp"
 
 #include <string>

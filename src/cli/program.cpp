@@ -2,16 +2,16 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
-#include "cli/acquire.hpp"
-#include "cli/break.hpp"
-#include "cli/by_hand.hpp"
-#include "cli/eval_refusal.hpp"
-#include "cli/invocation.hpp"
-#include "cli/list.hpp"
-#include "cli/nodes.hpp"
-#include "cli/run.hpp"
-#include "cli/sandbox.hpp"
-#include "cli/status.hpp"
+#include "cli/args/invocation.hpp"
+#include "cli/commands/acquire.hpp"
+#include "cli/commands/break.hpp"
+#include "cli/commands/eval_refusal.hpp"
+#include "cli/commands/extend_release.hpp"
+#include "cli/commands/list.hpp"
+#include "cli/commands/nodes.hpp"
+#include "cli/commands/run.hpp"
+#include "cli/commands/sandbox.hpp"
+#include "cli/commands/status.hpp"
 #include "config/url.hpp"
 #include "process/descriptors.hpp"
 #include "process/title.hpp"
@@ -27,7 +27,7 @@
 namespace redlock::cli {
 namespace {
 
-struct Carry {
+struct Dispatch {
   ColorWish color;
 
   int operator()(const RunOptions& options) const { return run(options); }
@@ -60,13 +60,13 @@ std::vector<std::string> arguments(int argc, char** argv) {
   return {argv + (argc > 0 ? 1 : 0), argv + argc};
 }
 
-int carry_out(int argc, char** argv) {
+int execute(int argc, char** argv) {
   try {
     process::reserve_standard_descriptors();
     const Invocation invocation = parse_command_line(arguments(argc, argv));
     mask_passwords(argc, argv);
     log::set_level(invocation.log_level);
-    return std::visit(Carry{invocation.color}, invocation.what);
+    return std::visit(Dispatch{invocation.color}, invocation.what);
   } catch (const Error& error) {
     log::error(error.what());
     return error.status();
@@ -83,7 +83,7 @@ int carry_out(int argc, char** argv) {
 
 int run_program(int argc, char** argv) {
   process::remember_title(argc, argv);
-  const int status = carry_out(argc, argv);
+  const int status = execute(argc, argv);
   if (status != exit_status::kYes && prints_for_eval(arguments(argc, argv))) refuse_eval(status);
   return status;
 }

@@ -1,0 +1,118 @@
+#include "cli/commands/acquire_lock.hpp"
+
+#include "base/duration.hpp"
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "cli/commands/eval_refusal.hpp"
+#include "cli/messages.hpp"
+#include "cli/terminal/wait_notice.hpp"
+#include "lock/waiting.hpp"
+#include "process/core_dump.hpp"
+#include "process/priority.hpp"
+#include "process/waiting_signals.hpp"
+#include "quorum/validity.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+namespace redlock::cli {
+namespace {
+
+// What stays between the grant and TERM for starting the command at all.
+constexpr Duration kStartMargin = std::chrono::milliseconds{10};
+
+}  // namespace
+
+lock::Session open_session(const std::string& name, const config::Settings& settings,
+                           const quorum::HolderInfo& holder, LockEvents* events) {
+  const auto has_password = [](const redis::Endpoint& node) { return !node.password.empty(); };
+  if (std::any_of(settings.nodes.begin(), settings.nodes.end(), has_password))
+    process::keep_out_of_core_dumps();
+  return lock::Session{{.nodes = settings.nodes,
+                        .subject = {.key = settings.key_prefix + name, .holder = holder},
+                        .node_timeout = settings.node_timeout,
+                        .restart_quarantine = settings.restart_quarantine,
+                        .observer = events}};
+}
+
+Duration least_validity_of_holder(const config::Settings& settings) {
+  return settings.kill_after + quorum::stop_margin(settings.ttl) + kStartMargin;
+}
+
+quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings& settings,
+                             Duration least_validity, lock::Session& session, process::SignalGate& signals,
+                             LockEvents& events, const std::function<void()>& get_ready) {
+  quorum::AcquireRules rules{
+      .ttl = settings.ttl, .node_timeout = settings.node_timeout, .least_validity = least_validity};
+  if (!options.nonblock)
+    rules.waiter = {.began_us = read_clocks().wall_us, .number = session.entropy().next()};
+  const TimePoint began = BootClock::now();
+  WaitNotice notice{options.name, session};
+  process::Standby standby;
+  bool behind = false;
+  const auto get_ready_alert = [&] {
+    if (!get_ready) return;
+    standby.set(false);  // what is started now is not to inherit it
+    get_ready();
+    standby.set(behind);
+  };
+  const lock::WaitPolicy policy{.nonblock = options.nonblock,
+                                .until = settings.wait ? began + *settings.wait : TimePoint::max(),
+                                .retry_delay = settings.retry_delay,
+                                .retry_count = settings.retry_count,
+                                .curious = notice.live(),
+                                .get_ready = get_ready_alert};
+  const int wake_fds[] = {signals.fd()};
+  std::size_t last_kind = std::variant_npos;
+  const auto on_waiting = [&](const quorum::Verdict& verdict) {
+    notice.waiting(verdict);
+    if (std::exchange(last_kind, verdict.index()) != verdict.index()) events.waiting(verdict);
+    const auto* held = std::get_if<quorum::Held>(&verdict);
+    const auto place = held != nullptr ? held->place : std::nullopt;
+    behind = place && place->ahead > 0;
+    standby.set(behind);
+    if (get_ready && place && place->ahead == 0) get_ready();
+  };
+  for (;;) {
+    quorum::Verdict verdict = lock::acquire(session, rules, policy, wake_fds, on_waiting);
+    if (std::holds_alternative<quorum::Withdrawn>(verdict)) {
+      notice.clear();
+      if (const auto deadly = process::take_deadly_signal(signals)) {
+        events.flush();
+        if (options.for_eval) refuse_eval(exit_status::kSignalBase + *deadly);
+        signals.die_of(*deadly);
+      }
+      continue;
+    }
+    if (const auto* won = std::get_if<quorum::Won>(&verdict)) {
+      notice.granted();
+      events.acquired(*won, session.size());
+      log::debug(fmt::format("lock {} acquired with {} of {} votes in {}, fence {}, valid for {}",
+                             quoted(options.name), won->voters.size(), session.size(),
+                             human_duration(BootClock::now() - began), won->fence,
+                             human_duration(won->valid_until - BootClock::now())));
+    }
+    return verdict;
+  }
+}
+
+void refuse_same_server(const config::Settings& settings, const quorum::SameServer& same) {
+  throw ConfigError{fmt::format("nodes {} and {} are one and the same server: name each server once",
+                                settings.nodes[same.first].display(), settings.nodes[same.second].display())};
+}
+
+int refuse(const LockOptions& options, const config::Settings& settings, const lock::Session& session,
+           const quorum::Verdict& verdict) {
+  if (const auto* same = std::get_if<quorum::SameServer>(&verdict)) refuse_same_server(settings, *same);
+  const auto lines = explain_refusal(options.name, verdict, session.reports(true), session.size());
+  const bool conflict =
+      std::holds_alternative<quorum::Held>(verdict) || std::holds_alternative<quorum::Divided>(verdict);
+  for (const std::string& line : lines) conflict ? log::notice(line) : log::error(line);
+  return conflict ? options.conflict_exit_code : exit_status::kNoQuorum;
+}
+
+}  // namespace redlock::cli

@@ -1,0 +1,116 @@
+#include "cli/commands/break.hpp"
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "cli/commands/inspect.hpp"
+#include "cli/terminal/output.hpp"
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <string>
+
+namespace redlock::cli {
+namespace {
+
+using quorum::LockState;
+using Result = quorum::Releasing::Result;
+
+// What follows for whoever has the lock now.
+std::string consequence(const quorum::Survey& survey) {
+  if (survey.state == LockState::Split) return "contenders that are still alive begin anew";
+  if (quorum::is_anonymous(survey.claims.front().info)) {
+    return "its holder is another program, and goes on as if nothing had happened, unless it looks after its "
+           "lock";
+  }
+  return "its holder's command is stopped at its next extension";
+}
+
+bool confirmed(const std::string& name, const quorum::Survey& survey) {
+  const std::string question =
+      fmt::format("redlock: {}. Break lock {}? [y/N] ", consequence(survey), quoted(name));
+  if (::write(STDERR_FILENO, question.data(), question.size()) < 0) return false;
+  std::string answer;
+  for (char c = 0; ::read(STDIN_FILENO, &c, 1) == 1 && c != '\n';) answer += c;
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+struct BreakResult {
+  int status;
+  std::string message;
+};
+
+// Takes away the very tokens that were shown, and no other: of a holder that came later nothing is touched.
+BreakResult take_away(lock::Onlooker& inspector, const std::string& name, const quorum::Survey& survey) {
+  bool removed = false;
+  Result result{};
+  for (const quorum::Claim& claim : survey.claims) {
+    if (survey.state == LockState::Held && &claim != survey.holder()) break;
+    const auto breaking = inspector.release(claim.token, claim.ttl);
+    removed = removed || breaking.removed > 0;
+    result = breaking.result;
+  }
+  const std::string lock = quoted(name);
+  if (result == Result::NoQuorum) {
+    return {
+        exit_status::kNoQuorum,
+        fmt::format("no quorum to break lock {}: too few nodes answered, and on the others it is still held",
+                    lock)};
+  }
+  if (removed) return {exit_status::kYes, fmt::format("lock {} is broken: {}", lock, consequence(survey))};
+  return {exit_status::kNo,
+          result == Result::Others
+              ? fmt::format("lock {} was given back meanwhile, and has a new holder: nothing is broken", lock)
+              : fmt::format("lock {} was given back meanwhile: nothing is broken", lock)};
+}
+
+void show(const StatusView& view, const std::string& summary, const lock::Onlooker& inspector,
+          ColorWish color) {
+  const std::size_t width = output_width();
+  std::string text = clip(summary, width) + "\n";
+  const Palette& colors = palette(use_color(color, STDOUT_FILENO));
+  for (const std::string& line : show_details(view, inspector, colors, width)) text += line + "\n";
+  print(text);
+}
+
+BreakResult decide(const BreakOptions& options, lock::Onlooker& inspector, const StatusView& view,
+                   const std::string& summary) {
+  switch (view.survey.state) {
+    case LockState::Unknown: return {exit_status::kNoQuorum, summary + ": nothing is broken"};
+    case LockState::Free: return {exit_status::kNo, summary + ": nothing is broken"};
+    case LockState::Held:
+    case LockState::Split: break;
+  }
+  if (!options.yes && !confirmed(view.name, view.survey)) {
+    return {exit_status::kNo, fmt::format("lock {} is left as it is", quoted(view.name))};
+  }
+  return take_away(inspector, view.name, view.survey);
+}
+
+}  // namespace
+
+int break_lock(const BreakOptions& options, ColorWish color) {
+  if (!options.yes && !is_terminal(STDIN_FILENO)) {
+    throw UsageError{
+        "break: there is no terminal to ask at: give --yes to break the lock without a question"};
+  }
+  const LockNames locks = load_names(options.flags, {options.name});
+  lock::Onlooker inspector = open_inspector(locks.settings, locks.keys.front());
+  const StatusView view = std::move(inspect_locks(inspector, locks)->front());
+  const std::uint64_t now_us = read_clocks().wall_us;
+  const std::string summary = summarize(view.name, view.survey, inspector.electorate(), now_us);
+
+  if (!options.json && !view.survey.claims.empty()) show(view, summary, inspector, color);
+  const BreakResult result = decide(options, inspector, view, summary);
+  if (options.json) {
+    Json json = status_to_json(view, inspector, now_us);
+    json.add("broken", result.status == exit_status::kYes);
+    print(json.dump() + "\n");
+  }
+  result.status == exit_status::kNoQuorum ? log::error(result.message) : log::notice(result.message);
+  return result.status;
+}
+
+}  // namespace redlock::cli

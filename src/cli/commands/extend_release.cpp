@@ -1,0 +1,139 @@
+#include "cli/commands/extend_release.hpp"
+
+#include "base/duration.hpp"
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "base/overload.hpp"
+#include "base/text.hpp"
+#include "cli/commands/acquire_lock.hpp"
+#include "cli/describe_holder.hpp"
+#include "cli/messages.hpp"
+#include "lock/report.hpp"
+#include "process/signals.hpp"
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+
+namespace redlock::cli {
+namespace {
+
+// As long as the longest name; ours have 40.
+constexpr std::size_t kLongestToken = 512;
+
+std::string read_token() {
+  std::string text;
+  std::array<char, kLongestToken + 2> buffer;
+  while (text.size() <= kLongestToken + 1) {
+    const ssize_t got = read(STDIN_FILENO, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw SystemError{"cannot read the token from standard input", errno};
+    if (got == 0) break;
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  if (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+quorum::Token token_of(const TokenOptions& options) {
+  std::string token;
+  const char* const variable = std::getenv("REDLOCK_TOKEN");
+  if (options.token) {
+    token = *options.token == "-" ? read_token() : *options.token;
+  } else if (variable != nullptr) {
+    token = variable;
+  }
+  if (token.empty()) {
+    throw UsageError{
+        "no token: give it behind the name, in $REDLOCK_TOKEN, or with '-' on standard input; it is what "
+        "'redlock acquire' printed"};
+  }
+  if (token.size() > kLongestToken) {
+    throw UsageError{fmt::format("the token is longer than {} bytes: it is none", kLongestToken)};
+  }
+  return {std::move(token)};
+}
+
+// Which nodes could not say, and why.
+int report_no_quorum(const std::string& what, const lock::Session& session) {
+  log::error(what);
+  for (const std::string& trouble : session.troubles()) log::error("  " + trouble);
+  return exit_status::kNoQuorum;
+}
+
+std::string held_by(const quorum::HolderInfo& info) {
+  return lock::describe_holder(info, read_clocks().wall_us);
+}
+
+}  // namespace
+
+int extend(const ExtendOptions& options) {
+  const std::string name = quoted(options.held.name);
+  const quorum::Token token = token_of(options.held);
+  const config::Settings settings = config::load(options.held.flags, options.held.name);
+  const process::SignalGate signals;  // what has begun is done to the end
+  lock::Session session = open_session(options.held.name, settings, describe_process(getppid()));
+  const auto verdict = session.extend_by_hand(token, settings.ttl);
+  return std::visit(
+      Overload{
+          [&](const quorum::Extension::Extended& extended) {
+            log::debug(fmt::format("lock {} extended with {} of {} votes, fence {}, valid for {} at least",
+                                   name, extended.votes, session.size(), extended.fence,
+                                   human_duration(extended.valid_until - BootClock::now())));
+            return exit_status::kYes;
+          },
+          [&](const quorum::Extension::Lapsed& lapsed) {
+            log::notice(fmt::format("lock {} was not extended: {}", name,
+                                    lapsed.broken ? "it has been broken"
+                                    : lapsed.given_back
+                                        ? "it has been released"
+                                        : "nobody holds it: it expired, or was never held with this token"));
+            return exit_status::kNo;
+          },
+          [&](const quorum::Extension::Others& others) {
+            log::notice(
+                fmt::format("lock {} was not extended: it is held by {}", name, held_by(others.info)));
+            return exit_status::kNo;
+          },
+          [&](const quorum::NoQuorum&) {
+            return report_no_quorum(
+                fmt::format(
+                    "no quorum for lock {}: cannot prove that it is still held: {} of {} nodes needed", name,
+                    quorum::quorum_of(session.size()), session.size()),
+                session);
+          },
+          [&](const quorum::SameServer& same) -> int { refuse_same_server(settings, same); }},
+      verdict);
+}
+
+int release(const ReleaseOptions& options) {
+  const std::string name = quoted(options.held.name);
+  const quorum::Token token = token_of(options.held);
+  const config::Settings settings = config::load(options.held.flags, options.held.name);
+  const process::SignalGate signals;  // what has begun is done to the end
+  lock::Session session = open_session(options.held.name, settings, describe_process(getppid()));
+  const auto given_back = session.release_by_hand(token, settings.ttl);
+  using enum quorum::Releasing::Result;
+  switch (given_back.result) {
+    case Ours: log::debug(fmt::format("lock {} released", name)); return exit_status::kYes;
+    case Expired:
+      log::notice(fmt::format(
+          "lock {} was not released: nobody holds it: it expired, or was never held with this token", name));
+      return exit_status::kNo;
+    case Others:
+      log::notice(fmt::format("lock {} was not released: it is held by {}", name, held_by(given_back.other)));
+      return exit_status::kNo;
+    case NoQuorum: break;
+  }
+  return report_no_quorum(
+      fmt::format("no quorum for lock {}: cannot tell whether it is released: {} of {} nodes needed", name,
+                  quorum::quorum_of(session.size()), session.size()),
+      session);
+}
+
+}  // namespace redlock::cli

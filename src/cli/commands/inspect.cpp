@@ -1,0 +1,67 @@
+#include "cli/commands/inspect.hpp"
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace redlock::cli {
+
+LockNames load_names(const config::Flags& flags, const std::vector<std::string>& names) {
+  LockNames locks{.names = names, .keys = {}, .settings = {}};
+  const log::Level level = log::level();
+  for (const std::string& name : names) {
+    config::Settings settings = config::load(flags, name);
+    log::set_level(log::Level::Error);  // it would warn of the same again
+    locks.keys.push_back(settings.key_prefix + name);
+    if (locks.keys.size() == 1) {
+      locks.settings = std::move(settings);
+      continue;
+    }
+    locks.settings.node_timeout = std::max(locks.settings.node_timeout, settings.node_timeout);
+    locks.settings.restart_quarantine =
+        std::max(locks.settings.restart_quarantine, settings.restart_quarantine);
+  }
+  log::set_level(level);
+  return locks;
+}
+
+lock::Onlooker open_inspector(const config::Settings& settings, std::string key) {
+  return lock::Onlooker{{.nodes = settings.nodes,
+                         .node_timeout = settings.node_timeout,
+                         .restart_quarantine = settings.restart_quarantine,
+                         .key = std::move(key)}};
+}
+
+std::optional<std::vector<StatusView>> inspect_locks(lock::Onlooker& inspector, const LockNames& locks,
+                                                     std::span<const int> wake_fds) {
+  auto observations = inspector.look(locks.keys, wake_fds);
+  if (!observations) return std::nullopt;
+  refuse_duplicates(inspector);
+  std::vector<StatusView> views;
+  for (std::size_t i = 0; i < locks.names.size(); ++i) {
+    quorum::Survey survey = quorum::survey((*observations)[i], inspector.electorate());
+    views.push_back(
+        {.name = locks.names[i], .observations = std::move((*observations)[i]), .survey = std::move(survey)});
+  }
+  return views;
+}
+
+void refuse_duplicates(const lock::Onlooker& inspector) {
+  const auto same = inspector.electorate().duplicate();
+  if (!same) return;
+  throw ConfigError{fmt::format("nodes {} and {} are one and the same server: name each server once",
+                                inspector.endpoint(same->first).display(),
+                                inspector.endpoint(same->second).display())};
+}
+
+std::size_t output_width() {
+  return is_terminal(STDOUT_FILENO) ? terminal_columns(STDOUT_FILENO) : kAnyWidth;
+}
+
+}  // namespace redlock::cli

@@ -1,0 +1,97 @@
+#include "cli/commands/list.hpp"
+
+#include "base/duration.hpp"
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "cli/commands/inspect.hpp"
+#include "cli/terminal/output.hpp"
+#include "lock/search.hpp"
+#include "redis/describe.hpp"
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace redlock::cli {
+namespace {
+
+using quorum::LockState;
+
+Tone tone_of(LockState state) {
+  return state == LockState::Held ? Tone::Good : state == LockState::Unknown ? Tone::Bad : Tone::Doubtful;
+}
+
+std::string since(std::uint64_t since_us, std::uint64_t now_us) {
+  if (since_us == 0 || since_us > now_us) return {};
+  return human_duration(std::chrono::microseconds{now_us - since_us});
+}
+
+std::string holder_of(const quorum::HolderInfo& info) {
+  if (quorum::is_anonymous(info)) return {};
+  return fmt::format("{}@{} (pid {})", printable(info.user, 64), printable(info.host, 255), info.pid);
+}
+
+std::vector<std::string> show(const lock::Findings& findings, std::uint64_t now_us, const Palette& palette) {
+  Table table{{"NAME", "STATE", "HOLDER", "SINCE", "REMAINING", "FENCE", "COMMAND"}};
+  for (const lock::Found& found : findings.locks) {
+    const quorum::Survey& survey = found.survey;
+    const quorum::Claim* holder = survey.holder();
+    const quorum::HolderInfo info = holder != nullptr ? holder->info : quorum::HolderInfo{};
+    table.add({{.text = printable(found.name)},
+               {.text = std::string{state_name(survey)}, .tone = tone_of(survey.state)},
+               {.text = holder_of(info)},
+               {.text = since(info.since_us, now_us)},
+               {.text = holder == nullptr ? ""
+                        : holder->free_in ? human_duration(*holder->free_in)
+                                          : "no TTL"},
+               {.text = holder != nullptr && holder->fence != 0 ? std::to_string(holder->fence) : ""},
+               {.text = printable(info.command, 80)}});
+  }
+  return table.render(palette, output_width());
+}
+
+}  // namespace
+
+int list(const ListOptions& options, ColorWish color) {
+  const config::Settings settings = config::load(options.flags, "");
+  lock::Onlooker inspector = open_inspector(settings);
+  const lock::Findings findings = lock::find_locks(inspector, settings.key_prefix, options.glob);
+  refuse_duplicates(inspector);
+
+  const std::uint64_t now_us = read_clocks().wall_us;
+  std::string text;
+  if (options.json) {
+    Json json = Json::array();
+    for (const lock::Found& found : findings.locks) {
+      json.push_back(lock_to_json(found.name, found.survey, inspector.electorate(), now_us));
+    }
+    text = json.dump() + "\n";
+  } else if (!findings.locks.empty()) {
+    const Palette& colors = palette(use_color(color, STDOUT_FILENO));
+    for (const std::string& line : show(findings, now_us, colors)) text += line + "\n";
+  }
+  print(text);
+
+  const auto troubled = static_cast<std::size_t>(std::count_if(
+      findings.troubles.begin(), findings.troubles.end(), [](const auto& each) { return each.has_value(); }));
+  const std::size_t searched = inspector.size() - troubled;
+  const bool enough = searched >= inspector.electorate().quorum();
+  if (!enough) {
+    log::error(fmt::format("no quorum: {} of {} node{} could be searched, {} needed", searched,
+                           inspector.size(), inspector.size() == 1 ? "" : "s",
+                           inspector.electorate().quorum()));
+  }
+  for (quorum::NodeIndex node = 0; node < inspector.size(); ++node) {
+    if (!findings.troubles[node]) continue;
+    const redis::Endpoint& endpoint = inspector.endpoint(node);
+    const std::string line =
+        fmt::format("{}: {}", endpoint.display(), redis::describe(*findings.troubles[node], endpoint));
+    enough ? log::warning(line) : log::error("  " + line);
+  }
+  return enough ? exit_status::kYes : exit_status::kNoQuorum;
+}
+
+}  // namespace redlock::cli

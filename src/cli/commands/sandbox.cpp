@@ -1,0 +1,62 @@
+#include "cli/commands/sandbox.hpp"
+
+#include "base/log.hpp"
+#include "process/command.hpp"
+#include "process/waiting_signals.hpp"
+#include "sandbox/servers.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <optional>
+
+namespace redlock::cli {
+namespace {
+
+// The command of a sandbox is on the same leash as that of `run`, but for a lease that does not end.
+constexpr auto kForEver = std::chrono::hours{24 * 365 * 50};
+constexpr auto kMargin = std::chrono::milliseconds{1};
+// The time between the signal and KILL for what a cancelled command leaves running.
+constexpr auto kKillAfter = std::chrono::seconds{5};
+
+// Nothing, and the signal in `deadly`, when one came before the servers were ready: what was started is gone again.
+std::optional<process::Outcome> run_with_servers(const SandboxOptions& options, process::SignalGate& signals,
+                                                 std::optional<int>& deadly) {
+  const int wake_fds[] = {signals.fd()};
+  const auto interrupted = [&] {
+    deadly = process::take_deadly_signal(signals);
+    return deadly.has_value();
+  };
+  const sandbox::Servers servers{
+      {.count = options.nodes, .unix_sockets = options.unix_sockets, .tls = options.tls, .acl = options.acl},
+      wake_fds,
+      interrupted};
+  if (!servers.ready()) return std::nullopt;
+  log::debug(fmt::format("sandbox: {} redis-server{} at {}", options.nodes, options.nodes == 1 ? "" : "s",
+                         servers.urls()));
+  process::Leash leash{BootClock::now() + kForEver, kKillAfter, kMargin};
+  // Fresh nodes would be in quarantine; these cannot have forgotten a lock. And a password or prefix from the
+  // user's own configuration is not for them.
+  process::Command command{{.argv = options.command,
+                            .environment = {{"REDLOCK_NODES", servers.urls()},
+                                            {"REDLOCK_CONFIG", servers.config_file()},
+                                            {"REDLOCK_RESTART_QUARANTINE", "0"},
+                                            {"REDLOCK_SANDBOX_PIDS", servers.pids()}}},
+                           leash,
+                           signals};
+  return command.run();
+}
+
+}  // namespace
+
+int sandbox(const SandboxOptions& options) {
+  process::SignalGate signals;
+  std::optional<int> deadly;
+  const auto outcome = run_with_servers(options, signals, deadly);
+  if (!outcome) signals.die_of(*deadly);
+  if (outcome->terminal_signal) signals.die_of(*outcome->terminal_signal);
+  if (const std::string message = process::message_of(outcome->ending); !message.empty()) log::error(message);
+  return process::exit_status_of(outcome->ending);
+}
+
+}  // namespace redlock::cli

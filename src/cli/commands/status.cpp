@@ -1,0 +1,85 @@
+#include "cli/commands/status.hpp"
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "cli/commands/inspect.hpp"
+#include "cli/commands/watch.hpp"
+#include "cli/terminal/output.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace redlock::cli {
+namespace {
+
+using quorum::LockState;
+
+Tone tone_of(const quorum::Survey& survey) {
+  switch (survey.state) {
+    case LockState::Held: return Tone::Good;
+    case LockState::Split: return Tone::Doubtful;
+    case LockState::Free: return Tone::Plain;
+    case LockState::Unknown: return Tone::Bad;
+  }
+  return Tone::Plain;
+}
+
+// A lock that could not be told outranks one that is not held: a script must not take it for free.
+int exit_status_of(const std::vector<StatusView>& views) {
+  int worst = exit_status::kYes;
+  for (const StatusView& view : views) {
+    const int status = view.survey.state == LockState::Held      ? exit_status::kYes
+                       : view.survey.state == LockState::Unknown ? exit_status::kNoQuorum
+                                                                 : exit_status::kNo;
+    worst = std::max(worst, status);
+  }
+  return worst;
+}
+
+}  // namespace
+
+std::vector<std::string> show(const std::vector<StatusView>& views, const lock::Onlooker& inspector,
+                              const Palette& palette, std::size_t width) {
+  const std::uint64_t now_us = read_clocks().wall_us;
+  std::vector<std::string> lines;
+  for (const StatusView& view : views) {
+    if (!lines.empty()) lines.emplace_back();
+    const std::string summary = summarize(view.name, view.survey, inspector.electorate(), now_us);
+    lines.push_back(paint(palette, tone_of(view.survey), clip(summary, width)));
+    for (std::string& line : show_details(view, inspector, palette, width)) lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+Json to_json(const std::vector<StatusView>& views, const lock::Onlooker& inspector) {
+  const std::uint64_t now_us = read_clocks().wall_us;
+  Json json = Json::array();
+  for (const StatusView& view : views) json.push_back(status_to_json(view, inspector, now_us));
+  return json;
+}
+
+int status(const StatusOptions& options, ColorWish color) {
+  const LockNames locks = load_names(options.flags, options.names);
+  lock::Onlooker inspector = open_inspector(locks.settings);
+  if (options.watch) watch(inspector, locks, options.json, color);
+
+  const auto views = *inspect_locks(inspector, locks);
+  std::string text;
+  if (options.json) {
+    text = to_json(views, inspector).dump() + "\n";
+  } else {
+    const Palette& palette_used = palette(use_color(color, STDOUT_FILENO));
+    for (const std::string& line : show(views, inspector, palette_used, output_width())) text += line + "\n";
+  }
+  print(text);
+  // For those who do not look at the output but at the exit status.
+  for (const StatusView& view : views) {
+    if (view.survey.state != LockState::Unknown || (is_terminal(STDOUT_FILENO) && !options.json)) continue;
+    log::error(summarize(view.name, view.survey, inspector.electorate(), 0));
+  }
+  return exit_status_of(views);
+}
+
+}  // namespace redlock::cli

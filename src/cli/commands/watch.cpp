@@ -1,0 +1,132 @@
+#include "cli/commands/watch.hpp"
+
+#include "base/error.hpp"
+#include "base/timestamp.hpp"
+#include "cli/terminal/output.hpp"
+#include "cli/terminal/screen.hpp"
+#include "process/signals.hpp"
+#include "process/waiting_signals.hpp"
+
+#include <fmt/format.h>
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <string_view>
+
+namespace redlock::cli {
+namespace {
+
+constexpr std::chrono::milliseconds kPeriod{1000};
+
+// What of a lock is news when it is another than before. How long it still lasts is not.
+struct Snapshot {
+  quorum::LockState state;
+  std::vector<std::pair<quorum::Token, std::size_t>> votes;
+  bool operator==(const Snapshot&) const = default;
+};
+
+Snapshot snapshot_of(const quorum::Survey& survey) {
+  Snapshot snapshot{.state = survey.state, .votes = {}};
+  for (const quorum::Claim& claim : survey.claims) snapshot.votes.emplace_back(claim.token, claim.votes);
+  return snapshot;
+}
+
+// Shows the locks again after each look.
+class Display {
+ public:
+  Display(const lock::Onlooker& inspector, bool json, ColorWish color)
+      : inspector_{inspector},
+        json_{json},
+        in_place_{!json && is_terminal(STDOUT_FILENO) && can_move_cursor()},
+        palette_{palette(use_color(color, STDOUT_FILENO))} {}
+
+  void update(const std::vector<StatusView>& views) {
+    if (in_place_) {
+      last_ = show(views, inspector_, palette_, output_width());
+      screen_.draw(last_);
+    } else {
+      report_changes(views);
+    }
+  }
+
+  // Before redlock ends or is stopped: the terminal as it was, and below it what was seen last.
+  void leave() {
+    screen_.leave();
+    std::string text;
+    for (const std::string& line : last_) text += line + "\n";
+    last_.clear();
+    print(text);
+  }
+
+ private:
+  static bool can_move_cursor() {
+    const char* terminal = std::getenv("TERM");
+    return terminal != nullptr && *terminal != '\0' && std::string_view{terminal} != "dumb";
+  }
+
+  void report_changes(const std::vector<StatusView>& views) {
+    const std::uint64_t now_us = read_clocks().wall_us;
+    std::string text;
+    reported_.resize(views.size());
+    bool changed = false;
+    for (std::size_t i = 0; i < views.size(); ++i) {
+      Snapshot snapshot = snapshot_of(views[i].survey);
+      if (reported_[i] == snapshot) continue;
+      reported_[i] = std::move(snapshot);
+      changed = true;
+      const quorum::Survey& survey = views[i].survey;
+      text += fmt::format("{} {}", format_timestamp(now_us),
+                          summarize(views[i].name, survey, inspector_.electorate(), now_us));
+      if (!survey.claims.empty()) {
+        text += fmt::format(" ({} of {} votes)", survey.claims.front().votes, inspector_.size());
+      }
+      text += "\n";
+    }
+    if (changed) print(json_ ? to_json(views, inspector_).dump() + "\n" : text);
+  }
+
+  const lock::Onlooker& inspector_;
+  bool json_;
+  bool in_place_;
+  const Palette& palette_;
+  Screen screen_;
+  std::vector<std::string> last_;
+  std::vector<std::optional<Snapshot>> reported_;
+};
+
+void sleep_until(TimePoint until, int wake_fd) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - BootClock::now());
+  pollfd wanted{.fd = wake_fd, .events = POLLIN, .revents = 0};
+  if (left.count() > 0) ::poll(&wanted, 1, static_cast<int>(left.count()));
+}
+
+}  // namespace
+
+void watch(lock::Onlooker& inspector, const LockNames& locks, bool json, ColorWish color) {
+  process::SignalGate signals;
+  const int wake_fds[] = {signals.fd()};
+  Display display{inspector, json, color};
+  try {
+    for (;;) {
+      const TimePoint next = BootClock::now() + kPeriod;
+      if (const auto views = inspect_locks(inspector, locks, wake_fds)) {
+        display.update(*views);
+        sleep_until(next, signals.fd());
+      }
+      pollfd pending{.fd = signals.fd(), .events = POLLIN, .revents = 0};
+      if (::poll(&pending, 1, 0) != 1) continue;
+      display.leave();  // it may be a signal that stops or ends redlock
+      if (const auto deadly = process::take_deadly_signal(signals)) signals.die_of(*deadly);
+    }
+  } catch (const SystemError&) {
+    // Nobody reads any more: what a program that writes to a pipe ends of.
+    pollfd out{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+    if (::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0) signals.die_of(SIGPIPE);
+    throw;
+  }
+}
+
+}  // namespace redlock::cli

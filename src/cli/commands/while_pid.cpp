@@ -1,0 +1,286 @@
+#include "cli/commands/while_pid.hpp"
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "cli/commands/acquire_lock.hpp"
+#include "cli/commands/eval_refusal.hpp"
+#include "cli/commands/release_on_exit.hpp"
+#include "cli/describe_holder.hpp"
+#include "cli/grant.hpp"
+#include "cli/messages.hpp"
+#include "cli/terminal/write_token.hpp"
+#include "lock/keeper.hpp"
+#include "process/alarm.hpp"
+#include "process/background.hpp"
+#include "process/waiting_signals.hpp"
+#include "process/watched.hpp"
+#include "quorum/validity.hpp"
+
+#include <fmt/format.h>
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <exception>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace redlock::cli {
+namespace {
+
+using process::Background;
+using process::WatchedProcess;
+
+// What the starter says when the token is out.
+constexpr const char* kDelivered = "delivered";
+
+constexpr int kWithoutEnd = -1;
+
+// Waits for one of them to become readable. -1 is none. `limit`: milliseconds.
+void wait_for_any(std::initializer_list<int> fds, int limit = kWithoutEnd) {
+  std::vector<pollfd> wanted;
+  for (const int fd : fds) wanted.push_back({.fd = fd, .events = POLLIN, .revents = 0});
+  if (poll(wanted.data(), wanted.size(), limit) < 0 && errno != EINTR) {
+    throw SystemError{"cannot wait for the process that needs the lock", errno};
+  }
+}
+
+bool is_readable(int fd) noexcept {
+  pollfd wanted{.fd = fd, .events = POLLIN, .revents = 0};
+  return poll(&wanted, 1, 0) == 1;
+}
+
+// ---- The background process ------------------------------------------------------------------------
+
+// Signals the process when the lease is about to end: we do, or the alarm when we cannot.
+class Deadline {
+ public:
+  Deadline(const AcquireOptions& options, const config::Settings& settings, const WatchedProcess& watched,
+           TimePoint valid_until)
+      : options_{options},
+        watched_{watched},
+        leash_{valid_until, settings.kill_after, quorum::stop_margin(settings.ttl)} {
+    alarm_.emplace(leash_, watched_, options_.lost_signal);
+  }
+
+  void extend(TimePoint valid_until) noexcept { leash_.extend(valid_until); }
+
+  // A release by whoever knows the token is what the process wanted; anything else it must hear of.
+  void lost(const quorum::Loss& loss) {
+    if (std::holds_alternative<quorum::GivenBack>(loss)) {
+      settle();
+    } else {
+      log::error(explain_loss(options_.lock.name, loss));
+      tell();
+    }
+  }
+  void tell() noexcept {
+    if (leash_.begin_stop()) watched_.signal(options_.lost_signal);
+  }
+
+  // Nothing is left to tell.
+  void settle() noexcept { leash_.claim_own_end(); }
+
+  // An alarm that somebody has stopped goes on, and one that somebody has killed gets a successor, a second later: what kills each at once must not keep us busy.
+  int alarm_fd() const noexcept { return alarm_ ? alarm_->fd() : -1; }
+  bool lacks_alarm() const noexcept { return !alarm_ && !leash_.stop_begun(); }
+  void look_after_alarm() {
+    if (alarm_ && is_readable(alarm_->fd())) {
+      alarm_.reset();
+      alarm_due_ = BootClock::now() + kAlarmPause;
+    } else if (lacks_alarm() && BootClock::now() >= alarm_due_) {
+      alarm_due_ = BootClock::now() + kAlarmPause;
+      try {
+        alarm_.emplace(leash_, watched_, options_.lost_signal);
+      } catch (const SystemError&) {  // no process to be had: tried again
+      }
+    } else if (alarm_) {
+      alarm_->continue_if_stopped();
+    }
+  }
+  static constexpr std::chrono::milliseconds kAlarmPause{1000};
+
+ private:
+  const AcquireOptions& options_;
+  const WatchedProcess& watched_;
+  process::Leash leash_;
+  std::optional<process::Alarm> alarm_;
+  TimePoint alarm_due_{};  // the next one, while there is none
+};
+
+// Until the process that needs the lock has ended, the lease is lost, or the starter is gone without having delivered
+// the token. Returns whether it was delivered.
+bool watch(Background& starter, const WatchedProcess& watched, process::SignalGate& signals,
+           Deadline& deadline, int lost_fd) {
+  bool delivered = false;
+  std::string message;
+  for (;;) {
+    wait_for_any({delivered ? -1 : starter.fd(), watched.fd(), lost_fd, signals.fd(), deadline.alarm_fd()},
+                 deadline.lacks_alarm() ? static_cast<int>(Deadline::kAlarmPause.count()) : kWithoutEnd);
+    while (signals.take()) continue;  // SIGCHLD tells of the alarm, the others are for nobody
+    if (!delivered) {
+      switch (starter.receive(message)) {
+        case Background::Receipt::Got:
+          delivered = true;
+          starter.let_go();
+          break;
+        case Background::Receipt::Closed: return false;
+        case Background::Receipt::Nothing: break;
+      }
+    }
+    if (watched.ended() || is_readable(lost_fd)) return delivered;
+    deadline.look_after_alarm();
+  }
+}
+
+// What the gate still holds would end this process when the gate opens, its last events unwritten: among it the SIGTERM
+// that tells of the starter's end, when that came before the starter's word was read.
+class FlushOnExit {
+ public:
+  FlushOnExit(process::SignalGate& signals, LockEvents& events) : signals_{signals}, events_{events} {}
+  FlushOnExit(const FlushOnExit&) = delete;
+  FlushOnExit& operator=(const FlushOnExit&) = delete;
+  ~FlushOnExit() {
+    events_.flush();
+    while (signals_.take()) continue;
+  }
+
+ private:
+  process::SignalGate& signals_;
+  LockEvents& events_;
+};
+
+// Signals stay with the gate from the grant on: only the end of the process, the loss of the lease and SIGKILL end it.
+int keep_for(const AcquireOptions& options, const config::Settings& settings, const WatchedProcess& watched,
+             Background& starter, LockEvents& events) {
+  process::SignalGate signals;
+  const FlushOnExit flush_on_exit{signals, events};
+  lock::Session session = open_session(options.lock.name, settings, describe_process(watched.pid()), &events);
+  const quorum::Verdict verdict =
+      acquire_lock(options.lock, settings, least_validity_of_holder(settings), session, signals, events);
+  const auto* won = std::get_if<quorum::Won>(&verdict);
+  if (won == nullptr) return refuse(options.lock, settings, session, verdict);
+
+  const ReleaseOnExit release_on_exit{session, won->token, events};
+  const UniqueFd lost_fd{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  if (!lost_fd) throw SystemError{"cannot create an eventfd", errno};
+  Deadline deadline{options, settings, watched, won->valid_until};  // settled before the lock is given back
+  // Told on the keeper's thread, at once: what is done here may take its time.
+  const auto lost = [&](const quorum::Loss& loss) {
+    deadline.lost(loss);
+    events.lost(loss);
+    eventfd_write(lost_fd.get(), 1);
+  };
+  lock::Keeper keeper{
+      session,
+      {.ttl = settings.ttl, .node_timeout = settings.common_node_timeout, .lead = settings.kill_after},
+      *won,
+      {.extended = [&](TimePoint valid_until) { deadline.extend(valid_until); }, .lost = lost}};
+  keeper.start();
+  if (!starter.send(format_grant(options.format, options.lock.name, *won, read_clocks()))) {
+    return exit_status::kSystem;
+  }
+  try {
+    const bool delivered = watch(starter, watched, signals, deadline, lost_fd.get());
+    deadline.settle();
+    keeper.stop();
+    return delivered ? exit_status::kYes : exit_status::kSystem;
+  } catch (const std::exception&) {
+    deadline.tell();
+    throw;
+  }
+}
+
+// ---- Its starter -----------------------------------------------------------------------------------
+
+// Stops it, and waits until nothing of it is left on the nodes.
+void call_off(Background& background) {
+  background.stop();
+  background.wait();
+}
+
+// The exit status of one that ended by itself before there was a token: it has said why.
+int status_of_end(Background& background) {
+  const int status = background.wait();
+  if (WIFEXITED(status) && WEXITSTATUS(status) != exit_status::kYes) return WEXITSTATUS(status);
+  log::error("the background process that was to hold the lock has been killed");
+  return exit_status::kSystem;
+}
+
+int wait_for_token(const AcquireOptions& options, Background& background, const WatchedProcess& watched,
+                   process::SignalGate& signals) {
+  std::string text;
+  const auto die_of = [&](int signal) {
+    if (options.lock.for_eval) refuse_eval(exit_status::kSignalBase + signal);
+    signals.die_of(signal);
+  };
+  const auto too_late = [&] {
+    if (!watched.ended()) return false;
+    call_off(background);
+    log::error(
+        fmt::format("process {} has ended: there is nobody to hold the lock for any more", watched.pid()));
+    return true;
+  };
+  const auto die_if_signalled = [&] {
+    const auto deadly = process::take_deadly_signal(signals);
+    if (!deadly) return;
+    call_off(background);
+    die_of(*deadly);
+  };
+  for (;;) {
+    wait_for_any({background.fd(), watched.fd(), signals.fd()});
+    die_if_signalled();
+    if (too_late()) return exit_status::kSystem;
+    const auto receipt = background.receive(text);
+    if (receipt == Background::Receipt::Closed) return status_of_end(background);
+    if (receipt == Background::Receipt::Got) break;
+  }
+  const int wake_fds[] = {background.fd(), watched.fd(), signals.fd()};
+  std::optional<int> deadly;
+  const auto interrupted = [&] {
+    deadly = process::take_deadly_signal(signals);
+    std::string nothing;
+    return deadly || watched.ended() || background.receive(nothing) == Background::Receipt::Closed;
+  };
+  const WriteResult written = write_token(text, TimePoint::max(), wake_fds, interrupted);
+  if (written == WriteResult::Done && background.send(kDelivered)) {
+    background.await_letting_go();
+    return exit_status::kYes;
+  }
+  call_off(background);
+  if (deadly) die_of(*deadly);
+  if (written != WriteResult::Failed) {
+    log::error("the lock was lost before its token was read from standard output");
+  }
+  return exit_status::kSystem;
+}
+
+}  // namespace
+
+int acquire_while_pid(const AcquireOptions& options) {
+  const WatchedProcess watched{*options.while_pid};
+  const config::Settings settings = config::load(options.lock.flags, options.lock.name);
+  LockEvents events{options.lock.events, options.lock.name};  // its thread starts with the first event
+  // A signal that comes between the fork and the gate waits for the gate: what the shell is to evaluate must be printed.
+  sigset_t all{};
+  sigset_t found{};
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &found);
+  Background background = Background::start({watched.fd(), events.fd()});
+  if (background.is_background()) {
+    sigdelset(&found, SIGTERM);  // by which it hears of its starter's end
+    pthread_sigmask(SIG_SETMASK, &found, nullptr);
+    return keep_for(options, settings, watched, background, events);
+  }
+  process::SignalGate signals;
+  return wait_for_token(options, background, watched, signals);
+}
+
+}  // namespace redlock::cli

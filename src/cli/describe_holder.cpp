@@ -1,0 +1,59 @@
+#include "cli/describe_holder.hpp"
+
+#include "base/clock.hpp"
+#include "base/fd.hpp"
+
+#include <fmt/format.h>
+
+#include <fcntl.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace redlock::cli {
+namespace {
+
+constexpr std::size_t kLongest = 255;  // of each text: the info is for messages
+
+// From the environment, not getpwuid(3): that may ask a directory server, and a start-up has no time for it.
+std::string user_name() {
+  for (const char* variable : {"LOGNAME", "USER"}) {
+    const char* value = std::getenv(variable);
+    if (value != nullptr && *value != '\0') return value;
+  }
+  return fmt::format("uid {}", getuid());
+}
+
+quorum::HolderInfo describe(pid_t pid, const std::string& command) {
+  char host[HOST_NAME_MAX + 1] = {};
+  gethostname(host, sizeof host - 1);
+  return {.host = host,
+          .user = user_name().substr(0, kLongest),
+          .command = command.substr(0, kLongest),
+          .pid = static_cast<std::uint64_t>(pid),
+          .since_us = read_clocks().wall_us};
+}
+
+// As ps(1) shows it: without a path or arguments. Empty when there is no such process.
+std::string name_of_process(pid_t pid) {
+  const UniqueFd file{open(fmt::format("/proc/{}/comm", pid).c_str(), O_RDONLY | O_CLOEXEC)};
+  char name[64];
+  const ssize_t size = read(file.get(), name, sizeof name);
+  std::string text{name, static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+  if (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+quorum::HolderInfo describe_self(const std::string& command) {
+  return describe(getpid(), command);
+}
+
+quorum::HolderInfo describe_process(pid_t pid) {
+  return describe(pid, name_of_process(pid));
+}
+
+}  // namespace redlock::cli
