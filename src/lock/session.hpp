@@ -81,13 +81,12 @@ class Session {
 
   // After an attempt that found the lock held: listens to the nodes, on further connections, until it is time for the
   // next attempt, or as sleep(). `on_news` hears when our place in the line, or when the lock expires, is not what
-  // `held` says. `get_ready` is called once, when it has waited for a while: there is time for that now.
+  // `held` says.
   struct Wait {
     TimePoint until;
     Duration retry_delay;  // see quorum::VigilRules
     bool curious;          // likewise
     std::function<void(const quorum::Held&)> on_news;
-    std::function<void()> get_ready;
   };
   struct Woken {
     bool by_descriptor = false;
@@ -142,7 +141,6 @@ class Session {
 
   // Waiting.
   std::optional<quorum::Vigil> vigil_;  // once the lock was held by somebody else
-  bool ready_ = false;                  // Wait::get_ready has been called
   std::vector<unsigned> heard_;         // changes since the attempt under way began
   struct Looking {
     quorum::RequestId id = 0;  // 0: none

@@ -127,7 +127,6 @@ Session::Woken Session::await_turn(const quorum::Held& held, const Wait& wait,
       look(*wanted);
       continue;
     }
-    if (vigil_->gets_ready() && !std::exchange(ready_, true)) wait.get_ready();
     listen();
     nodes_.nap(vigil_->nap_until());
     rest(std::min(wait.until, vigil_->deadline()), wake_fds);

@@ -45,8 +45,7 @@ Session::Woken pause(Session& session, const quorum::Verdict& verdict, const Wai
                             {.until = policy.until,
                              .retry_delay = policy.retry_delay,
                              .curious = policy.curious,
-                             .on_news = on_waiting,
-                             .get_ready = policy.get_ready},
+                             .on_news = on_waiting},
                             wake_fds);
 }
 

@@ -16,7 +16,6 @@ struct WaitPolicy {
   Duration retry_delay;                      // between attempts, before jitter
   std::optional<std::uint64_t> retry_count;  // attempts after the first, retry_delay apart; none: no limit
   bool curious = false;                      // see quorum::VigilRules
-  std::function<void()> get_ready = [] {};   // see Session::Wait
 };
 
 // Attempts until the lock is won, the policy says to stop, or a descriptor of `wake_fds` is readable (then: Withdrawn; who

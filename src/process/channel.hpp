@@ -12,7 +12,6 @@ namespace redlock::process {
 struct Message {
   enum class Kind : std::int32_t {
     // redlock to guard
-    Start,     // the lock is ours: start the command (to a guard that was forked ahead)
     Signal,    // value: send this signal to the command; detail: 1 if pid sent it to all of the job's group
     Ping,      // answer with Awake
     Continue,  // send SIGCONT if the command is still in stop `serial`: redlock itself has been continued

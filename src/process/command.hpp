@@ -6,7 +6,6 @@
 #include "process/children.hpp"
 #include "process/ending.hpp"
 #include "process/executable.hpp"
-#include "process/late_variables.hpp"
 #include "process/leash.hpp"
 #include "process/signals.hpp"
 #include "process/spawn.hpp"
@@ -15,7 +14,6 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 // The command of `run`: spawned, signalled and, when its lease ends, stopped (DESIGN section 4).
@@ -24,7 +22,6 @@ namespace redlock::process {
 struct CommandSpec {
   std::vector<std::string> argv;  // argv[0] is looked up in PATH like execvp(3), but no shell runs on ENOEXEC
   Environment environment = {};   // on top of ours, replacing what is there
-  std::vector<std::string> late = {};  // more variables, to be set before run(): see LateVariables
   bool stop_when_lost = true;  // false (--on-lost=warn): the command runs on, and a message says so at once
   bool until_all_ended =
       false;  // --release-when=all: what the command leaves running is waited for, under the leash
@@ -48,19 +45,9 @@ class Command {
   Command(CommandSpec spec, Leash& leash, SignalGate& signals);
   Command(const Command&) = delete;
   Command& operator=(const Command&) = delete;
-  ~Command() = default;  // a guard that still waits is killed and reaped
 
-  // One of CommandSpec::late.
-  void set(const std::string& variable, std::string_view value) { late_.set(variable, value); }
-
-  // Forks the guard ahead of run(), for whoever has the time now, and none at the grant: a fork costs more than a message.
-  // Until then it only waits, and ends with this process. Any number of times; does nothing where the kernel refuses, and
-  // where a guard that waits would be in the way: in a process that has children already or receives those of others, as
-  // they could not be told from the command's.
-  void fork_ahead();
-
-  // Runs the command until it has been reaped, passing signals on. Once. Blocks the calling thread. A guard that is there
-  // only now is forked: other threads do not exist there, and what they hold open, it closes.
+  // Runs the command until it has been reaped, passing signals on. Once. Blocks the calling thread. The guard is forked
+  // here: other threads do not exist in it, and it closes what they hold open.
   //
   // Processes that the command leaves running are ended if the command was cancelled (see Cancellation), waited for with
   // `until_all_ended`, and left alone otherwise.
@@ -81,21 +68,17 @@ class Command {
   Outcome run(const std::function<void()>& lasting = {}, const std::function<void()>& ended = {});
 
  private:
-  bool fork_guard(bool ahead, std::vector<int> foreign);
-  bool start_guard_that_waits() noexcept;
+  pid_t fork_guard(ChannelPair& channel);
 
   CommandSpec spec_;
   Leash& leash_;
   SignalGate& signals_;
-  LateVariables late_;
   ExecPlan plan_;
   ChildLists lists_;  // before a command could unmount /proc
   Timer guard_timer_;
   Timer own_timer_;
   UniqueFd child_events_;  // the guard's
   StartFailure start_failure_;
-  ChannelPair channel_;
-  OwnedChild guard_;  // while it waits
 };
 
 }  // namespace redlock::process

@@ -9,12 +9,8 @@
 namespace redlock::process {
 
 Courier::Courier(Duration kill_after, const SignalGate& signals, const Channel& channel,
-                 Foreground& foreground, bool guard_is_new) noexcept
-    : signals_{signals},
-      channel_{channel},
-      foreground_{foreground},
-      cancellation_{kill_after},
-      state_{guard_is_new ? State::Starting : State::There} {
+                 Foreground& foreground) noexcept
+    : signals_{signals}, channel_{channel}, foreground_{foreground}, cancellation_{kill_after} {
 }
 
 void Courier::take(const signalfd_siginfo& info) noexcept {

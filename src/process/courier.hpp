@@ -20,9 +20,9 @@ namespace redlock::process {
 // and goes on with the job; and remembers what the command was told.
 class Courier {
  public:
-  // All must outlive this object. `guard_is_new`: see Supervision.
-  Courier(Duration kill_after, const SignalGate& signals, const Channel& channel, Foreground& foreground,
-          bool guard_is_new) noexcept;
+  // All must outlive this object.
+  Courier(Duration kill_after, const SignalGate& signals, const Channel& channel,
+          Foreground& foreground) noexcept;
 
   // A signal that redlock got, but for SIGCHLD.
   void take(const signalfd_siginfo& info) noexcept;
@@ -57,7 +57,7 @@ class Courier {
   Foreground& foreground_;
   Cancellation cancellation_;
   std::optional<Witness> witness_;  // of a command that lasts
-  State state_;
+  State state_ = State::Starting;
   std::bitset<NSIG> told_by_terminal_;
   std::int32_t continues_sent_ = 0;
   std::optional<std::int32_t> job_stop_;  // the stop that we followed; none once a SIGCONT was seen since

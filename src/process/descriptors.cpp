@@ -15,6 +15,7 @@
 #include <exception>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 namespace redlock::process {
 
@@ -28,11 +29,11 @@ int open_null() {
   return got;
 }
 
-// Those above standard error that are close-on-exec, as all that redlock opens, or those that are not. None where /proc
-// is not to be read.
-std::optional<std::vector<int>> descriptors_above_standard(bool close_on_exec) {
+// What redlock was given beside the standard descriptors: all that it opens itself is close-on-exec. Nothing where /proc
+// cannot be read.
+std::vector<int> given_descriptors() {
   const std::unique_ptr<DIR, int (*)(DIR*)> open_files{opendir("/proc/self/fd"), &closedir};
-  if (!open_files) return std::nullopt;
+  if (!open_files) return {};
   std::vector<int> found;
   while (const dirent* entry = readdir(open_files.get())) {
     const std::string_view name{entry->d_name};
@@ -40,7 +41,7 @@ std::optional<std::vector<int>> descriptors_above_standard(bool close_on_exec) {
     std::from_chars(name.data(), name.data() + name.size(), fd);
     if (fd <= STDERR_FILENO || fd == dirfd(open_files.get())) continue;
     const int flags = fcntl(fd, F_GETFD);
-    if (flags >= 0 && ((flags & FD_CLOEXEC) != 0) == close_on_exec) found.push_back(fd);
+    if (flags >= 0 && (flags & FD_CLOEXEC) == 0) found.push_back(fd);
   }
   return found;
 }
@@ -65,17 +66,11 @@ void replace_by_null(int fd) {
   if (dup3(null.get(), fd, O_CLOEXEC) < 0) throw SystemError{"cannot let go of a descriptor", errno};
 }
 
-std::optional<std::vector<int>> own_descriptors() {
-  return descriptors_above_standard(true);
-}
-
 void let_go_of_given_descriptors() noexcept {
   try {
     replace_by_null(STDIN_FILENO);
     replace_by_null(STDOUT_FILENO);
-    const auto given = descriptors_above_standard(false);
-    if (!given) return;
-    for (const int fd : *given) close(fd);
+    for (const int fd : given_descriptors()) close(fd);
   } catch (
       const std::exception&) {  // no descriptor or memory is left: nothing that the command should pay for
     return;

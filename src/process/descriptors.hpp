@@ -1,9 +1,7 @@
 #pragma once
 
 #include <initializer_list>
-#include <optional>
 #include <span>
-#include <vector>
 
 namespace redlock::process {
 
@@ -17,10 +15,6 @@ bool was_closed_at_start(int standard_descriptor) noexcept;
 
 // Puts /dev/null in place of a descriptor. Throws SystemError when the kernel refuses.
 void replace_by_null(int fd);
-
-// Those that redlock has opened itself, which are close-on-exec, but for the standard ones. None where /proc is not to be
-// read.
-std::optional<std::vector<int>> own_descriptors();
 
 // Lets go of all that redlock was given for its command, but for standard error: the other end of a pipe is to hear of it
 // when the command closes its own. As far as the kernel permits.

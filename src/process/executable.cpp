@@ -76,7 +76,7 @@ std::vector<std::string> executable_candidates(std::string_view name, std::strin
   }
 }
 
-ExecPlan::ExecPlan(const std::vector<std::string>& argv, const Environment& extra, const LateVariables& late)
+ExecPlan::ExecPlan(const std::vector<std::string>& argv, const Environment& extra)
     : name_{argv.empty() ? std::string{} : argv.front()},
       candidates_{executable_candidates(name_, search_path())} {
   argv_.reserve(argv.size() + 1);
@@ -85,10 +85,9 @@ ExecPlan::ExecPlan(const std::vector<std::string>& argv, const Environment& extr
 
   added_.reserve(extra.size());  // the pointers below must stay
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const auto is_named = [entry](const std::string& name) { return names_variable(*entry, name); };
-    const bool replaced =
-        std::any_of(extra.begin(), extra.end(), [&](const auto& added) { return is_named(added.first); }) ||
-        std::any_of(late.names().begin(), late.names().end(), is_named);
+    const bool replaced = std::any_of(extra.begin(), extra.end(), [entry](const auto& added) {
+      return names_variable(*entry, added.first);
+    });
     if (!replaced) environment_.push_back(*entry);
   }
   for (const auto& [name, value] : extra) {
@@ -97,7 +96,6 @@ ExecPlan::ExecPlan(const std::vector<std::string>& argv, const Environment& extr
     entry.append("=").append(*value);
     environment_.push_back(entry.data());
   }
-  for (std::size_t i = 0; i < late.names().size(); ++i) environment_.push_back(late.entry(i));
   environment_.push_back(nullptr);
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "process/ending.hpp"
-#include "process/late_variables.hpp"
 #include "process/leash.hpp"
 
 #include <cstddef>
@@ -24,8 +23,8 @@ std::vector<std::string> executable_candidates(std::string_view name, std::strin
 // All that execve(2) needs, made before the fork so that the child only makes system calls.
 class ExecPlan {
  public:
-  // `argv` and `late` must outlive the plan. The environment is ours with `extra` and `late` on top.
-  ExecPlan(const std::vector<std::string>& argv, const Environment& extra, const LateVariables& late);
+  // `argv` must outlive the plan. The environment is redlock's with `extra` on top.
+  ExecPlan(const std::vector<std::string>& argv, const Environment& extra);
 
   struct Failure {
     int error_number = 0;

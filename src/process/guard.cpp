@@ -2,7 +2,6 @@
 
 #include "process/cancellation.hpp"
 #include "process/descriptors.hpp"
-#include "process/priority.hpp"
 #include "process/title.hpp"
 #include "process/tree.hpp"
 
@@ -42,7 +41,6 @@ class Guard final : private Tree::StuckListener {
 
   [[noreturn]] void run() noexcept {
     become_guard();
-    if (tools_.ahead) await_start();
     start_command();
     leave_the_job();
     for (;;) {
@@ -60,21 +58,6 @@ class Guard final : private Tree::StuckListener {
     sigset_t all{};
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, nullptr);
-  }
-
-  // In the job still, since the command is to be in it.
-  void await_start() noexcept {
-    change_title(kGuardName);
-    for (const int fd : tools_.foreign) close(fd);
-    tree_.prepare();  // while there is time for it; whether it failed is asked below
-    pollfd channel{.fd = tools_.channel.fd(), .events = POLLIN, .revents = 0};
-    for (;;) {
-      poll(&channel, 1, -1);
-      Message message{};
-      const Channel::Receipt receipt = tools_.channel.receive(message);
-      if (receipt == Channel::Receipt::Closed) _exit(0);
-      if (receipt == Channel::Receipt::Got && message.kind == Message::Kind::Start) return;
-    }
   }
 
   // Does not wait for the exec, which may take its time where PATH leads over a slow network.
@@ -205,7 +188,7 @@ class Guard final : private Tree::StuckListener {
   void obey(const Message& message) noexcept {
     using Kind = Message::Kind;
     switch (message.kind) {
-      case Kind::Dismiss: leave();
+      case Kind::Dismiss: _exit(0);
       case Kind::Ping: tools_.channel.send({.kind = Kind::Awake}); break;
       case Kind::AwaitRest: awaits_rest_ = true; break;
       case Kind::EndRest:
@@ -214,11 +197,6 @@ class Guard final : private Tree::StuckListener {
         break;
       default: pass_on(message);
     }
-  }
-
-  [[noreturn]] static void leave() noexcept {
-    step_back();
-    _exit(0);
   }
 
   void pass_on(const Message& message) noexcept {

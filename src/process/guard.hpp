@@ -9,8 +9,6 @@
 
 #include <sys/types.h>
 
-#include <span>
-
 namespace redlock::process {
 
 // All that the guard works with, made by redlock before the fork, where a failure can still be told.
@@ -23,10 +21,6 @@ struct GuardTools {
   int child_events;  // signalfd of SIGCHLD
   const StartFailure& start_failure;
   bool stop_when_lost;
-  // Forked ahead of the grant: it waits for Message::Kind::Start, without the descriptors in `foreign`, and goes when
-  // redlock is gone.
-  bool ahead = false;
-  std::span<const int> foreign = {};
 };
 
 // The guard: the small process between redlock and the command, its parent and the subreaper of all that

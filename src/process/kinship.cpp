@@ -4,7 +4,6 @@
 
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 namespace redlock::process {
 
@@ -14,12 +13,6 @@ std::vector<pid_t> present_children() {
   PidList children;
   ChildLists{}.add_own(children);
   return {children.all().begin(), children.all().end()};
-}
-
-bool receives_orphans() noexcept {
-  int subreaper = 0;
-  prctl(PR_GET_CHILD_SUBREAPER, &subreaper);
-  return subreaper != 0 || getpid() == 1;
 }
 
 Subreaper::Subreaper() noexcept {

@@ -10,9 +10,6 @@ namespace redlock::process {
 // Costs one system call where there are none, which is the rule.
 std::vector<pid_t> present_children();
 
-// Whether the orphans of others become children of this process: PID 1 of a container, or what was found a subreaper.
-bool receives_orphans() noexcept;
-
 // Makes this process the subreaper of its descendants (prctl(2)) while it lives, and puts back what was.
 class Subreaper {
  public:

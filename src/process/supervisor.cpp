@@ -45,7 +45,7 @@ class Supervisor final : private Tree::StuckListener {
       : with_{with},
         guard_{std::move(guard)},
         tree_{std::move(with.lists), with.strangers},
-        courier_{with.leash.kill_after(), with.signals, with.channel, with.foreground, with.guard_is_new} {}
+        courier_{with.leash.kill_after(), with.signals, with.channel, with.foreground} {}
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
   ~Supervisor() {
@@ -56,10 +56,8 @@ class Supervisor final : private Tree::StuckListener {
     const TimePoint now = BootClock::now();
     heed_children();
     lasts_at_ = now + std::min(kMoment, (with_.leash.term_at() - now) / kPartOfLease);
-    if (with_.guard_is_new) {
-      take_signals();
-      courier_.command_is_there();
-    }
+    take_signals();  // those from before the fork, of a terminal too, may be known to redlock alone
+    courier_.command_is_there();
     while (!ending_) {
       wait();
       take_signals();

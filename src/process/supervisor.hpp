@@ -24,9 +24,6 @@ struct Supervision {
   std::span<const pid_t> strangers;  // children to leave alone
   bool stop_when_lost;
   bool until_all_ended;  // --release-when=all
-  // The guard was forked when redlock had last looked at its signals: those that have come since, from a terminal too,
-  // may be known to redlock alone.
-  bool guard_is_new;
   Foreground& foreground;
   const std::function<void()>& lasting;  // see Command::run()
   const std::function<void()>& ended;    // the same

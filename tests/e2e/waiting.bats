@@ -195,66 +195,18 @@ sys.exit(sorted(order) != list(range(1, 31)) or correlation < 0.98)'
   wait_until 10 only_fences_left
 }
 
-guard_of() { pgrep -P "$1" -x lock-guard; }
-has_guard() { [[ -n $(guard_of "$1") ]]; }
-connections_of() { readlink "/proc/$1"/fd/* | grep -c socket; }
-
-@test "who has waited for a while has guard and connections ready; token and fence reach the command, and a death leaves nothing" {
-  start_nodes 5
+@test "a redlock that waits is one process, and a nice value or limit that it is given meanwhile is its command's" {
+  start_nodes 3
   start_holder "$lock"
-  start_redlock 1 run "$lock" -- sh -c "echo \$PPID \$REDLOCK_TOKEN \$REDLOCK_FENCE >> '$marks/served'; until test -e '$marks/go'; do sleep 0.01; done"
-  local first=$redlock
-  wait_until 20 in_line 1 1
-  local i
-  for i in 2 3; do
-    start_waiter "$i"
-    wait_until 20 in_line 1 "$i"
-  done
-  wait_until 10 has_guard "$first"
-  wait_until 10 has_guard "$waiter"
-  # Five for requests; to listen, the first has five, and the third three, of which one listens already.
-  wait_until 10 eval '(($(connections_of "$first") == 5 + 5 + 1 && $(connections_of "$waiter") == 5 + 3 + 1))'
-  local guard=$(guard_of "$first")
-  [ "$(connections_of "$guard")" -eq 1 ]  # to redlock, as one of each is; and none to a node
-
+  start_redlock 1 run --retry-delay 1h "$lock" -- sh -c "echo \$(nice) \$(ulimit -n) > '$marks/served'"
+  wait_until 20 all_in_line 1
+  renice -n 7 -p "$redlock"
+  prlimit --pid "$redlock" --nofile=123:456
+  [ -z "$(pgrep -P "$redlock")" ]
   end_holder
-  wait_until 10 served 1
-  local told
-  read -r -a told < "$marks/served"
-  [ "${told[0]}" = "$guard" ]
-  [ "${told[1]}" = "$(redis_cli 1 GET "$lock")" ]
-  [ "${told[2]}" = "$(redis_cli 1 GET "redlock.fence:$lock")" ]
-
-  guard=$(guard_of "$waiter")
-  kill -KILL "$waiter"
-  wait_until 10 eval '! kill -0 "$guard" 2> /dev/null'
-  touch "$marks/go"
-  finish "$first"
+  finish "$redlock"
   [ "$status" -eq 0 ]
-}
-
-policy() { sed 's/.*) //' "/proc/$1/stat" | cut -d ' ' -f 39; } # sched(7): 0 the usual one, 3 SCHED_BATCH
-has_policy() { [[ $(policy "$2") == "$1" ]]; }
-
-@test "who waits behind others interrupts nobody; neither that nor giving way at the end reaches a command" {
-  start_nodes 5
-  start_holder "$lock"
-  local i waiters=()
-  for i in 1 2; do
-    start_redlock "$i" run --retry-delay 1h "$lock" -- sh -c "sed 's/.*) //' /proc/\$\$/stat | cut -d ' ' -f 17,39 >> '$marks/served'"
-    waiters+=("$redlock")
-    wait_until 20 in_line 1 "$i"
-  done
-  for i in 0 1; do wait_until 10 has_guard "${waiters[i]}"; done
-  wait_until 10 has_policy 3 "${waiters[1]}"
-  has_policy 0 "${waiters[0]}"
-  end_holder
-  for i in 0 1; do
-    finish "${waiters[i]}"
-    [ "$status" -eq 0 ]
-  done
-  [ "$(sort -u "$marks/served")" = '0 0' ]  # nice, policy
-  has_lines 2 "$marks/served"
+  [ "$(< "$marks/served")" = '7 123' ]
 }
 
 @test "a signal that does not end who waits costs it no place in the line" {

@@ -7,7 +7,6 @@
 //   --extend-for-ms N  a thread extends the lease every ttl / 3 for so long (default: never; -1: for ever)
 //   --lose-after-ms N  a thread says that the lease is lost, so long after the start
 //   --delay-ms N       waits between the grant and the fork
-//   --ahead-until FILE forks the guard, and is granted the lease when FILE is there
 //   --warn             --on-lost=warn
 //   --all              --release-when=all
 //   --end-file FILE    writes the end of the first lease there, in microseconds since 1970
@@ -47,7 +46,6 @@ struct Options {
   std::string report;
   std::string end_file;
   std::string ended_file;
-  std::string ahead_until;
   process::CommandSpec spec;
 };
 
@@ -75,8 +73,6 @@ Options parse(int argc, char** argv) {
       options.report = argv[++i];
     } else if (name == "--ended-file" && i + 1 < argc) {
       options.ended_file = argv[++i];
-    } else if (name == "--ahead-until" && i + 1 < argc) {
-      options.ahead_until = argv[++i];
     } else if (name == "--end-file" && i + 1 < argc) {
       options.end_file = argv[++i];
     } else if (number != std::end(numbers) && i + 1 < argc) {
@@ -86,8 +82,7 @@ Options parse(int argc, char** argv) {
     }
   }
   options.spec.argv.assign(argv + i, argv + argc);
-  options.spec.environment = {{"REDLOCK_NAME", "driver"}};
-  options.spec.late = {"REDLOCK_TOKEN"};
+  options.spec.environment = {{"REDLOCK_NAME", "driver"}, {"REDLOCK_TOKEN", "granted"}};
   if (options.kill_after < 0ms) options.kill_after = options.ttl / 3;
   return options;
 }
@@ -118,15 +113,9 @@ int drive(int argc, char** argv) {
   const Options options = parse(argc, argv);
   process::SignalGate gate;
   const Duration margin = std::clamp<Duration>(options.ttl / 20, 10ms, 200ms);
-  process::Leash leash{TimePoint{}, options.kill_after, margin};
-  process::Command command{options.spec, leash, gate};
-  if (!options.ahead_until.empty()) {
-    command.fork_ahead();
-    while (access(options.ahead_until.c_str(), F_OK) != 0) std::this_thread::sleep_for(1ms);
-  }
   const TimePoint start = BootClock::now();
-  leash.extend(start + options.ttl);
-  command.set("REDLOCK_TOKEN", "granted");
+  process::Leash leash{start + options.ttl, options.kill_after, margin};
+  process::Command command{options.spec, leash, gate};
   if (!options.end_file.empty()) {
     const auto left =
         std::chrono::duration_cast<std::chrono::microseconds>(leash.valid_until() - BootClock::now());

@@ -7,8 +7,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
-
 using namespace redlock;
 
 namespace {
@@ -38,17 +36,6 @@ TEST_CASE("closed standard descriptors are reserved, close-on-exec, and open one
     process::reserve_standard_descriptors();
     return fcntl(STDIN_FILENO, F_GETFD) == FD_CLOEXEC && fcntl(STDOUT_FILENO, F_GETFD) == 0 &&
            fcntl(STDERR_FILENO, F_GETFD) == FD_CLOEXEC && open("/dev/null", O_RDONLY) > STDERR_FILENO;
-  }));
-}
-
-TEST_CASE("its own descriptors are those that are close-on-exec, but for the standard ones") {
-  CHECK(holds_in_a_child([] {
-    const int ours = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    const int given = open("/dev/null", O_RDONLY);
-    fcntl(STDIN_FILENO, F_SETFD, FD_CLOEXEC);
-    const auto own = process::own_descriptors();
-    const auto holds = [&](int fd) { return std::find(own->begin(), own->end(), fd) != own->end(); };
-    return own && holds(ours) && !holds(given) && !holds(STDIN_FILENO);
   }));
 }
 

@@ -37,8 +37,7 @@ TEST_CASE("a command with a slash is not looked for in PATH") {
 TEST_CASE("an empty command is not found") {
   CHECK(executable_candidates("", "/bin").empty());
   const Names argv{""};
-  const LateVariables none{{}};
-  const ExecPlan plan{argv, {}, none};
+  const ExecPlan plan{argv, {}};
   const auto failure = plan.exec(good_leash());
   CHECK(failure.error_number == ENOENT);
   CHECK(plan.explain(failure).exit_status == 127);
@@ -56,8 +55,7 @@ TEST_CASE("a missing command is 127, one that cannot be executed 126, and each s
         Case{"/", 126, "permission denied"}, Case{"/dev/null", 126, "permission denied"}}) {
     CAPTURE(known.command);
     const Names argv{known.command};
-    const LateVariables none{{}};
-    const ExecPlan plan{argv, {}, none};
+    const ExecPlan plan{argv, {}};
     const NotStarted reason = plan.explain(plan.exec(good_leash()));
     CHECK(reason.exit_status == known.exit_status);
     CHECK(reason.message.find(known.words) != std::string::npos);
@@ -66,8 +64,7 @@ TEST_CASE("a missing command is 127, one that cannot be executed 126, and each s
 
 TEST_CASE("arguments that are too long are 126, and the message says what to do") {
   const Names argv{"/bin/true", std::string(std::size_t{1} << 20U, 'x')};
-  const LateVariables none{{}};
-  const ExecPlan plan{argv, {}, none};
+  const ExecPlan plan{argv, {}};
   const auto failure = plan.exec(good_leash());
   CHECK(failure.error_number == E2BIG);
   CHECK(plan.explain(failure).exit_status == 126);

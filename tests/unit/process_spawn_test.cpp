@@ -23,8 +23,7 @@ struct Attempt {
 };
 
 Attempt spawn_under(const Leash& leash, const std::vector<std::string>& argv) {
-  const LateVariables none{{}};
-  const ExecPlan plan{argv, {}, none};
+  const ExecPlan plan{argv, {}};
   const SignalGate gate;
   const StartFailure failure;
   Attempt attempt;

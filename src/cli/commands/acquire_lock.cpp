@@ -9,7 +9,6 @@
 #include "cli/terminal/wait_notice.hpp"
 #include "lock/waiting.hpp"
 #include "process/core_dump.hpp"
-#include "process/priority.hpp"
 #include "process/waiting_signals.hpp"
 #include "quorum/validity.hpp"
 
@@ -45,37 +44,23 @@ Duration least_validity_of_holder(const config::Settings& settings) {
 
 quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings& settings,
                              Duration least_validity, lock::Session& session, process::SignalGate& signals,
-                             LockEvents& events, const std::function<void()>& get_ready) {
+                             LockEvents& events) {
   quorum::AcquireRules rules{
       .ttl = settings.ttl, .node_timeout = settings.node_timeout, .least_validity = least_validity};
   if (!options.nonblock)
     rules.waiter = {.began_us = read_clocks().wall_us, .number = session.entropy().next()};
   const TimePoint began = BootClock::now();
   WaitNotice notice{options.name, session};
-  process::Standby standby;
-  bool behind = false;
-  const auto get_ready_alert = [&] {
-    if (!get_ready) return;
-    standby.set(false);  // what is started now is not to inherit it
-    get_ready();
-    standby.set(behind);
-  };
   const lock::WaitPolicy policy{.nonblock = options.nonblock,
                                 .until = settings.wait ? began + *settings.wait : TimePoint::max(),
                                 .retry_delay = settings.retry_delay,
                                 .retry_count = settings.retry_count,
-                                .curious = notice.live(),
-                                .get_ready = get_ready_alert};
+                                .curious = notice.live()};
   const int wake_fds[] = {signals.fd()};
   std::size_t last_kind = std::variant_npos;
   const auto on_waiting = [&](const quorum::Verdict& verdict) {
     notice.waiting(verdict);
     if (std::exchange(last_kind, verdict.index()) != verdict.index()) events.waiting(verdict);
-    const auto* held = std::get_if<quorum::Held>(&verdict);
-    const auto place = held != nullptr ? held->place : std::nullopt;
-    behind = place && place->ahead > 0;
-    standby.set(behind);
-    if (get_ready && place && place->ahead == 0) get_ready();
   };
   for (;;) {
     quorum::Verdict verdict = lock::acquire(session, rules, policy, wake_fds, on_waiting);

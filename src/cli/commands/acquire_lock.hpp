@@ -7,7 +7,6 @@
 #include "process/signals.hpp"
 #include "quorum/acquisition.hpp"
 
-#include <functional>
 #include <string>
 
 // What every command that takes a lock does: settings, nodes, waiting, and the words when it does not get it.
@@ -22,12 +21,10 @@ lock::Session open_session(const std::string& name, const config::Settings& sett
 Duration least_validity_of_holder(const config::Settings& settings);
 
 // Acquires, and says on stderr that it waits. A signal that would have ended redlock ends it here, with
-// nothing left on the nodes. `least_validity`: a grant with less than this left is none. `get_ready` is called, perhaps
-// several times, when it has waited for a while, and when we are likely to be the next: to do in advance what the grant
-// will need.
+// nothing left on the nodes. `least_validity`: a grant with less than this left is none.
 quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings& settings,
                              Duration least_validity, lock::Session& session, process::SignalGate& signals,
-                             LockEvents& events, const std::function<void()>& get_ready = {});
+                             LockEvents& events);
 
 // Says why the lock was not granted, and returns the exit status for it. Throws ConfigError when two of the
 // nodes are one server.

@@ -10,52 +10,39 @@
 #include "cli/messages.hpp"
 #include "lock/keeper.hpp"
 #include "process/command.hpp"
-#include "process/priority.hpp"
 #include "process/waiting_signals.hpp"
 #include "quorum/validity.hpp"
 
 #include <fmt/format.h>
 
 #include <optional>
+#include <string>
 
 namespace redlock::cli {
 namespace {
 
-constexpr const char* kToken = "REDLOCK_TOKEN";
-constexpr const char* kFence = "REDLOCK_FENCE";
-
 // Neither a password of the nodes nor an outer lock's variables reach the command.
-process::Environment environment_of_command(const std::string& name, const config::Settings& settings) {
-  process::Environment environment{{"REDLOCK_NAME", name}};
+process::Environment environment_of_command(const std::string& name, const config::Settings& settings,
+                                            const quorum::Won& won) {
+  process::Environment environment{{"REDLOCK_NAME", name},
+                                   {"REDLOCK_TOKEN", won.token.value},
+                                   {"REDLOCK_FENCE", std::to_string(won.fence)}};
   for (const config::Concealed& each : settings.concealed)
     environment.emplace_back(each.variable, each.shown);
   return environment;
 }
 
-// The command and its leash, which has its first end when the lock is granted.
-struct LeashedCommand {
-  LeashedCommand(const RunOptions& options, const config::Settings& settings, process::SignalGate& signals)
-      : leash{TimePoint{}, settings.kill_after, quorum::stop_margin(settings.ttl)},
-        command{{.argv = options.command,
-                 .environment = environment_of_command(options.lock.name, settings),
-                 .late = {kToken, kFence},
-                 .stop_when_lost = options.stop_when_lost,
-                 .until_all_ended = settings.release_when == config::ReleaseWhen::All},
-                leash,
-                signals} {}
-
-  process::Leash leash;
-  process::Command command;
-};
-
 process::Outcome run_command(const RunOptions& options, const config::Settings& settings,
-                             const quorum::Won& won, lock::Session& session, LeashedCommand& leashed,
+                             const quorum::Won& won, lock::Session& session, process::SignalGate& signals,
                              LockEvents& events) {
   const std::string& name = options.lock.name;
-  process::Leash& leash = leashed.leash;
-  leash.extend(won.valid_until);
-  leashed.command.set(kToken, won.token.value);
-  leashed.command.set(kFence, std::to_string(won.fence));
+  process::Leash leash{won.valid_until, settings.kill_after, quorum::stop_margin(settings.ttl)};
+  process::Command command{{.argv = options.command,
+                            .environment = environment_of_command(name, settings, won),
+                            .stop_when_lost = options.stop_when_lost,
+                            .until_all_ended = settings.release_when == config::ReleaseWhen::All},
+                           leash,
+                           signals};
   const auto extended = [&](TimePoint valid_until) {
     leash.extend(valid_until);
     log::debug(fmt::format("lock {} extended, valid for {}", quoted(name),
@@ -74,11 +61,7 @@ process::Outcome run_command(const RunOptions& options, const config::Settings& 
       {.ttl = settings.ttl, .node_timeout = settings.common_node_timeout, .lead = settings.kill_after},
       won,
       {.extended = extended, .lost = lost}};
-  process::Outcome outcome = leashed.command.run([&] { keeper.start(); },
-                                                 [&] {
-                                                   keeper.stop_and_release();
-                                                   process::step_back();
-                                                 });
+  process::Outcome outcome = command.run([&] { keeper.start(); }, [&] { keeper.stop_and_release(); });
   keeper.stop();
   // The guard's clock may be the first to say so.
   if (outcome.lease_lost && !keeper.loss()) {
@@ -98,16 +81,8 @@ int run(const RunOptions& options) {
   LockEvents events{options.lock.events, options.lock.name};
   lock::Session session =
       open_session(options.lock.name, settings, describe_self(options.command.front()), &events);
-  std::optional<LeashedCommand> leashed;
-  const auto get_ready = [&] {
-    try {
-      if (!leashed) leashed.emplace(options, settings, signals);
-      leashed->command.fork_ahead();
-    } catch (const SystemError&) {  // if it still holds at the grant, it is said then
-    }
-  };
-  const quorum::Verdict verdict = acquire_lock(options.lock, settings, least_validity_of_holder(settings),
-                                               session, signals, events, get_ready);
+  const quorum::Verdict verdict =
+      acquire_lock(options.lock, settings, least_validity_of_holder(settings), session, signals, events);
   const auto* won = std::get_if<quorum::Won>(&verdict);
   if (won == nullptr) return refuse(options.lock, settings, session, verdict);
 
@@ -116,10 +91,7 @@ int run(const RunOptions& options) {
   {
     const ReleaseOnExit release_on_exit{session, won->token, events};
     deadly = process::take_deadly_signal(signals);
-    if (!deadly) {
-      if (!leashed) leashed.emplace(options, settings, signals);
-      outcome = run_command(options, settings, *won, session, *leashed, events);
-    }
+    if (!deadly) outcome = run_command(options, settings, *won, session, signals, events);
     if (const auto* stopped = std::get_if<process::Stopped>(&outcome.ending))
       events.stopped(stopped->survivors);
   }
