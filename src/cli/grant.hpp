@@ -2,7 +2,7 @@
 
 #include "base/clock.hpp"
 #include "cli/args/invocation.hpp"
-#include "quorum/acquisition.hpp"
+#include "quorum/acquire_op.hpp"
 
 #include <string>
 

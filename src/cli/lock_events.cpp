@@ -15,18 +15,18 @@ std::int64_t milliseconds_until(TimePoint at) {
 
 }  // namespace
 
-void LockEvents::waiting(const quorum::Verdict& verdict) {
+void LockEvents::waiting(const quorum::AcquireVerdict& verdict) {
   if (!log_.enabled()) return;
   std::vector<Json::Member> members;
   std::visit(Overload{[&](const quorum::Held& held) {
                         members.emplace_back("reason", "held");
                         members.emplace_back("holder",
                                              lock::describe_holder(held.info, read_clocks().wall_us));
-                        if (!held.place) return;
-                        members.emplace_back("ahead", held.place->ahead);
-                        members.emplace_back("waiting", held.place->waiting);
+                        if (!held.position) return;
+                        members.emplace_back("ahead", held.position->ahead);
+                        members.emplace_back("waiting", held.position->waiting);
                       },
-                      [&](const quorum::Divided&) { members.emplace_back("reason", "divided"); },
+                      [&](const quorum::Split&) { members.emplace_back("reason", "divided"); },
                       [&](const quorum::TooLate&) { members.emplace_back("reason", "too_late"); },
                       [&](const auto&) { members.emplace_back("reason", "no_quorum"); }},
              verdict);
@@ -44,7 +44,7 @@ void LockEvents::lost(const quorum::Loss& loss) {
   const char* const reason = std::visit(Overload{[](const quorum::Taken&) { return "taken"; },
                                                  [](const quorum::Vanished&) { return "vanished"; },
                                                  [](const quorum::Expired&) { return "expired"; },
-                                                 [](const quorum::GivenBack&) { return "given_back"; },
+                                                 [](const quorum::ReleasedByHand&) { return "given_back"; },
                                                  [](const quorum::Broken&) { return "broken"; }},
                                         loss);
   write("lost", {{"reason", reason}});
@@ -54,8 +54,8 @@ void LockEvents::stopped(int survivors) {
   write("stopped", {{"survivors", survivors}});
 }
 
-void LockEvents::released(quorum::Releasing::Result result) {
-  using enum quorum::Releasing::Result;
+void LockEvents::released(quorum::ReleaseResult result) {
+  using enum quorum::ReleaseResult;
   const char* was = "";
   switch (result) {
     case Ours: was = "ours"; break;

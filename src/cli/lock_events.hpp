@@ -2,9 +2,9 @@
 
 #include "cli/event_log.hpp"
 #include "lock/observer.hpp"
-#include "quorum/acquisition.hpp"
+#include "quorum/acquire_op.hpp"
 #include "quorum/lease.hpp"
-#include "quorum/releasing.hpp"
+#include "quorum/release_op.hpp"
 
 #include <optional>
 #include <string>
@@ -18,11 +18,11 @@ class LockEvents final : public lock::Observer {
   LockEvents(const std::optional<std::string>& target, std::string name)
       : log_{target}, name_{std::move(name)} {}
 
-  void waiting(const quorum::Verdict& verdict);  // for another verdict than the one before
+  void waiting(const quorum::AcquireVerdict& verdict);  // for another verdict than the one before
   void acquired(const quorum::Won& won, std::size_t nodes);
   void lost(const quorum::Loss& loss);
   void stopped(int survivors);
-  void released(quorum::Releasing::Result result);
+  void released(quorum::ReleaseResult result);
 
   void flush() noexcept { log_.flush(); }  // see EventLog
   int fd() const noexcept { return log_.fd(); }

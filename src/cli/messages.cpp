@@ -27,10 +27,10 @@ struct Refusal {
     return {fmt::format("lock {} is held by {}{}", quoted(name),
                         lock::describe_holder(held.info, read_clocks().wall_us), expiry(held.free_in))};
   }
-  std::vector<std::string> operator()(const quorum::Divided& divided) const {
+  std::vector<std::string> operator()(const quorum::Split& split) const {
     return {fmt::format("lock {} is divided among {} other contender{}, and none of them completes it{}",
-                        quoted(name), divided.contenders, divided.contenders == 1 ? "" : "s",
-                        expiry(divided.free_in))};
+                        quoted(name), split.contenders, split.contenders == 1 ? "" : "s",
+                        expiry(split.free_in))};
   }
   std::vector<std::string> operator()(const quorum::NoQuorum&) const {
     const std::size_t needed = quorum::quorum_of(nodes);
@@ -48,12 +48,12 @@ struct Refusal {
   }
   std::vector<std::string> operator()(const quorum::SameServer&) const { return {}; }
   std::vector<std::string> operator()(const quorum::Won&) const { return {}; }
-  std::vector<std::string> operator()(const quorum::Withdrawn&) const { return {}; }
+  std::vector<std::string> operator()(const quorum::Cancelled&) const { return {}; }
 };
 
 }  // namespace
 
-std::vector<std::string> explain_refusal(const std::string& name, const quorum::Verdict& verdict,
+std::vector<std::string> explain_refusal(const std::string& name, const quorum::AcquireVerdict& verdict,
                                          const std::vector<std::string>& reports, std::size_t nodes) {
   return std::visit(Refusal{name, reports, nodes}, verdict);
 }
@@ -70,7 +70,7 @@ std::string explain_loss(const std::string& name, const quorum::Loss& loss, bool
           "lock {} was lost: it is gone from all nodes: they restarted empty, or it was broken or deleted",
           quoted(name));
     }
-    std::string operator()(const quorum::GivenBack&) const {
+    std::string operator()(const quorum::ReleasedByHand&) const {
       return fmt::format("lock {} was lost: somebody who knows its token has released it", quoted(name));
     }
     std::string operator()(const quorum::Broken&) const {

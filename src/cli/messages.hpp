@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
-#include "quorum/acquisition.hpp"
+#include "quorum/acquire_op.hpp"
 #include "quorum/lease.hpp"
 
 #include <string>
@@ -10,9 +10,9 @@
 // What a person reads, in the one form of all messages: what happened: which: why. What to do.
 namespace redlock::cli {
 
-// Why the lock was not acquired, for a verdict other than Won and Withdrawn. The first line is the message;
+// Why the lock was not acquired, for a verdict other than Won and Cancelled. The first line is the message;
 // one line for each troubled node follows when too few answered. `reports` are Session::reports().
-std::vector<std::string> explain_refusal(const std::string& name, const quorum::Verdict& verdict,
+std::vector<std::string> explain_refusal(const std::string& name, const quorum::AcquireVerdict& verdict,
                                          const std::vector<std::string>& reports, std::size_t nodes);
 
 // Why a held lock is ours no more. `overslept`: see overslept().

@@ -33,12 +33,12 @@ std::string server_of(const NodeReport& report) {
 
 std::string role_of(const NodeReport& report) {
   if (report.failure) return {};
-  switch (report.standing) {
-    case quorum::Standing::Replica: return "replica";
-    case quorum::Standing::ClusterMode: return "cluster";
-    case quorum::Standing::Sentinel: return "sentinel";
-    case quorum::Standing::Voter:
-    case quorum::Standing::Quarantined: return report.anonymous ? "" : "master";
+  switch (report.eligibility) {
+    case quorum::VoteEligibility::Replica: return "replica";
+    case quorum::VoteEligibility::ClusterMode: return "cluster";
+    case quorum::VoteEligibility::Sentinel: return "sentinel";
+    case quorum::VoteEligibility::Voter:
+    case quorum::VoteEligibility::Quarantined: return report.anonymous ? "" : "master";
   }
   return {};
 }
@@ -94,7 +94,7 @@ std::string explain(Concern concern, quorum::NodeIndex node, const NodeReport& r
                     const lock::Onlooker& inspector) {
   switch (concern) {
     case Concern::NoAnswer: return redis::describe(*report.failure, inspector.endpoint(node));
-    case Concern::NoVote: return lock::describe_standing(node, report.asked, inspector.electorate());
+    case Concern::NoVote: return lock::describe_eligibility(node, report.asked, inspector.membership());
     case Concern::Refuses:
       return fmt::format("takes no locks now: it {}",
                          redis::describe(*report.refusal, inspector.endpoint(node)));

@@ -26,12 +26,12 @@ std::string expiry(const std::optional<Duration>& free_in) {
 // What a node contributes: whether it has the holder's token, another's, none, or cannot tell.
 enum class ShownVote { Held, Other, Free, None };
 
-ShownVote vote_of(const quorum::Observation& observation, const quorum::Survey& survey) {
-  const quorum::Sighting* sighting = observation.sighting();
-  if (sighting == nullptr) return ShownVote::None;
-  if (!sighting->holder) return ShownVote::Free;
-  const quorum::Claim* holder = survey.holder();
-  return holder != nullptr && holder->token == *sighting->holder ? ShownVote::Held : ShownVote::Other;
+ShownVote vote_of(const quorum::Observation& observation, const quorum::LockStatus& status) {
+  const quorum::NodeLockState* state = observation.state();
+  if (state == nullptr) return ShownVote::None;
+  if (!state->holder) return ShownVote::Free;
+  const quorum::Contender* holder = status.holder();
+  return holder != nullptr && holder->token == *state->holder ? ShownVote::Held : ShownVote::Other;
 }
 
 struct VoteLabel {
@@ -51,27 +51,28 @@ VoteLabel label_of(ShownVote vote) {
 // Why a node's word does not count, or only in part.
 std::string note_of(NodeIndex node, const quorum::Observation& observation, const lock::Onlooker& inspector) {
   if (const auto* failure = observation.failure()) return redis::describe(*failure, inspector.endpoint(node));
-  return lock::describe_standing(node, observation.sent, inspector.electorate());
+  return lock::describe_eligibility(node, observation.sent, inspector.membership());
 }
 
 std::string remaining_of(const quorum::Observation& observation) {
-  const quorum::Sighting* sighting = observation.sighting();
-  if (sighting == nullptr || !sighting->holder) return {};
-  return sighting->remaining.count() < 0 ? "no TTL" : human_duration(sighting->remaining);
+  const quorum::NodeLockState* state = observation.state();
+  if (state == nullptr || !state->holder) return {};
+  return state->remaining.count() < 0 ? "no TTL" : human_duration(state->remaining);
 }
 
 std::string latency_of(const quorum::Observation& observation) {
-  if (observation.sighting() == nullptr) return {};
+  if (observation.state() == nullptr) return {};
   return fmt::format("{:.1f} ms", std::chrono::duration<double, std::milli>(observation.took).count());
 }
 
-std::string facts_of(const quorum::Claim& claim, const quorum::Survey& survey,
-                     const quorum::Electorate& electorate) {
-  std::string facts = fmt::format("{} of {} votes ({} needed), token {}", claim.votes, electorate.nodes(),
-                                  electorate.quorum(), token_beginning(claim.token));
-  if (claim.fence != 0) facts += fmt::format(", fence {}", claim.fence);
-  if (claim.info.since_us != 0) facts += fmt::format(", since {}", format_timestamp(claim.info.since_us));
-  if (survey.waiting > 0) facts += fmt::format(", {} waiting", survey.waiting);
+std::string facts_of(const quorum::Contender& contender, const quorum::LockStatus& status,
+                     const quorum::Membership& membership) {
+  std::string facts = fmt::format("{} of {} votes ({} needed), token {}", contender.votes, membership.nodes(),
+                                  membership.quorum(), token_beginning(contender.token));
+  if (contender.fence != 0) facts += fmt::format(", fence {}", contender.fence);
+  if (contender.info.since_us != 0)
+    facts += fmt::format(", since {}", format_timestamp(contender.info.since_us));
+  if (status.waiting > 0) facts += fmt::format(", {} waiting", status.waiting);
   return facts;
 }
 
@@ -86,26 +87,26 @@ Json holder_to_json(const quorum::HolderInfo& info) {
 
 Json node_to_json(NodeIndex node, const StatusView& view, const lock::Onlooker& inspector) {
   const quorum::Observation& observation = view.observations[node];
-  const quorum::Sighting* sighting = observation.sighting();
+  const quorum::NodeLockState* state = observation.state();
   const std::string note = note_of(node, observation, inspector);
   Json remaining;
-  if (sighting != nullptr && sighting->holder && sighting->remaining.count() >= 0)
-    remaining = sighting->remaining.count();
+  if (state != nullptr && state->holder && state->remaining.count() >= 0)
+    remaining = state->remaining.count();
   const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(observation.took).count();
   return Json::object(
       {{"url", inspector.endpoint(node).display()},
-       {"vote", label_of(vote_of(observation, view.survey)).name},
-       {"token", sighting != nullptr && sighting->holder ? Json{token_beginning(*sighting->holder)} : Json{}},
+       {"vote", label_of(vote_of(observation, view.status)).name},
+       {"token", state != nullptr && state->holder ? Json{token_beginning(*state->holder)} : Json{}},
        {"remaining_ms", std::move(remaining)},
-       {"latency_us", sighting != nullptr ? Json{micros} : Json{}},
+       {"latency_us", state != nullptr ? Json{micros} : Json{}},
        {"reason", note.empty() ? Json{} : Json{note}}});
 }
 
 }  // namespace
 
-std::string_view state_name(const quorum::Survey& survey) {
-  switch (survey.state) {
-    case LockState::Held: return quorum::is_anonymous(survey.claims.front().info) ? "foreign" : "held";
+std::string_view state_name(const quorum::LockStatus& status) {
+  switch (status.state) {
+    case LockState::Held: return quorum::is_anonymous(status.contenders.front().info) ? "foreign" : "held";
     case LockState::Split: return "split";
     case LockState::Free: return "free";
     case LockState::Unknown: return "unknown";
@@ -118,63 +119,61 @@ std::string token_beginning(const quorum::Token& token) {
   return printable(token.value.substr(0, std::min(kTokenBeginning, token.value.size() / 2))) + "...";
 }
 
-std::string summarize(const std::string& name, const quorum::Survey& survey,
-                      const quorum::Electorate& electorate, std::uint64_t now_us) {
-  switch (survey.state) {
+std::string summarize(const std::string& name, const quorum::LockStatus& status,
+                      const quorum::Membership& membership, std::uint64_t now_us) {
+  switch (status.state) {
     case LockState::Held: {
-      const quorum::Claim& holder = survey.claims.front();
+      const quorum::Contender& holder = status.contenders.front();
       return fmt::format("lock {} is held by {}{}", quoted(name), lock::describe_holder(holder.info, now_us),
                          expiry(holder.free_in));
     }
     case LockState::Split:
       return fmt::format(
           "lock {} is split: nobody holds it, {} contender{} had votes, the most {} of the {} needed",
-          quoted(name), survey.claims.size(), survey.claims.size() == 1 ? "" : "s",
-          survey.claims.front().votes, electorate.quorum());
+          quoted(name), status.contenders.size(), status.contenders.size() == 1 ? "" : "s",
+          status.contenders.front().votes, membership.quorum());
     case LockState::Free: return fmt::format("lock {} is free", quoted(name));
     case LockState::Unknown: break;
   }
-  if (survey.answered < electorate.quorum()) {
+  if (status.answered < membership.quorum()) {
     return fmt::format("no quorum for lock {}: {} of {} node{} could tell, {} needed", quoted(name),
-                       survey.answered, electorate.nodes(), electorate.nodes() == 1 ? "" : "s",
-                       electorate.quorum());
+                       status.answered, membership.nodes(), membership.nodes() == 1 ? "" : "s",
+                       membership.quorum());
   }
   return fmt::format(
       "no quorum for lock {}: whether it is held depends on the {} of {} nodes that could not tell",
-      quoted(name), electorate.nodes() - survey.answered, electorate.nodes());
+      quoted(name), membership.nodes() - status.answered, membership.nodes());
 }
 
 std::vector<std::string> show_details(const StatusView& view, const lock::Onlooker& inspector,
                                       const Palette& palette, std::size_t width) {
   constexpr std::size_t indent = 2;
   std::vector<std::string> lines;
-  for (const quorum::Claim& claim : view.survey.claims) {
+  for (const quorum::Contender& contender : view.status.contenders) {
     lines.push_back(
-        clip(std::string(indent, ' ') + facts_of(claim, view.survey, inspector.electorate()), width));
+        clip(std::string(indent, ' ') + facts_of(contender, view.status, inspector.membership()), width));
   }
   // Whose a token is needs to be told only where there are several.
-  const bool several = view.survey.claims.size() > 1 || view.survey.holder() == nullptr;
+  const bool several = view.status.contenders.size() > 1 || view.status.holder() == nullptr;
   Table table{{"NODE", "VOTE", "TOKEN", "REMAINING", "LATENCY", "NOTE"}};
   for (NodeIndex node = 0; node < view.observations.size(); ++node) {
     const quorum::Observation& observation = view.observations[node];
-    const quorum::Sighting* sighting = observation.sighting();
-    const VoteLabel vote = label_of(vote_of(observation, view.survey));
-    table.add(
-        {{.text = inspector.endpoint(node).display()},
-         {.text = std::string{vote.name}, .tone = vote.tone},
-         {.text =
-              several && sighting != nullptr && sighting->holder ? token_beginning(*sighting->holder) : ""},
-         {.text = remaining_of(observation)},
-         {.text = latency_of(observation), .tone = Tone::Faint},
-         {.text = note_of(node, observation, inspector), .tone = Tone::Bad}});
+    const quorum::NodeLockState* state = observation.state();
+    const VoteLabel vote = label_of(vote_of(observation, view.status));
+    table.add({{.text = inspector.endpoint(node).display()},
+               {.text = std::string{vote.name}, .tone = vote.tone},
+               {.text = several && state != nullptr && state->holder ? token_beginning(*state->holder) : ""},
+               {.text = remaining_of(observation)},
+               {.text = latency_of(observation), .tone = Tone::Faint},
+               {.text = note_of(node, observation, inspector), .tone = Tone::Bad}});
   }
   for (std::string& line : table.render(palette, width, indent)) lines.push_back(std::move(line));
   return lines;
 }
 
-Json lock_to_json(const std::string& name, const quorum::Survey& survey, const quorum::Electorate& electorate,
-                  std::uint64_t now_us) {
-  const quorum::Claim* holder = survey.holder();
+Json lock_to_json(const std::string& name, const quorum::LockStatus& status,
+                  const quorum::Membership& membership, std::uint64_t now_us) {
+  const quorum::Contender* holder = status.holder();
   std::uint64_t remaining_us = 0;
   const bool ends = holder != nullptr && holder->free_in;
   if (ends) {
@@ -182,20 +181,20 @@ Json lock_to_json(const std::string& name, const quorum::Survey& survey, const q
         std::chrono::duration_cast<std::chrono::microseconds>(*holder->free_in).count());
   }
   return Json::object({{"name", name},
-                       {"state", state_name(survey)},
+                       {"state", state_name(status)},
                        {"holder", holder != nullptr ? holder_to_json(holder->info) : Json{}},
                        {"token", holder != nullptr ? Json{token_beginning(holder->token)} : Json{}},
                        {"fence", holder != nullptr && holder->fence != 0 ? Json{holder->fence} : Json{}},
                        {"remaining_ms", ends ? Json{remaining_us / 1000} : Json{}},
                        {"expires_at", ends ? Json{format_timestamp(now_us + remaining_us)} : Json{}},
-                       {"votes", survey.claims.empty() ? 0 : survey.claims.front().votes},
-                       {"quorum", electorate.quorum()},
-                       {"contenders", survey.claims.size()},
-                       {"waiting", survey.waiting}});
+                       {"votes", status.contenders.empty() ? 0 : status.contenders.front().votes},
+                       {"quorum", membership.quorum()},
+                       {"contenders", status.contenders.size()},
+                       {"waiting", status.waiting}});
 }
 
 Json status_to_json(const StatusView& view, const lock::Onlooker& inspector, std::uint64_t now_us) {
-  Json json = lock_to_json(view.name, view.survey, inspector.electorate(), now_us);
+  Json json = lock_to_json(view.name, view.status, inspector.membership(), now_us);
   Json nodes = Json::array();
   for (NodeIndex node = 0; node < view.observations.size(); ++node) {
     nodes.push_back(node_to_json(node, view, inspector));

@@ -3,7 +3,7 @@
 #include "cli/json.hpp"
 #include "cli/terminal/table.hpp"
 #include "lock/onlooker.hpp"
-#include "quorum/survey.hpp"
+#include "quorum/lock_status.hpp"
 
 #include <cstdint>
 #include <string>
@@ -16,24 +16,24 @@ namespace redlock::cli {
 struct StatusView {
   std::string name;
   quorum::Observations observations;
-  quorum::Survey survey;
+  quorum::LockStatus status;
 };
 
 // "held", "foreign", "split", "free" or "unknown".
-std::string_view state_name(const quorum::Survey& survey);
+std::string_view state_name(const quorum::LockStatus& status);
 
 // One line without a full stop: "lock 'x' is held by carol@web3 (pid 812, backup.sh) since 3m; it expires in ...".
 // `now_us` is the wall clock in microseconds.
-std::string summarize(const std::string& name, const quorum::Survey& survey,
-                      const quorum::Electorate& electorate, std::uint64_t now_us);
+std::string summarize(const std::string& name, const quorum::LockStatus& status,
+                      const quorum::Membership& membership, std::uint64_t now_us);
 
 // The lines below it: what is known of the holder, and the nodes one by one.
 std::vector<std::string> show_details(const StatusView& view, const lock::Onlooker& inspector,
                                       const Palette& palette, std::size_t width);
 
 // As the manual page documents it, without the nodes and with them.
-Json lock_to_json(const std::string& name, const quorum::Survey& survey, const quorum::Electorate& electorate,
-                  std::uint64_t now_us);
+Json lock_to_json(const std::string& name, const quorum::LockStatus& status,
+                  const quorum::Membership& membership, std::uint64_t now_us);
 Json status_to_json(const StatusView& view, const lock::Onlooker& inspector, std::uint64_t now_us);
 
 // The beginning of a token, by which people tell one from another: "1f3a9c2e...".

@@ -9,7 +9,7 @@ namespace {
 using quorum::Failure;
 using quorum::NodeIndex;
 
-// What is asked in the first flight, in this order.
+// What is asked in the first round trip, in this order.
 enum Asked : std::size_t { kInfo, kFsync, kSave, kTrial, kAskedCount };
 
 std::vector<Question> first_questions(std::size_t nodes) {
@@ -53,15 +53,15 @@ bool is_about_the_key(const Failure& failure) {
   return failure.kind == Failure::Kind::NotPermitted && failure.detail.find("access") != std::string::npos;
 }
 
-NodeReport report_of(Heard* answers, NodeIndex node, const quorum::Electorate& electorate) {
+NodeReport report_of(Heard* answers, NodeIndex node, const quorum::Membership& membership) {
   NodeReport report{.asked = answers[kInfo].sent};
   const auto* failure = std::get_if<Failure>(&answers[kInfo].what);
   if (failure != nullptr && !speaks_of_the_command(*failure)) {
     report.failure = *failure;
     return report;
   }
-  report.standing = electorate.standing(node, report.asked);
-  report.anonymous = electorate.anonymous(node);
+  report.eligibility = membership.eligibility(node, report.asked);
+  report.anonymous = membership.anonymous(node);
   report.server = decoded<redis::ServerReport>(
       answers[kInfo], [](const redis::Value& value) { return redis::decode_report(value); });
   report.appendfsync = decoded<std::string>(answers[kFsync], redis::decode_config);
@@ -93,7 +93,7 @@ std::vector<NodeReport> examine(Onlooker& onlooker) {
   auto heard = *onlooker.ask(first_questions(onlooker.size()));
   std::vector<NodeReport> reports;
   for (NodeIndex node = 0; node < onlooker.size(); ++node) {
-    reports.push_back(report_of(&heard[node * kAskedCount], node, onlooker.electorate()));
+    reports.push_back(report_of(&heard[node * kAskedCount], node, onlooker.membership()));
   }
 
   // On the connections that are open now, so that it is the round trip alone that is measured.

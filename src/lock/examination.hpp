@@ -14,7 +14,7 @@ namespace redlock::lock {
 struct NodeReport {
   TimePoint asked{};
   std::optional<quorum::Failure> failure{};  // why it gave no answer at all; then nothing below is known
-  quorum::Standing standing{};
+  quorum::VoteEligibility eligibility{};
   bool anonymous = false;                       // its ACL forbids INFO or ROLE
   std::optional<redis::ServerReport> server{};  // none: not permitted to ask, as below
   std::optional<std::string> appendfsync{};
@@ -24,7 +24,7 @@ struct NodeReport {
   std::optional<std::chrono::microseconds> clock_ahead{};  // of ours, to half a round trip
 };
 
-// Asks every node about itself: two flights, node_timeout each at the most.
+// Asks every node about itself: two round trips, node_timeout each at the most.
 std::vector<NodeReport> examine(Onlooker& onlooker);
 
 }  // namespace redlock::lock

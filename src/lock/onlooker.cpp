@@ -34,13 +34,13 @@ quorum::Observation not_asked() {
 Onlooker::Onlooker(OnlookerOptions options)
     : node_timeout_{options.node_timeout},
       nodes_{std::move(options.nodes), {.key = std::move(options.key), .holder = {}}, options.node_timeout},
-      electorate_{nodes_.size(), options.restart_quarantine},
+      membership_{nodes_.size(), options.restart_quarantine},
       hung_(nodes_.size()) {
 }
 
 void Onlooker::hear(const redis::Event& event) {
   const auto* identity = std::get_if<quorum::Identity>(&event.what);
-  if (identity != nullptr) electorate_.on_identity(read_clocks(), event.node, *identity);
+  if (identity != nullptr) membership_.on_identity(read_clocks(), event.node, *identity);
 }
 
 std::optional<std::vector<Heard>> Onlooker::ask(const std::vector<Question>& questions,
@@ -103,7 +103,7 @@ std::optional<std::vector<quorum::Observations>> Onlooker::look(const std::vecto
 }
 
 Onlooker::Breaking Onlooker::release(const quorum::Token& token, std::chrono::milliseconds note) {
-  quorum::Releasing releasing{size(), {.token = token, .note = note, .breaks = true}, node_timeout_, ids_};
+  quorum::ReleaseOp releasing{size(), {.token = token, .note = note, .breaks = true}, node_timeout_, ids_};
   quorum::PendingReleases owed;
   Breaking breaking{};
   for (const quorum::Send& send : releasing.start(read_clocks())) {

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "quorum/electorate.hpp"
 #include "quorum/ids.hpp"
-#include "quorum/releasing.hpp"
-#include "quorum/survey.hpp"
+#include "quorum/lock_status.hpp"
+#include "quorum/membership.hpp"
+#include "quorum/release_op.hpp"
 #include "redis/nodes.hpp"
 
 #include <optional>
@@ -16,8 +16,8 @@ namespace redlock::lock {
 
 struct OnlookerOptions {
   std::vector<redis::Endpoint> nodes;
-  Duration node_timeout;        // per node and flight
-  Duration restart_quarantine;  // see quorum::Electorate
+  Duration node_timeout;        // per node and round trip
+  Duration restart_quarantine;  // see quorum::Membership
   std::string key;              // of the lock that may be broken; empty where none is
 };
 
@@ -39,14 +39,14 @@ class Onlooker {
 
   std::size_t size() const { return nodes_.size(); }
   const redis::Endpoint& endpoint(quorum::NodeIndex node) const { return nodes_.endpoint(node); }
-  const quorum::Electorate& electorate() const { return electorate_; }
+  const quorum::Membership& membership() const { return membership_; }
 
   // Asks everything at once and returns what came of each question, in their order; node_timeout at the most. Nothing
   // when a descriptor of `wake_fds` was readable before.
   std::optional<std::vector<Heard>> ask(const std::vector<Question>& questions,
                                         std::span<const int> wake_fds = {});
 
-  // Looks at several locks, given by their keys, in one flight: what came of it, lock by lock. Nodes that hung when they
+  // Looks at several locks, given by their keys, in one round trip: what came of it, lock by lock. Nodes that hung when they
   // were last asked are left out with `skip_hung`: who looks many times need not wait for them each time.
   std::optional<std::vector<quorum::Observations>> look(const std::vector<std::string>& keys,
                                                         std::span<const int> wake_fds = {},
@@ -54,10 +54,10 @@ class Onlooker {
 
   // Releases the lock of OnlookerOptions::key on every node that still has this very token, whoever planted it.
   struct Breaking {
-    quorum::Releasing::Result result;
+    quorum::ReleaseResult result;
     std::size_t removed;  // on so many nodes
   };
-  // A note of it stays on every node that is reached (quorum::Release), for at least `note`.
+  // A note of it stays on every node that is reached (quorum::ReleaseRequest), for at least `note`.
   Breaking release(const quorum::Token& token, std::chrono::milliseconds note);
 
  private:
@@ -65,7 +65,7 @@ class Onlooker {
 
   Duration node_timeout_;
   redis::Nodes nodes_;
-  quorum::Electorate electorate_;
+  quorum::Membership membership_;
   quorum::RequestIds ids_;
   std::vector<bool> hung_;  // the last question to the node timed out
   std::vector<redis::Event> events_;

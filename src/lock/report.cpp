@@ -8,18 +8,19 @@
 
 namespace redlock::lock {
 
-std::string describe_standing(quorum::NodeIndex node, TimePoint sent, const quorum::Electorate& electorate) {
-  using enum quorum::Standing;
-  switch (electorate.standing(node, sent)) {
+std::string describe_eligibility(quorum::NodeIndex node, TimePoint sent,
+                                 const quorum::Membership& membership) {
+  using enum quorum::VoteEligibility;
+  switch (membership.eligibility(node, sent)) {
     case Voter: return {};
     case Quarantined:
       return fmt::format(
           "{} and may have forgotten a lock: no vote for another {} (quarantine {})",
-          electorate.clock_set_back(node)
+          membership.clock_set_back(node)
               ? "says that it is yet to start, since its clock was set back: it may have restarted lately"
               : "restarted lately",
-          human_duration(electorate.quarantine_left(node, sent) + std::chrono::seconds{1}),
-          human_duration(electorate.quarantine()));
+          human_duration(membership.quarantine_left(node, sent) + std::chrono::seconds{1}),
+          human_duration(membership.quarantine()));
     case Replica: return "is a replica, which has no vote: name its master instead";
     case ClusterMode: return "is in cluster mode, which has no vote: use independent servers";
     case Sentinel: return "is a sentinel, which keeps no keys: name a server instead";
@@ -29,35 +30,35 @@ std::string describe_standing(quorum::NodeIndex node, TimePoint sent, const quor
 
 namespace {
 
-std::string describe_ballot(quorum::NodeIndex node, const quorum::Ballot& ballot,
-                            const quorum::Electorate& electorate, const redis::Nodes& nodes) {
-  if (const auto* failure = ballot.failure()) return redis::describe(*failure, nodes.endpoint(node));
-  if (ballot.answered()) return describe_standing(node, ballot.sent, electorate);
-  return ballot.pending() ? "had not answered yet" : "was not asked";
+std::string describe_vote(quorum::NodeIndex node, const quorum::NodeVote& vote,
+                          const quorum::Membership& membership, const redis::Nodes& nodes) {
+  if (const auto* failure = vote.failure()) return redis::describe(*failure, nodes.endpoint(node));
+  if (vote.answered()) return describe_eligibility(node, vote.sent, membership);
+  return vote.pending() ? "had not answered yet" : "was not asked";
 }
 
 }  // namespace
 
-std::vector<std::string> report_ballots(const quorum::Ballots& ballots, const quorum::Electorate& electorate,
-                                        const redis::Nodes& nodes, bool only_troubled) {
+std::vector<std::string> report_votes(const quorum::NodeVotes& votes, const quorum::Membership& membership,
+                                      const redis::Nodes& nodes, bool only_troubled) {
   std::vector<std::string> lines;
-  for (quorum::NodeIndex node = 0; node < ballots.size(); ++node) {
-    const quorum::Ballot& ballot = ballots[node];
-    std::string words = describe_ballot(node, ballot, electorate, nodes);
+  for (quorum::NodeIndex node = 0; node < votes.size(); ++node) {
+    const quorum::NodeVote& vote = votes[node];
+    std::string words = describe_vote(node, vote, membership, nodes);
     if (words.empty() && only_troubled) continue;
-    if (words.empty()) words = ballot.granted() != nullptr ? "granted" : "held by another";
+    if (words.empty()) words = vote.granted() != nullptr ? "granted" : "held by another";
     lines.push_back(fmt::format("{}: {}", nodes.endpoint(node).display(), words));
   }
   return lines;
 }
 
 std::vector<std::string> report_troubles(const std::vector<std::optional<quorum::Failure>>& failures,
-                                         TimePoint asked, const quorum::Electorate& electorate,
+                                         TimePoint asked, const quorum::Membership& membership,
                                          const redis::Nodes& nodes) {
   std::vector<std::string> lines;
   for (quorum::NodeIndex node = 0; node < failures.size(); ++node) {
     const std::string words = failures[node] ? redis::describe(*failures[node], nodes.endpoint(node))
-                                             : describe_standing(node, asked, electorate);
+                                             : describe_eligibility(node, asked, membership);
     if (!words.empty()) lines.push_back(fmt::format("{}: {}", nodes.endpoint(node).display(), words));
   }
   return lines;

@@ -13,8 +13,8 @@ namespace {
 using quorum::Failure;
 using quorum::NodeIndex;
 
-// Locks that are looked at in one flight: enough that flights do not count, few enough for the sockets.
-constexpr std::size_t kLooksPerFlight = 100;
+// Locks that are looked at in one round trip: enough that round trips do not count, few enough for the sockets.
+constexpr std::size_t kLooksPerRoundTrip = 100;
 
 // The search on one node.
 struct Progress {
@@ -64,15 +64,15 @@ Findings find_locks(Onlooker& onlooker, const std::string& prefix, const std::st
 
   Findings findings;
   for (Progress& node : nodes) findings.troubles.push_back(std::move(node.trouble));
-  for (std::size_t begin = 0; begin < keys.size(); begin += kLooksPerFlight) {
-    const std::size_t end = std::min(begin + kLooksPerFlight, keys.size());
+  for (std::size_t begin = 0; begin < keys.size(); begin += kLooksPerRoundTrip) {
+    const std::size_t end = std::min(begin + kLooksPerRoundTrip, keys.size());
     const std::vector<std::string> batch{keys.begin() + static_cast<std::ptrdiff_t>(begin),
                                          keys.begin() + static_cast<std::ptrdiff_t>(end)};
     const auto observations = *onlooker.look(batch, {}, true);
     for (std::size_t i = 0; i < batch.size(); ++i) {
-      quorum::Survey survey = quorum::survey(observations[i], onlooker.electorate());
-      if (survey.state == quorum::LockState::Free) continue;
-      findings.locks.push_back({.name = batch[i].substr(prefix.size()), .survey = std::move(survey)});
+      quorum::LockStatus status = quorum::lock_status(observations[i], onlooker.membership());
+      if (status.state == quorum::LockState::Free) continue;
+      findings.locks.push_back({.name = batch[i].substr(prefix.size()), .status = std::move(status)});
     }
   }
   return findings;

@@ -11,7 +11,7 @@ namespace redlock::lock {
 // A lock that some node knows of.
 struct Found {
   std::string name;  // without the prefix; any bytes
-  quorum::Survey survey;
+  quorum::LockStatus status;
 };
 
 struct Findings {

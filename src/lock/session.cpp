@@ -16,7 +16,7 @@ Session::Session(SessionOptions options)
     : observer_{options.observer},
       node_timeout_{options.node_timeout},
       nodes_{std::move(options.nodes), options.subject, options.node_timeout},
-      electorate_{nodes_.size(), options.restart_quarantine},
+      membership_{nodes_.size(), options.restart_quarantine},
       key_{std::move(options.subject.key)},
       heard_(nodes_.size()),
       looks_(nodes_.size()),
@@ -38,13 +38,13 @@ bool Session::any_readable(std::span<const int> fds) {
 
 void Session::dispatch(const std::vector<quorum::Send>& sends) {
   for (const quorum::Send& send : sends) {
-    if (std::holds_alternative<quorum::Release>(send.request)) {
+    if (std::holds_alternative<quorum::ReleaseRequest>(send.request)) {
       hand_over_release(send);
       continue;
     }
-    if (std::holds_alternative<quorum::Extend>(send.request) && !extending_since_[send.node])
+    if (std::holds_alternative<quorum::ExtendRequest>(send.request) && !extending_since_[send.node])
       extending_since_[send.node] = BootClock::now();
-    const auto* acquire = std::get_if<quorum::Acquire>(&send.request);
+    const auto* acquire = std::get_if<quorum::AcquireRequest>(&send.request);
     if (acquire != nullptr && acquire->waiter) {
       waiter_ = acquire->waiter;
       in_line_[send.node] = true;
@@ -63,8 +63,8 @@ void Session::hand_over_release(const quorum::Send& send) {
 }
 
 void Session::take_identity(const redis::Event& event) {
-  electorate_.on_identity(read_clocks(), event.node, std::get<quorum::Identity>(event.what));
-  if (electorate_.anonymous(event.node) && !warned_[event.node]) {
+  membership_.on_identity(read_clocks(), event.node, std::get<quorum::Identity>(event.what));
+  if (membership_.anonymous(event.node) && !warned_[event.node]) {
     warned_[event.node] = true;
     log::warning(
         fmt::format("{}: INFO or ROLE is forbidden: cannot tell whether it restarted lately. Permit both to "
@@ -186,8 +186,8 @@ void Session::turn(quorum::Operation& operation, TimePoint until, std::span<cons
   dispatch(operation.on_time(read_clocks()));
 }
 
-quorum::Verdict Session::attempt(const quorum::AcquireRules& rules, std::span<const int> wake_fds) {
-  quorum::Acquisition& acquisition = attempt_.emplace(rules, electorate_, ids_, entropy_);
+quorum::AcquireVerdict Session::attempt(const quorum::AcquireRules& rules, std::span<const int> wake_fds) {
+  quorum::AcquireOp& acquisition = attempt_.emplace(rules, membership_, ids_, entropy_);
   std::fill(responsive_.begin(), responsive_.end(), false);
   std::fill(heard_.begin(), heard_.end(), 0U);
   attempt_began_ = BootClock::now();
@@ -202,13 +202,13 @@ quorum::Verdict Session::attempt(const quorum::AcquireRules& rules, std::span<co
   }
   attempt_took_ = BootClock::now() - attempt_began_;
   if (std::holds_alternative<quorum::Held>(*acquisition.verdict()))
-    flight_ = std::min(flight_, attempt_took_);
+    round_trip_ = std::min(round_trip_, attempt_took_);
   return *acquisition.verdict();
 }
 
 std::vector<std::string> Session::reports(bool only_troubled) const {
   if (!attempt_) return {};
-  return report_ballots(attempt_->ballots(), electorate_, nodes_, only_troubled);
+  return report_votes(attempt_->votes(), membership_, nodes_, only_troubled);
 }
 
 // All that the node is still to be told is in its socket, and there is no sign that nobody reads that.
@@ -247,10 +247,10 @@ void Session::settle() {
 
 void Session::begin_release(const quorum::Token& token) {
   begin_giving_back(
-      giving_back_.emplace(nodes_.size(), quorum::Release{.token = token}, node_timeout_, ids_));
+      giving_back_.emplace(nodes_.size(), quorum::ReleaseRequest{.token = token}, node_timeout_, ids_));
 }
 
-quorum::Releasing::Result Session::release(const quorum::Token& token) {
+quorum::ReleaseResult Session::release(const quorum::Token& token) {
   if (!giving_back_) begin_release(token);
   finish_giving_back(*giving_back_);
   return giving_back_->result();
@@ -264,26 +264,25 @@ void Session::begin_by_hand() {
 
 Session::GivenBack Session::release_by_hand(const quorum::Token& token, std::chrono::milliseconds ttl) {
   begin_by_hand();
-  quorum::Releasing releasing{nodes_.size(), {.token = token, .note = ttl}, node_timeout_, ids_};
+  quorum::ReleaseOp releasing{nodes_.size(), {.token = token, .note = ttl}, node_timeout_, ids_};
   begin_giving_back(releasing);
   finish_giving_back(releasing);
   return {.result = releasing.result(), .other = releasing.other()};
 }
 
-quorum::Extension::Verdict Session::extend_by_hand(const quorum::Token& token,
-                                                   std::chrono::milliseconds ttl) {
+quorum::ExtendVerdict Session::extend_by_hand(const quorum::Token& token, std::chrono::milliseconds ttl) {
   begin_by_hand();
-  quorum::Extension extension{{.ttl = ttl, .node_timeout = node_timeout_}, token, electorate_, ids_};
+  quorum::ExtendOp extension{{.ttl = ttl, .node_timeout = node_timeout_}, token, membership_, ids_};
   dispatch(extension.start(read_clocks()));
   while (!extension.done()) turn(extension, extension.deadline(), {});
   return *extension.verdict();
 }
 
 std::vector<std::string> Session::troubles() const {
-  return report_troubles(failures_, asked_by_hand_, electorate_, nodes_);
+  return report_troubles(failures_, asked_by_hand_, membership_, nodes_);
 }
 
-void Session::begin_giving_back(quorum::Releasing& releasing) {
+void Session::begin_giving_back(quorum::ReleaseOp& releasing) {
   std::fill(responsive_.begin(), responsive_.end(), false);
   const auto sends = releasing.start(read_clocks());
   give_back_until_ = BootClock::now() + node_timeout_;  // no earlier than the requests' own: they say why
@@ -293,7 +292,7 @@ void Session::begin_giving_back(quorum::Releasing& releasing) {
   }
 }
 
-void Session::finish_giving_back(quorum::Releasing& releasing) {
+void Session::finish_giving_back(quorum::ReleaseOp& releasing) {
   nodes_.stop_listening();
   const auto finish = [&] {
     while (!(releasing.done() && stragglers_are_safe()) && BootClock::now() < give_back_until_) {
@@ -309,7 +308,7 @@ void Session::finish_giving_back(quorum::Releasing& releasing) {
 
 // An attempt refuses that; but the second of the two may say who it is only after the quorum-th vote.
 void Session::warn_of_same_server() {
-  const auto same = electorate_.duplicate();
+  const auto same = membership_.duplicate();
   if (!same || std::exchange(warned_of_same_server_, true)) return;
   log::warning(fmt::format("nodes {} and {} are one and the same server: name each server once",
                            nodes_.endpoint(same->first).display(), nodes_.endpoint(same->second).display()));
@@ -319,7 +318,7 @@ std::optional<quorum::Loss> Session::keep(const quorum::LeaseRules& rules, const
                                           std::span<const int> wake_fds,
                                           const std::function<void(TimePoint)>& on_extended) {
   nodes_.stop_listening();  // here, where nobody waits for it
-  quorum::Lease lease{rules, electorate_, won, ids_, entropy_};
+  quorum::Lease lease{rules, membership_, won, ids_, entropy_};
   dispatch(lease.start(read_clocks()));
   TimePoint valid_until = lease.valid_until();
   unsigned failures = 0;

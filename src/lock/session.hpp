@@ -2,14 +2,14 @@
 
 #include "base/random.hpp"
 #include "lock/observer.hpp"
-#include "quorum/acquisition.hpp"
-#include "quorum/electorate.hpp"
-#include "quorum/extension.hpp"
+#include "quorum/acquire_op.hpp"
+#include "quorum/extend_op.hpp"
 #include "quorum/ids.hpp"
 #include "quorum/lease.hpp"
+#include "quorum/membership.hpp"
 #include "quorum/operation.hpp"
 #include "quorum/pending_releases.hpp"
-#include "quorum/releasing.hpp"
+#include "quorum/release_op.hpp"
 #include "quorum/vigil.hpp"
 #include "redis/nodes.hpp"
 
@@ -24,8 +24,8 @@ namespace redlock::lock {
 struct SessionOptions {
   std::vector<redis::Endpoint> nodes;
   redis::LockSubject subject;
-  Duration node_timeout;         // per node and flight
-  Duration restart_quarantine;   // see quorum::Electorate
+  Duration node_timeout;         // per node and round trip
+  Duration restart_quarantine;   // see quorum::Membership
   Observer* observer = nullptr;  // must outlive the session
 };
 
@@ -36,9 +36,9 @@ class Session {
  public:
   explicit Session(SessionOptions options);
 
-  // One attempt. A descriptor of `wake_fds` that becomes readable withdraws it. Blocks for a few flights at
+  // One attempt. A descriptor of `wake_fds` that becomes readable withdraws it. Blocks for a few round trips at
   // the most.
-  quorum::Verdict attempt(const quorum::AcquireRules& rules, std::span<const int> wake_fds);
+  quorum::AcquireVerdict attempt(const quorum::AcquireRules& rules, std::span<const int> wake_fds);
 
   // What each node said in the last attempt, in words, one entry a node: "redis://10.0.0.1:6379/0: connection
   // refused". With `only_troubled`, only those that kept their vote from counting.
@@ -50,20 +50,20 @@ class Session {
   void settle();
 
   // Gives the lock back on all nodes; waits for a quorum of answers, and as settle() for the rest.
-  quorum::Releasing::Result release(const quorum::Token& token);
+  quorum::ReleaseResult release(const quorum::Token& token);
   // The first half of it, which does not wait. Once a session.
   void begin_release(const quorum::Token& token);
 
-  // For a lock that another process acquired: with a note for whoever may be extending it (quorum::Release), and on all
+  // For a lock that another process acquired: with a note for whoever may be extending it (quorum::ReleaseRequest), and on all
   // nodes, whether or not this session has put anything there. `ttl`: as long as the lock is expected to be held for.
   struct GivenBack {
-    quorum::Releasing::Result result;
+    quorum::ReleaseResult result;
     quorum::HolderInfo other;  // with Result::Others
   };
   GivenBack release_by_hand(const quorum::Token& token, std::chrono::milliseconds ttl);
 
   // Extends such a lock once.
-  quorum::Extension::Verdict extend_by_hand(const quorum::Token& token, std::chrono::milliseconds ttl);
+  quorum::ExtendVerdict extend_by_hand(const quorum::Token& token, std::chrono::milliseconds ttl);
 
   // What kept nodes from answering the last of these two, or from having a vote in it, in words, as reports(true).
   std::vector<std::string> troubles() const;
@@ -120,24 +120,24 @@ class Session {
   bool is_written(quorum::NodeIndex node) const;
   bool releases_are_safe() const;
   bool stragglers_are_safe() const;
-  void begin_giving_back(quorum::Releasing& releasing);
-  void finish_giving_back(quorum::Releasing& releasing);
+  void begin_giving_back(quorum::ReleaseOp& releasing);
+  void finish_giving_back(quorum::ReleaseOp& releasing);
   void begin_by_hand();
   void warn_of_same_server();
 
   Observer* observer_;
   Duration node_timeout_;
   redis::Nodes nodes_;
-  quorum::Electorate electorate_;
+  quorum::Membership membership_;
   quorum::RequestIds ids_;
   SystemEntropy entropy_;
   std::string key_;
-  std::optional<quorum::Acquisition> attempt_;  // the last one
-  std::optional<quorum::Releasing> giving_back_;
+  std::optional<quorum::AcquireOp> attempt_;  // the last one
+  std::optional<quorum::ReleaseOp> giving_back_;
   TimePoint give_back_until_{};
   TimePoint attempt_began_{};
   Duration attempt_took_{};
-  Duration flight_ = Duration::max();  // the shortest time that an attempt took to find the lock held
+  Duration round_trip_ = Duration::max();  // the shortest time that an attempt took to find the lock held
 
   // Waiting.
   std::optional<quorum::Vigil> vigil_;  // once the lock was held by somebody else

@@ -8,7 +8,7 @@
 
 namespace redlock::lock {
 
-// What is no part of the algorithm: what a node tells of changes, what a look has found, the end of our place in a line.
+// What is no part of the algorithm: what a node tells of changes, what a look has found, the end of our position in a line.
 bool Session::take_hearsay(const redis::Event& event) {
   const quorum::NodeIndex node = event.node;
   const TimePoint now = BootClock::now();
@@ -66,12 +66,13 @@ void Session::listen() {
 
 void Session::look(const quorum::Vigil::Look& wanted) {
   constexpr Duration least = std::chrono::milliseconds{100};
-  constexpr int flights = 4;
+  constexpr int round_trips = 4;
   looks_[wanted.node] = {.id = ids_.next(), .what = wanted.what};
-  nodes_.ask({.node = wanted.node,
-              .id = looks_[wanted.node].id,
-              .words = redis::look_words(wanted.what, redis::LockKeys{key_}, *waiter_),
-              .deadline = BootClock::now() + std::min(std::max(flights * flight_, least), node_timeout_)});
+  nodes_.ask(
+      {.node = wanted.node,
+       .id = looks_[wanted.node].id,
+       .words = redis::look_words(wanted.what, redis::LockKeys{key_}, *waiter_),
+       .deadline = BootClock::now() + std::min(std::max(round_trips * round_trip_, least), node_timeout_)});
 }
 
 namespace {
@@ -81,13 +82,13 @@ constexpr Duration kNews = std::chrono::milliseconds{500};
 
 void tell_news(const quorum::Vigil& vigil, quorum::Held& told, TimePoint& told_expires,
                const Session::Wait& wait) {
-  const auto place = vigil.place();
+  const auto position = vigil.position();
   const TimePoint expires = vigil.expires();
-  const bool moved = place && (!told.place || told.place->ahead != place->ahead);
+  const bool moved = position && (!told.position || told.position->ahead != position->ahead);
   // A new holder's TTL is not known at first.
   const bool extended = expires != TimePoint::max() && std::chrono::abs(expires - told_expires) > kNews;
   if (!moved && !extended) return;
-  told.place = place;
+  told.position = position;
   if (expires != TimePoint::max()) {
     told_expires = expires;
     told.free_in = std::max(expires - BootClock::now(), Duration::zero());
@@ -105,7 +106,7 @@ Session::Woken Session::await_turn(const quorum::Held& held, const Wait& wait,
         entropy_);
     if (waiter_) calls_ = redis::calls_to(*waiter_);
   }
-  vigil_->on_held(BootClock::now(), held, attempt_->ballots(), flight_);
+  vigil_->on_held(BootClock::now(), held, attempt_->votes(), round_trip_);
   for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
     for (unsigned times = std::exchange(heard_[node], 0U); times > 0; --times) {
       vigil_->on_change(BootClock::now(), node);
@@ -119,8 +120,8 @@ Session::Woken Session::await_turn(const quorum::Held& held, const Wait& wait,
     if (now >= wait.until) return {};
     const auto action = vigil_->next(now);
     if (const auto* attempt = std::get_if<quorum::Vigil::Try>(&action)) {
-      const auto place = vigil_->place();
-      const bool passes_others = !place || place->ahead > 0;
+      const auto position = vigil_->position();
+      const bool passes_others = !position || position->ahead > 0;
       return {.in_turn = attempt->in_turn && passes_others};
     }
     if (const auto* wanted = std::get_if<quorum::Vigil::Look>(&action)) {

@@ -68,17 +68,17 @@ std::vector<Concern> concerns_about(const NodeReport& report, Duration restart_q
   const auto note = [&](bool concerned, Concern concern) {
     if (concerned) concerns.push_back(concern);
   };
-  note(report.standing != quorum::Standing::Voter, Concern::NoVote);
+  note(report.eligibility != quorum::VoteEligibility::Voter, Concern::NoVote);
   // A replica refuses because it is one.
-  note(report.refusal && report.standing == quorum::Standing::Voter, Concern::Refuses);
+  note(report.refusal && report.eligibility == quorum::VoteEligibility::Voter, Concern::Refuses);
   note(report.anonymous, Concern::Anonymous);
   note(report.server && report.server->may_evict_locks(), Concern::Evicts);
   note(restart_quarantine == Duration::zero() && !remembers(report), Concern::Forgets);
   note(report.server && !report.server->saved, Concern::BadDisk);
   // In quarantine that is the reason, and told as such.
-  note(
-      report.server && report.server->uptime < Duration::zero() && report.standing == quorum::Standing::Voter,
-      Concern::SetBack);
+  note(report.server && report.server->uptime < Duration::zero() &&
+           report.eligibility == quorum::VoteEligibility::Voter,
+       Concern::SetBack);
   const Duration tolerance = kClockTolerance + report.round_trip.value_or(Duration::zero()) / 2;
   note(report.clock_ahead && std::chrono::abs(Duration{*report.clock_ahead}) > tolerance, Concern::BadClock);
   return concerns;

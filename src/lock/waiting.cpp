@@ -12,29 +12,29 @@ constexpr Duration kLeastPause = std::chrono::milliseconds{1};
 constexpr int kNonblockRounds = 5;
 
 // When, by the TTLs that the nodes told, the lock falls free.
-std::optional<Duration> free_in(const quorum::Verdict& verdict) {
+std::optional<Duration> free_in(const quorum::AcquireVerdict& verdict) {
   if (const auto* held = std::get_if<quorum::Held>(&verdict)) return held->free_in;
-  if (const auto* divided = std::get_if<quorum::Divided>(&verdict)) return divided->free_in;
+  if (const auto* split = std::get_if<quorum::Split>(&verdict)) return split->free_in;
   return std::nullopt;
 }
 
 // The pause before the next attempt: retry_delay with jitter, or less when the lock expires sooner.
-Duration pause_after(const quorum::Verdict& verdict, const WaitPolicy& policy, Entropy& entropy) {
+Duration pause_after(const quorum::AcquireVerdict& verdict, const WaitPolicy& policy, Entropy& entropy) {
   const auto jittered = times(policy.retry_delay, 0.5 + entropy.unit());
   const auto expires = free_in(verdict);
   return std::max(expires ? std::min(*expires, jittered) : jittered, kLeastPause);
 }
 
-bool is_final(const quorum::Verdict& verdict) {
+bool is_final(const quorum::AcquireVerdict& verdict) {
   return std::holds_alternative<quorum::Won>(verdict) ||
          std::holds_alternative<quorum::SameServer>(verdict) ||
-         std::holds_alternative<quorum::Withdrawn>(verdict);
+         std::holds_alternative<quorum::Cancelled>(verdict);
 }
 
 // Until the next attempt. The last one is made when the time is up, not up to a pause before.
-Session::Woken pause(Session& session, const quorum::Verdict& verdict, const WaitPolicy& policy,
+Session::Woken pause(Session& session, const quorum::AcquireVerdict& verdict, const WaitPolicy& policy,
                      std::span<const int> wake_fds,
-                     const std::function<void(const quorum::Verdict&)>& on_waiting) {
+                     const std::function<void(const quorum::AcquireVerdict&)>& on_waiting) {
   const auto* held = std::get_if<quorum::Held>(&verdict);
   if (held == nullptr || policy.retry_count) {  // who counts attempts wants them in their time
     const TimePoint until =
@@ -51,14 +51,14 @@ Session::Woken pause(Session& session, const quorum::Verdict& verdict, const Wai
 
 }  // namespace
 
-quorum::Verdict acquire(Session& session, const quorum::AcquireRules& rules, const WaitPolicy& policy,
-                        std::span<const int> wake_fds,
-                        const std::function<void(const quorum::Verdict&)>& on_waiting) {
+quorum::AcquireVerdict acquire(Session& session, const quorum::AcquireRules& rules, const WaitPolicy& policy,
+                               std::span<const int> wake_fds,
+                               const std::function<void(const quorum::AcquireVerdict&)>& on_waiting) {
   quorum::AcquireRules asking = rules;
   for (std::uint64_t retries = 0;; ++retries) {
     asking.give_up_at = policy.until;
     if (policy.nonblock) asking.give_up_at = BootClock::now() + kNonblockRounds * rules.node_timeout;
-    quorum::Verdict verdict = session.attempt(asking, wake_fds);
+    quorum::AcquireVerdict verdict = session.attempt(asking, wake_fds);
     if (std::holds_alternative<quorum::Won>(verdict)) return verdict;
     const TimePoint now = BootClock::now();
     if (is_final(verdict) || policy.nonblock || now >= policy.until ||
@@ -70,7 +70,7 @@ quorum::Verdict acquire(Session& session, const quorum::AcquireRules& rules, con
     const auto woken = pause(session, verdict, policy, wake_fds, on_waiting);
     if (woken.by_descriptor) {
       session.settle();
-      return quorum::Withdrawn{};
+      return quorum::Cancelled{};
     }
     asking.in_turn = woken.in_turn;
   }

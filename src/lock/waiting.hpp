@@ -18,12 +18,12 @@ struct WaitPolicy {
   bool curious = false;                      // see quorum::VigilRules
 };
 
-// Attempts until the lock is won, the policy says to stop, or a descriptor of `wake_fds` is readable (then: Withdrawn; who
+// Attempts until the lock is won, the policy says to stop, or a descriptor of `wake_fds` is readable (then: Cancelled; who
 // goes on after that with the same `rules.waiter` keeps its place in the line). Returns the last verdict. `on_waiting` hears
 // every verdict after which it goes on waiting. When the lock is not won, what the attempts left on the nodes has been
 // released (Session::settle).
-quorum::Verdict acquire(Session& session, const quorum::AcquireRules& rules, const WaitPolicy& policy,
-                        std::span<const int> wake_fds,
-                        const std::function<void(const quorum::Verdict&)>& on_waiting);
+quorum::AcquireVerdict acquire(Session& session, const quorum::AcquireRules& rules, const WaitPolicy& policy,
+                               std::span<const int> wake_fds,
+                               const std::function<void(const quorum::AcquireVerdict&)>& on_waiting);
 
 }  // namespace redlock::lock

@@ -20,20 +20,20 @@ TimePoint asked_at(const Won& won, const LeaseRules& rules) {
 
 }  // namespace
 
-Lease::Lease(const LeaseRules& rules, const Electorate& electorate, const Won& won, RequestIds& ids,
+Lease::Lease(const LeaseRules& rules, const Membership& membership, const Won& won, RequestIds& ids,
              Entropy& entropy)
     : rules_{rules},
-      electorate_{electorate},
+      membership_{membership},
       ids_{ids},
       entropy_{entropy},
       token_{won.token},
       fence_{won.fence},
       valid_until_{won.valid_until},
       next_attempt_{asked_at(won, rules) + Duration{rules.ttl} / 3},
-      sights_(electorate.nodes()) {
+      sights_(membership.nodes()) {
   for (const NodeIndex node : won.voters) {
     sights_[node].known = true;
-    sights_[node].server = electorate.server_of(node);
+    sights_[node].server = membership.server_of(node);
     sights_[node].heard = asked_at(won, rules);
   }
 }
@@ -51,7 +51,7 @@ Duration Lease::failed_after() const {
 TimePoint Lease::deadline() const {
   if (lost_) return TimePoint::max();
   TimePoint next = std::min(next_attempt_, give_up_at());
-  for (const Attempt& attempt : attempts_) {
+  for (const ExtendAttempt& attempt : attempts_) {
     if (!attempt.decided) next = std::min(next, attempt.began + failed_after());
   }
   return next;
@@ -63,15 +63,15 @@ std::vector<Send> Lease::on_time(Now now) {
     lose(Expired{});
     return {};
   }
-  for (Attempt& attempt : attempts_) {
+  for (ExtendAttempt& attempt : attempts_) {
     if (!attempt.decided && now.boot >= attempt.began + failed_after()) fail(now, attempt);
   }
   return now.boot >= next_attempt_ ? begin(now) : std::vector<Send>{};
 }
 
 std::vector<Send> Lease::begin(Now now) {
-  Attempt& attempt = attempts_.emplace_back(
-      Attempt{.number = ++attempt_, .began = now.boot, .votes = std::vector<Vote>(sights_.size())});
+  ExtendAttempt& attempt = attempts_.emplace_back(ExtendAttempt{
+      .number = ++attempt_, .began = now.boot, .votes = std::vector<NodeExtension>(sights_.size())});
   next_attempt_ = now.boot + another_after();
   std::vector<Send> sends;
   sends.reserve(sights_.size());
@@ -79,64 +79,64 @@ std::vector<Send> Lease::begin(Now now) {
     attempt.votes[node].id = ids_.next();
     sends.push_back({.node = node,
                      .id = attempt.votes[node].id,
-                     .request = Extend{.token = token_,
-                                       .ttl = rules_.ttl,
-                                       .fence = fence_,
-                                       .attempt = attempt.number,
-                                       .repair = true,
-                                       .vouches = vouches(sights_[node])},
+                     .request = ExtendRequest{.token = token_,
+                                              .ttl = rules_.ttl,
+                                              .fence = fence_,
+                                              .attempt = attempt.number,
+                                              .repair = true,
+                                              .vouches = vouches(sights_[node])},
                      .deadline = valid_until_});
   }
   return sends;
 }
 
 std::vector<Send> Lease::on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply) {
-  if (Attempt* attempt = asked_by(node, id)) {
-    Vote& vote = attempt->votes[node];
+  if (ExtendAttempt* attempt = asked_by(node, id)) {
+    NodeExtension& vote = attempt->votes[node];
     vote.outcome = read(now, node, *attempt, reply);
-    vote.server = electorate_.server_of(node);
+    vote.server = membership_.server_of(node);
     if (!lost_) weigh(now, *attempt);
   }
   return {};
 }
 
 std::vector<Send> Lease::on_failure(Now now, NodeIndex node, RequestId id, const Failure&) {
-  if (Attempt* attempt = asked_by(node, id)) {
-    attempt->votes[node].outcome = Vote::Outcome::Failed;
+  if (ExtendAttempt* attempt = asked_by(node, id)) {
+    attempt->votes[node].outcome = ExtendOutcome::Failed;
     weigh(now, *attempt);
   }
   return {};
 }
 
 // The attempt that waits for this answer; none once the lease is lost.
-Lease::Attempt* Lease::asked_by(NodeIndex node, RequestId id) {
-  const auto found = std::find_if(attempts_.begin(), attempts_.end(), [&](const Attempt& attempt) {
-    return attempt.votes[node].id == id && attempt.votes[node].outcome == Vote::Outcome::Pending;
+Lease::ExtendAttempt* Lease::asked_by(NodeIndex node, RequestId id) {
+  const auto found = std::find_if(attempts_.begin(), attempts_.end(), [&](const ExtendAttempt& attempt) {
+    return attempt.votes[node].id == id && attempt.votes[node].outcome == ExtendOutcome::Pending;
   });
   return lost_ || found == attempts_.end() ? nullptr : &*found;
 }
 
 // What comes after the success of its attempt, or of a later one, decides nothing any more, but tells of the node; one that
 // has just been repaired is put to use soon.
-void Lease::weigh(Now now, Attempt& attempt) {
+void Lease::weigh(Now now, ExtendAttempt& attempt) {
   if (attempt.number > last_success_) {
     judge(now, attempt);
   } else if (mends()) {
     next_attempt_ = std::min(next_attempt_, now.boot + Duration{rules_.ttl} / kMendingPart);
   }
-  std::erase_if(attempts_, [&](const Attempt& each) {
-    return each.number <= last_success_ && count(each, Vote::Outcome::Pending) == 0;
+  std::erase_if(attempts_, [&](const ExtendAttempt& each) {
+    return each.number <= last_success_ && count(each, ExtendOutcome::Pending) == 0;
   });
 }
 
-Lease::Vote::Outcome Lease::read(Now now, NodeIndex node, const Attempt& attempt, const Reply& reply) {
-  using enum Vote::Outcome;
+Lease::ExtendOutcome Lease::read(Now now, NodeIndex node, const ExtendAttempt& attempt, const Reply& reply) {
+  using enum ExtendOutcome;
   if (const auto* extended = std::get_if<Extended>(&reply)) {
-    saw(now, node, extended->planted, extended->counter);
+    saw(now, node, extended->set_by, extended->counter);
     return Here;
   }
-  if (const auto* replanted = std::get_if<Replanted>(&reply)) {
-    saw(now, node, attempt.number, replanted->counter);
+  if (const auto* restored = std::get_if<Restored>(&reply)) {
+    saw(now, node, attempt.number, restored->counter);
     return Planted;
   }
   const auto* not_ours = std::get_if<NotOurs>(&reply);
@@ -144,8 +144,8 @@ Lease::Vote::Outcome Lease::read(Now now, NodeIndex node, const Attempt& attempt
   // The first node that says so is enough: nobody else knows the token, and a release goes to all nodes.
   if (not_ours->broken) {
     lose(Broken{});
-  } else if (not_ours->given_back) {
-    lose(GivenBack{});
+  } else if (not_ours->released) {
+    lose(ReleasedByHand{});
   }
   sights_[node].known = false;
   if (not_ours->holder.value.empty()) return Absent;
@@ -153,19 +153,19 @@ Lease::Vote::Outcome Lease::read(Now now, NodeIndex node, const Attempt& attempt
   return Elsewhere;
 }
 
-void Lease::saw(Now now, NodeIndex node, std::uint64_t planted, Fence counter_found) {
+void Lease::saw(Now now, NodeIndex node, std::uint64_t set_by, Fence counter_found) {
   Sight& sight = sights_[node];
   // Nobody but another holder, or a late request of ours behind one, raises the counter of a node while our token is there.
   const bool again = counter_found > std::max(sight.counter, fence_);
-  if (!sight.known || sight.planted != planted || again || moved(now, node)) {
+  if (!sight.known || sight.set_by != set_by || again || moved(now, node)) {
     sight = {.known = true,
-             .planted = planted,
+             .set_by = set_by,
              .since = attempt_,
-             .crashed_by = now.boot - electorate_.least_uptime(node, now.boot),
+             .crashed_by = now.boot - membership_.least_uptime(node, now.boot),
              .clean = counter_found <= fence_};
   }
   sight.counter = counter_found;
-  sight.server = electorate_.server_of(node);
+  sight.server = membership_.server_of(node);
   sight.heard = now.boot;
 }
 
@@ -179,15 +179,15 @@ Fence Lease::vouches(const Sight& sight) {
 // since names itself anew, too, but has been up for less long than that is ago.
 bool Lease::moved(Now now, NodeIndex node) const {
   const Sight& sight = sights_[node];
-  return sight.server != electorate_.server_of(node) &&
-         electorate_.least_uptime(node, now.boot) > now.boot - sight.heard;
+  return sight.server != membership_.server_of(node) &&
+         membership_.least_uptime(node, now.boot) > now.boot - sight.heard;
 }
 
 bool Lease::continuous(const Sight& sight) const {
   return (!sight.crashed_by || sight.since < last_success_) && ripe(sight);
 }
 
-bool Lease::proven(const Sight& sight, const Attempt& attempt) const {
+bool Lease::proven(const Sight& sight, const ExtendAttempt& attempt) const {
   return sight.since < attempt.number && sight.clean && ripe(sight);
 }
 
@@ -195,22 +195,22 @@ bool Lease::proven(const Sight& sight, const Attempt& attempt) const {
 // still be waiting for others: until its round ends it may count that vote. As long as the lease as it stands (its last
 // success, other nodes) outlasts that round, it excludes the rival.
 bool Lease::ripe(const Sight& sight) const {
-  return !sight.crashed_by || electorate_.quarantine() == Duration::zero() ||
+  return !sight.crashed_by || membership_.quarantine() == Duration::zero() ||
          *sight.crashed_by + longest_round(rules_.node_timeout) <= valid_until_;
 }
 
-void Lease::judge(Now now, Attempt& attempt) {
+void Lease::judge(Now now, ExtendAttempt& attempt) {
   if (now.boot >= give_up_at()) {  // an answer that comes this late is none
     lose(Expired{});
     return;
   }
-  using enum Vote::Outcome;
-  Electorate::Servers counted;
-  Electorate::Servers elsewhere;
+  using enum ExtendOutcome;
+  Membership::ServerSet counted;
+  Membership::ServerSet elsewhere;
   std::vector<bool> counting(sights_.size());
   bool any_continuous = false;
   for (NodeIndex node = 0; node < sights_.size(); ++node) {
-    const Vote& vote = attempt.votes[node];
+    const NodeExtension& vote = attempt.votes[node];
     if (vote.outcome == Elsewhere) elsewhere.insert(vote.server);
     if (vote.outcome != Here || !sights_[node].known) continue;
     const bool unbroken = continuous(sights_[node]);
@@ -219,11 +219,11 @@ void Lease::judge(Now now, Attempt& attempt) {
     if (counts) counted.insert(vote.server);
     counting[node] = counts;
   }
-  if (any_continuous && electorate_.is_quorum(counted)) {
+  if (any_continuous && membership_.is_quorum(counted)) {
     for (NodeIndex node = 0; node < sights_.size(); ++node) sights_[node].counted = counting[node];
     return succeed(attempt);
   }
-  if (electorate_.is_quorum(elsewhere)) return lose(Taken{other_});
+  if (membership_.is_quorum(elsewhere)) return lose(Taken{other_});
   if (count(attempt, Pending) > 0) return;
   if (!any_continuous && count(attempt, Failed) == 0) {
     if (elsewhere.empty()) return lose(Vanished{});
@@ -233,25 +233,25 @@ void Lease::judge(Now now, Attempt& attempt) {
 }
 
 // Nothing better can come of those before it; those after it may succeed yet, and are no failures if they do not.
-void Lease::succeed(const Attempt& attempt) {
+void Lease::succeed(const ExtendAttempt& attempt) {
   failures_in_a_row_ = 0;
   last_success_ = attempt.number;
   valid_until_ = std::max(valid_until_, validity_end(attempt.began, rules_.ttl));
   // An attempt that has begun meanwhile will do for now.
   next_attempt_ = attempts_.back().began + Duration{rules_.ttl} / (mends() ? kMendingPart : kUsualPart);
-  for (Attempt& each : attempts_) each.decided = true;
+  for (ExtendAttempt& each : attempts_) each.decided = true;
 }
 
 // Whether a node on which the token has been planted again does not count yet. Until it does, the next restart may take the
 // quorum.
 bool Lease::mends() const {
   return std::any_of(sights_.begin(), sights_.end(), [&](const Sight& sight) {
-    return sight.known && sight.planted != 0 && !continuous(sight);
+    return sight.known && sight.set_by != 0 && !continuous(sight);
   });
 }
 
 // A failed attempt is not a loss: again soon, and less often the longer it lasts.
-void Lease::fail(Now now, Attempt& attempt) {
+void Lease::fail(Now now, ExtendAttempt& attempt) {
   attempt.decided = true;
   ++failures_in_a_row_;
   if (attempt.number != attempt_) return;
@@ -261,9 +261,10 @@ void Lease::fail(Now now, Attempt& attempt) {
   next_attempt_ = now.boot + times(backoff, 0.75 + 0.5 * entropy_.unit());
 }
 
-std::size_t Lease::count(const Attempt& attempt, Vote::Outcome outcome) {
-  return static_cast<std::size_t>(std::count_if(attempt.votes.begin(), attempt.votes.end(),
-                                                [&](const Vote& vote) { return vote.outcome == outcome; }));
+std::size_t Lease::count(const ExtendAttempt& attempt, ExtendOutcome outcome) {
+  return static_cast<std::size_t>(
+      std::count_if(attempt.votes.begin(), attempt.votes.end(),
+                    [&](const NodeExtension& vote) { return vote.outcome == outcome; }));
 }
 
 void Lease::lose(Loss loss) {

@@ -31,12 +31,12 @@ void PendingReleases::add(const Send& release) {
 }
 
 void PendingReleases::on_reply(RequestId id) {
-  std::erase_if(releases_, [&](const Release& release) { return release.send.id == id; });
+  std::erase_if(releases_, [&](const OwedRelease& release) { return release.send.id == id; });
 }
 
 bool PendingReleases::on_failure(Now now, RequestId id, const Failure& failure) {
   const auto found = std::find_if(releases_.begin(), releases_.end(),
-                                  [&](const Release& release) { return release.send.id == id; });
+                                  [&](const OwedRelease& release) { return release.send.id == id; });
   if (found == releases_.end()) return false;
   if (!worth_repeating(failure.kind) || now.boot >= found->send.deadline) {
     releases_.erase(found);
@@ -53,7 +53,7 @@ bool PendingReleases::on_failure(Now now, RequestId id, const Failure& failure) 
 
 PendingReleases::Due PendingReleases::on_time(Now now) {
   Due due;
-  for (Release& release : releases_) {
+  for (OwedRelease& release : releases_) {
     if (!release.again_at || now.boot < *release.again_at) continue;
     if (now.boot >= release.send.deadline) {
       due.expired.push_back(
@@ -63,28 +63,28 @@ PendingReleases::Due PendingReleases::on_time(Now now) {
       due.again.push_back(release.send);
     }
   }
-  for (const Expired& expired : due.expired) on_reply(expired.id);
+  for (const ExpiredRelease& expired : due.expired) on_reply(expired.id);
   return due;
 }
 
 TimePoint PendingReleases::deadline() const {
   TimePoint next = TimePoint::max();
-  for (const Release& release : releases_) next = std::min(next, release.again_at.value_or(next));
+  for (const OwedRelease& release : releases_) next = std::min(next, release.again_at.value_or(next));
   return next;
 }
 
 bool PendingReleases::contains(RequestId id) const {
   return std::any_of(releases_.begin(), releases_.end(),
-                     [&](const Release& release) { return release.send.id == id; });
+                     [&](const OwedRelease& release) { return release.send.id == id; });
 }
 
 bool PendingReleases::owes(NodeIndex node) const {
   return std::any_of(releases_.begin(), releases_.end(),
-                     [&](const Release& release) { return release.send.node == node; });
+                     [&](const OwedRelease& release) { return release.send.node == node; });
 }
 
 bool PendingReleases::pauses(NodeIndex node) const {
-  return std::any_of(releases_.begin(), releases_.end(), [&](const Release& release) {
+  return std::any_of(releases_.begin(), releases_.end(), [&](const OwedRelease& release) {
     return release.send.node == node && release.again_at.has_value();
   });
 }

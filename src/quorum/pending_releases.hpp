@@ -9,7 +9,7 @@ namespace redlock::quorum {
 
 // Releases that are owed. The algorithm asks for a release once and the driver tries once; this class stands between
 // them and has a release sent again, after a short pause, until its node has answered or its deadline has passed.
-// Releases of earlier attempts stay owed while a newer attempt is under way. Pure, like Acquisition.
+// Releases of earlier attempts stay owed while a newer attempt is under way. Pure, like AcquireOp.
 class PendingReleases {
  public:
   // `release` is handed to the driver now.
@@ -19,14 +19,14 @@ class PendingReleases {
   // Returns whether the release is going to be sent again: then this failure is not its outcome.
   bool on_failure(Now now, RequestId id, const Failure& failure);
 
-  struct Expired {
+  struct ExpiredRelease {
     NodeIndex node;
     RequestId id;
     Failure failure;  // the last
   };
   struct Due {
-    std::vector<Send> again;       // to be sent now, under the same ids
-    std::vector<Expired> expired;  // their outcome is this failure
+    std::vector<Send> again;              // to be sent now, under the same ids
+    std::vector<ExpiredRelease> expired;  // their outcome is this failure
   };
   Due on_time(Now now);
   // When on_time wants to be called; TimePoint::max() for never.
@@ -39,14 +39,14 @@ class PendingReleases {
   bool pauses(NodeIndex node) const;
 
  private:
-  struct Release {
+  struct OwedRelease {
     Send send;
     unsigned failures = 0;
     std::optional<TimePoint> again_at;  // none: it is with the driver
     Failure failure{};                  // the last
   };
 
-  std::vector<Release> releases_;
+  std::vector<OwedRelease> releases_;
 };
 
 }  // namespace redlock::quorum

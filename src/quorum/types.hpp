@@ -32,7 +32,7 @@ struct Token {
   auto operator<=>(const Token&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 sees a 0
 };
 
-// What an Extension plants is numbered by the microseconds of the wall clock, which no keeper's count of attempts
+// What an ExtendOp plants is numbered by the microseconds of the wall clock, which no keeper's count of attempts
 // reaches: since 12 January 1970.
 inline constexpr std::uint64_t kLeastWallAttempt = 1'000'000'000'000;
 
@@ -43,17 +43,17 @@ constexpr std::size_t quorum_of(std::size_t nodes) {
 
 // ---- Requests ----------------------------------------------------------------------------------------
 
-// One that waits, as the line of each node knows it. The line is a hint: who goes first, never who may.
+// One that waits, as the queue of each node knows it. The queue is a hint: who goes first, never who may.
 struct Waiter {
-  std::uint64_t began_us;  // wall clock of the waiter, microseconds since 1970: the line is in this order
+  std::uint64_t began_us;  // wall clock of the waiter, microseconds since 1970: the queue is in this order
   std::uint64_t number;    // random: tells apart those who began at the same time
 };
 
 // If the key is absent, or holds `token`: set it to `token` for `ttl`, raise the fence counter to
 // f = max(counter + 1, proposal), record the holder, and answer Granted{f}. Otherwise answer Refused. `waiter` enters
-// the line when it is refused and leaves it when it is granted; where it was its turn, those before it leave, too: they
+// the queue when it is refused and leaves it when it is granted; where it was its turn, those before it leave, too: they
 // had theirs and did not take it.
-struct Acquire {
+struct AcquireRequest {
   Token token;
   std::chrono::milliseconds ttl;
   Fence proposal;  // microseconds of the wall clock; the same for every node of one round
@@ -64,30 +64,30 @@ struct Acquire {
 // If the key holds `token` and the counter is not above `fence`: set the counter to `fence`, and answer that it is
 // accepted. If the key holds `token` and the counter is above neither `fence` nor `granted`: write `fence` down with the
 // holder's info, where it stays until the token is planted anew.
-struct Confirm {
+struct ConfirmRequest {
   Token token;
   Fence fence;
   Fence granted = 0;  // what the node granted in this round: a late vote may be above the fence
 };
 
 // If the key holds `token`: give it `ttl` again, unless it has more left, and answer Extended. If it is absent and `repair` is set: plant
-// it again as of this attempt, raise the counter to at least `fence`, answer Replanted; but not where a note says
+// it again as of this attempt, raise the counter to at least `fence`, answer Restored; but not where a note says
 // that `token` has been given back. If absent otherwise: NotOurs without a holder. If another token is there: NotOurs.
-struct Extend {
+struct ExtendRequest {
   Token token;
   std::chrono::milliseconds ttl;
   Fence fence;
-  // Numbers the extension attempts of one lease, from 1; acquire plants as attempt 0. Those of an Extension, which
+  // Numbers the extension attempts of one lease, from 1; acquire plants as attempt 0. Those of an ExtendOp, which
   // knows of no others, are numbered by the wall clock: see kLeastWallAttempt.
   std::uint64_t attempt;
   bool repair;
   // The counter that the node had when the sender knew that nobody else had been granted a quorum since `fence`: if it is
-  // no greater still, and the token is there, `fence` is written down as by Confirm. 0: the sender does not know.
+  // no greater still, and the token is there, `fence` is written down as by ConfirmRequest. 0: the sender does not know.
   Fence vouches = 0;
 };
 
 // If the key holds `token`: delete it and the holder's info. Answer Released either way.
-struct Release {
+struct ReleaseRequest {
   Token token;
   // Somebody else may be extending the lease: leave a note of the release, also where the token is absent, for at least
   // this long, and for as long as the lease would have lasted. 0: none.
@@ -95,7 +95,7 @@ struct Release {
   bool breaks = false;  // the note says that it is somebody else who has done it
 };
 
-using Request = std::variant<Acquire, Confirm, Extend, Release>;
+using Request = std::variant<AcquireRequest, ConfirmRequest, ExtendRequest, ReleaseRequest>;
 
 // A request for the driver to send. The driver owes exactly one outcome for it, a reply or a failure, no
 // later than `deadline`. Requests to one node are delivered in order.
@@ -118,10 +118,10 @@ struct HolderInfo {
   std::uint64_t since_us{};  // wall clock of the holder, microseconds since 1970; 0: unknown
 };
 
-// Where a waiter stands in the line of one node.
-struct Place {
+// Where a waiter stands in the queue of one node.
+struct QueuePosition {
   std::uint64_t ahead;    // so many go first
-  std::uint64_t waiting;  // in the whole line
+  std::uint64_t waiting;  // in the whole queue
 };
 
 struct Granted {
@@ -131,26 +131,27 @@ struct Refused {
   Token holder;
   std::chrono::milliseconds remaining;  // negative: the key has no TTL (somebody set it by hand)
   HolderInfo info;
-  std::chrono::milliseconds holder_ttl{};  // which the holder asks for each time; 0: unknown
-  std::optional<Place> place{};            // none: not in the line, or the node lets nobody stand in one
+  std::chrono::milliseconds holder_ttl{};   // which the holder asks for each time; 0: unknown
+  std::optional<QueuePosition> position{};  // none: not in the queue, or the node lets nobody stand in one
 };
 struct Confirmed {
   bool accepted;
 };
 struct Extended {
-  std::uint64_t planted;  // the attempt that planted the token on this node
+  std::uint64_t set_by;  // the attempt that planted the token on this node
   Fence counter;
-  Fence fence = 0;  // the final one, where Confirm or an extension has written it down since; 0: none has
+  Fence fence =
+      0;  // the final one, where ConfirmRequest or an extension has written it down since; 0: none has
 };
-struct Replanted {
+struct Restored {
   Fence
       counter;  // the node's counter as it was found, before it was raised: 0 after a restart without memory
 };
 struct NotOurs {
-  Token holder;             // empty: the key is absent
-  bool given_back = false;  // a note says so: whoever knows the token has released it, on purpose
-  bool broken = false;      // a note says so: somebody else has
-  HolderInfo info{};        // of the holder
+  Token holder;           // empty: the key is absent
+  bool released = false;  // a note says so: whoever knows the token has released it, on purpose
+  bool broken = false;    // a note says so: somebody else has
+  HolderInfo info{};      // of the holder
 };
 struct Released {
   bool was_ours;
@@ -159,7 +160,7 @@ struct Released {
 };
 
 // What a node shows of a lock to somebody who only looks.
-struct Sighting {
+struct NodeLockState {
   std::optional<Token> holder;             // none: the key is absent
   std::chrono::milliseconds remaining;     // of the key; negative: it has no TTL
   HolderInfo info;                         // of this holder: empty when what is written down is another's
@@ -172,15 +173,15 @@ struct Sighting {
 enum class Look {
   Holder,     // one command: whose token is there
   Remaining,  // one command: how long the key has left
-  Outlook     // a script: both, and our place in the line
+  Outlook     // a script: both, and our position in the queue
 };
 struct Outlook {
   std::optional<Token> holder;          // none: the key is absent
   std::chrono::milliseconds remaining;  // of the key; negative: it has no TTL
-  std::optional<Place> place;
+  std::optional<QueuePosition> position;
 };
 
-using Reply = std::variant<Granted, Refused, Confirmed, Extended, Replanted, NotOurs, Released>;
+using Reply = std::variant<Granted, Refused, Confirmed, Extended, Restored, NotOurs, Released>;
 
 // ---- Identity ----------------------------------------------------------------------------------------
 

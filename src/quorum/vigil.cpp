@@ -31,7 +31,7 @@ constexpr Duration kCuriosity = seconds{1};
 // What is heard so soon after a nap came during it.
 constexpr Duration kPrompt = milliseconds{1};
 
-// After so long, or half a flight, what a node was about to tell has been told.
+// After so long, or half a round trip, what a node was about to tell has been told.
 constexpr Duration kLeastDoubt = milliseconds{1};
 constexpr Duration kGreatestDoubt = milliseconds{250};
 
@@ -45,23 +45,23 @@ Vigil::Vigil(const VigilRules& rules, Entropy& entropy)
     : rules_{rules}, entropy_{entropy}, nodes_(rules.nodes), home_{entropy.next() % rules.nodes} {
 }
 
-void Vigil::on_held(TimePoint now, const Held& held, const Ballots& ballots, Duration flight) {
+void Vigil::on_held(TimePoint now, const Held& held, const NodeVotes& votes, Duration round_trip) {
   for (Node& node : nodes_) node.known = node.changes;
   asked_.reset();
   enter_ = false;
-  place_ = held.place;
-  called_ = called_ && place_ && place_->ahead < kNotNear;
+  position_ = held.position;
+  called_ = called_ && position_ && position_->ahead < kNotNear;
   know(now, true);
   for (NodeIndex i = 0; i < nodes_.size(); ++i) {
-    const Refused* refused = ballots[i].refused();
-    const bool free = ballots[i].granted() != nullptr;
+    const Refused* refused = votes[i].refused();
+    const bool free = votes[i].granted() != nullptr;
     nodes_[i].answers = free || refused != nullptr;
     nodes_[i].changes = free ? 1 : 0;
     nodes_[i].expires = free ? now : refused != nullptr ? end_of(now, refused->remaining) : TimePoint::max();
   }
   holder_ = held.holder;
-  placed_at_ = now;
-  flight_ = std::min(flight_, flight);
+  position_at_ = now;
+  round_trip_ = std::min(round_trip_, round_trip);
   inquiry_.reset();
   settle_home();
   plan_settling(now);
@@ -71,14 +71,14 @@ void Vigil::on_held(TimePoint now, const Held& held, const Ballots& ballots, Dur
   renew_at_ = now + times(kRenewal, 0.9 + 0.2 * entropy_.unit());
 }
 
-void Vigil::settle_in(TimePoint now, const Place& place) {
-  if (place_ && place_->ahead > place.ahead) {
-    const auto moves = static_cast<Duration::rep>(place_->ahead - place.ahead);
-    pace_.learn((now - placed_at_) / moves);
+void Vigil::settle_in(TimePoint now, const QueuePosition& position) {
+  if (position_ && position_->ahead > position.ahead) {
+    const auto moves = static_cast<Duration::rep>(position_->ahead - position.ahead);
+    pace_.learn((now - position_at_) / moves);
   }
-  if (!place_ || place_->ahead != place.ahead) placed_at_ = now;
-  place_ = place;
-  called_ = called_ && place.ahead < kNotNear;
+  if (!position_ || position_->ahead != position.ahead) position_at_ = now;
+  position_ = position;
+  called_ = called_ && position.ahead < kNotNear;
   plan_settling(now);
   plan_fallback(now);  // we may have come near enough to listen to more
 }
@@ -123,7 +123,7 @@ void Vigil::on_listening(TimePoint now, NodeIndex node, bool calls) {
   // What changed before this is told by nobody; but whoever was just called is going to be called again, or home, which
   // has been telling since, has told of nothing.
   const bool home_tells = node != home_ && nodes_[home_].listening && nodes_[home_].changes == 0;
-  const bool is_told = just_called(now) && (place_->ahead > 0 || home_tells);
+  const bool is_told = just_called(now) && (position_->ahead > 0 || home_tells);
   unseen_ = unseen_ || !is_told;
   if (unseen_ && listening()) peek_at_ = std::min(peek_at_, now);
   plan_fallback(now);
@@ -138,11 +138,11 @@ void Vigil::on_deaf(TimePoint now, NodeIndex node) {
 // As exact as a look. The others have told of the release and the grant before it, or will: what they told beyond that
 // is news, and what they still have to tell is not waited for.
 void Vigil::on_called(TimePoint now, NodeIndex node, std::uint64_t ahead) {
-  if (node != home_ || !place_ || ahead >= place_->ahead) return;
+  if (node != home_ || !position_ || ahead >= position_->ahead) return;
   call_explained_ = hushes();
   called_ = true;
   called_at_ = now;
-  settle_in(now, {.ahead = ahead, .waiting = place_->waiting - (place_->ahead - ahead)});
+  settle_in(now, {.ahead = ahead, .waiting = position_->waiting - (position_->ahead - ahead)});
   asked_.reset();
   inquiry_.reset();
   holder_.reset();
@@ -156,7 +156,7 @@ void Vigil::on_called(TimePoint now, NodeIndex node, std::uint64_t ahead) {
 }
 
 bool Vigil::just_called(TimePoint now) const {
-  return called_ && place_ && now < called_at_ + kCallHolds;
+  return called_ && position_ && now < called_at_ + kCallHolds;
 }
 
 void Vigil::on_change(TimePoint now, NodeIndex node) {
@@ -175,7 +175,7 @@ void Vigil::on_change(TimePoint now, NodeIndex node) {
 // ---- What looks have found ---------------------------------------------------------------------------
 
 void Vigil::on_holder(TimePoint now, NodeIndex node, const std::optional<Token>& holder) {
-  note_flight(now, node);
+  note_round_trip(now, node);
   if (!take_answer(node)) return;
   if (holder && holder == holder_) {
     know(now, true);  // it was only extended
@@ -188,7 +188,7 @@ void Vigil::on_holder(TimePoint now, NodeIndex node, const std::optional<Token>&
 
 void Vigil::on_remaining(TimePoint now, NodeIndex node, std::optional<milliseconds> remaining) {
   Node& seen = nodes_[node];
-  note_flight(now, node);
+  note_round_trip(now, node);
   if (!remaining) {
     seen.expires = now;
     inquire(node, quorum::Look::Outlook);
@@ -201,13 +201,13 @@ void Vigil::on_remaining(TimePoint now, NodeIndex node, std::optional<millisecon
 }
 
 void Vigil::on_outlook(TimePoint now, NodeIndex node, const Outlook& outlook) {
-  note_flight(now, node);
+  note_round_trip(now, node);
   if (!take_answer(node)) return;
   std::uint64_t moves = 0;
-  if (outlook.place) {
-    if (place_) moves = place_->ahead - std::min(place_->ahead, outlook.place->ahead);
-    settle_in(now, *outlook.place);
-  } else if (place_) {
+  if (outlook.position) {
+    if (position_) moves = position_->ahead - std::min(position_->ahead, outlook.position->ahead);
+    settle_in(now, *outlook.position);
+  } else if (position_) {
     enter_ = true;  // we were passed over, or the node has lost the line
   }
   if (outlook.holder) {
@@ -229,8 +229,8 @@ void Vigil::on_look_failed(NodeIndex node) {
   if (take_answer(node)) go_ = go_ || free_since_.has_value();
 }
 
-void Vigil::note_flight(TimePoint now, NodeIndex node) {
-  flight_ = std::min(flight_, now - nodes_[node].looked_at.value_or(TimePoint{}));
+void Vigil::note_round_trip(TimePoint now, NodeIndex node) {
+  round_trip_ = std::min(round_trip_, now - nodes_[node].looked_at.value_or(TimePoint{}));
   nodes_[node].looked_at.reset();
 }
 
@@ -294,20 +294,20 @@ void Vigil::recount(TimePoint now) {
 // A node may have told of two changes in one message, or of one before it was listened to: what is heard next will not
 // raise the count, and so it is not waited for.
 void Vigil::doubt(TimePoint now) {
-  if (behind() || (just_called(now) && place_->ahead > 0)) return;
+  if (behind() || (just_called(now) && position_->ahead > 0)) return;
   const auto more =
       std::count_if(nodes_.begin(), nodes_.end(), [this](const Node& node) { return node.changes > level_; });
   const bool late = just_called(now) && more < 2;  // with the change that the call came for
   doubt_at_ =
-      std::min(doubt_at_, now + (late ? slot() : std::clamp(flight_ / 2, kLeastDoubt, kGreatestDoubt)));
+      std::min(doubt_at_, now + (late ? slot() : std::clamp(round_trip_ / 2, kLeastDoubt, kGreatestDoubt)));
 }
 
 void Vigil::take_change(TimePoint now) {
   const bool released = level_ % 2 == 1;
   free_since_ = released ? std::optional{now} : std::nullopt;
-  if (place_ && place_->ahead == 0) {
+  if (position_ && position_->ahead == 0) {
     go_ = true;
-  } else if (place_ && (behind() || !released)) {
+  } else if (position_ && (behind() || !released)) {
     armed_at_ = TimePoint::max();
     peek_at_ = std::min(peek_at_, std::max(nap_until_, calls_ ? now + slot() : now));
   } else {

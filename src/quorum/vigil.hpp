@@ -2,8 +2,8 @@
 
 #include "base/clock.hpp"
 #include "base/random.hpp"
-#include "quorum/acquisition.hpp"
-#include "quorum/ballot.hpp"
+#include "quorum/acquire_op.hpp"
+#include "quorum/node_vote.hpp"
 #include "quorum/pace.hpp"
 #include "quorum/types.hpp"
 
@@ -22,7 +22,7 @@ struct VigilRules {
 };
 
 // Waits for a lock that somebody else holds: hears from the nodes that its key has changed, and says when to look or to
-// try again. Pure, like Acquisition; and a hint in all it says: who tries too early is refused, who tries too late has
+// try again. Pure, like AcquireOp; and a hint in all it says: who tries too early is refused, who tries too late has
 // lost time (DESIGN section 3, "Waiting").
 //
 // A node tells that the key has changed, not how, and of two changes perhaps in one message. What counts is what a quorum
@@ -47,8 +47,8 @@ class Vigil {
   // `entropy` must outlive this object.
   Vigil(const VigilRules& rules, Entropy& entropy);
 
-  // An attempt has found the lock held. `flight`: how long a quorum took to answer.
-  void on_held(TimePoint now, const Held& held, const Ballots& ballots, Duration flight);
+  // An attempt has found the lock held. `round_trip`: how long a quorum took to answer.
+  void on_held(TimePoint now, const Held& held, const NodeVotes& votes, Duration round_trip);
 
   // The node has answered, if only after the verdict on the attempt.
   void on_late_answer(NodeIndex node) { nodes_[node].answers = true; }
@@ -105,7 +105,7 @@ class Vigil {
   unsigned patience() const;
 
   // Where we stand, as far as we know. None: in no line.
-  std::optional<Place> place() const { return place_; }
+  std::optional<QueuePosition> position() const { return position_; }
   // When, by the TTLs that the nodes told, a quorum falls free; TimePoint::max(): none of them knows.
   TimePoint expires() const;
 
@@ -119,22 +119,23 @@ class Vigil {
     TimePoint expires = TimePoint::max();  // by its TTL; max: for all we know, never
   };
 
-  bool behind() const { return place_ && place_->ahead >= kBehind; }
+  bool behind() const { return position_ && position_->ahead >= kBehind; }
   bool near() const { return called_ || !behind(); }
   // Called, and not yet the first, but soon; and the nodes answer so soon that a quorum need not be asked to tell of changes
   // before it is.
   bool passes() const {
-    return called_ && calls_ && !settled_ && place_ && place_->ahead > 0 && flight_ <= kShortFlight;
+    return called_ && calls_ && !settled_ && position_ && position_->ahead > 0 &&
+           round_trip_ <= kShortRoundTrip;
   }
   // What counts is what home tells, and not a quorum.
   bool heeds_home() const { return behind() || passes(); }
   bool hushes() const {
-    return calls_ && !near() && !rules_.curious && (resting_ || place_->ahead >= kAwake);
+    return calls_ && !near() && !rules_.curious && (resting_ || position_->ahead >= kAwake);
   }
   bool just_called(TimePoint now) const;
   bool listening() const;
   void settle_home();
-  void settle_in(TimePoint now, const Place& place);
+  void settle_in(TimePoint now, const QueuePosition& position);
   void plan_settling(TimePoint now);
   unsigned level() const;
   Duration slot() const;
@@ -148,7 +149,7 @@ class Vigil {
   void know(TimePoint now, bool held, std::uint64_t moves = 0);
   void recount(TimePoint now);
   void take_change(TimePoint now);
-  void note_flight(TimePoint now, NodeIndex node);
+  void note_round_trip(TimePoint now, NodeIndex node);
   bool take_answer(NodeIndex node);
   bool may_inquire() const;
   void inquire(NodeIndex node, quorum::Look what);
@@ -158,8 +159,8 @@ class Vigil {
 
   // From this place on. The others hear of a change from a quorum, before they have to act on the next.
   static constexpr std::uint64_t kBehind = 2;
-  // A quorum that is asked so late may miss a release; that costs a look, which takes a flight.
-  static constexpr Duration kShortFlight = std::chrono::milliseconds{4};
+  // A quorum that is asked so late may miss a release; that costs a look, which takes a round trip.
+  static constexpr Duration kShortRoundTrip = std::chrono::milliseconds{4};
   // So many hear of the changes, in case those before them are dead.
   static constexpr std::uint64_t kAwake = 24;
 
@@ -169,14 +170,14 @@ class Vigil {
 
   // What is known of the lock and its line.
   std::optional<Token> holder_;
-  std::optional<Place> place_;
-  std::optional<TimePoint> free_since_;  // it has been given back, or so it seems
-  unsigned level_ = 0;                   // changes that a quorum has told of since
-  unsigned counted_ = 0;                 // of these, while the line moved
-  TimePoint placed_at_{};                // when a node told our place
-  Pace pace_;                            // of the line
-  Duration flight_ = Duration::max();    // the shortest that a node took to answer
-  double crowd_ = 0;                     // where we stand when no node tells: between 0 and 1
+  std::optional<QueuePosition> position_;
+  std::optional<TimePoint> free_since_;    // it has been given back, or so it seems
+  unsigned level_ = 0;                     // changes that a quorum has told of since
+  unsigned counted_ = 0;                   // of these, while the line moved
+  TimePoint position_at_{};                // when a node told our place
+  Pace pace_;                              // of the line
+  Duration round_trip_ = Duration::max();  // the shortest that a node took to answer
+  double crowd_ = 0;                       // where we stand when no node tells: between 0 and 1
 
   bool enter_ = false;   // try now, to stand in the line again
   bool go_ = false;      // try now, in turn

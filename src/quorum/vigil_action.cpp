@@ -10,11 +10,11 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// The slot must be long enough for the one before to be seen trying, which takes it a flight, on a machine that has
+// The slot must be long enough for the one before to be seen trying, which takes it a round trip, on a machine that has
 // other things to do; and so short that twenty who are dead cost less than 200 ms.
 constexpr Duration kLeastSlot = milliseconds{8};
 constexpr Duration kGreatestSlot = milliseconds{250};
-constexpr double kSlotFlights = 1.25;
+constexpr double kSlotRoundTrips = 1.25;
 
 // Whoever is farther behind than this has been overtaken by events long before.
 constexpr std::uint64_t kMostSlots = 1000;
@@ -96,29 +96,30 @@ TimePoint Vigil::deadline() const {
 }
 
 Duration Vigil::slot() const {
-  return std::clamp(times(flight_, kSlotFlights), kLeastSlot, kGreatestSlot);
+  return std::clamp(times(round_trip_, kSlotRoundTrips), kLeastSlot, kGreatestSlot);
 }
 
 // How long those before us need.
 Duration Vigil::slots() const {
-  return place_ ? slot() * static_cast<Duration::rep>(std::min<std::uint64_t>(place_->ahead, kMostSlots))
-                : times(slot(), crowd_ * kUnknownCrowd);
+  return position_
+             ? slot() * static_cast<Duration::rep>(std::min<std::uint64_t>(position_->ahead, kMostSlots))
+             : times(slot(), crowd_ * kUnknownCrowd);
 }
 
 // How many go first, by what has been heard: a hint for how long to sleep.
 std::uint64_t Vigil::ahead() const {
-  return place_->ahead - std::min<std::uint64_t>(place_->ahead, level_ / 2);
+  return position_->ahead - std::min<std::uint64_t>(position_->ahead, level_ / 2);
 }
 
 // Whether others have had the lock since the last count, and still so many are to have it that a look is not worth it.
 bool Vigil::counts_on(TimePoint now) {
   if (near() || level_ < counted_ + 2) return false;
   const unsigned before = std::exchange(counted_, level_);
-  if (ahead() < kBehind + place_->ahead / kMiscounted) {
+  if (ahead() < kBehind + position_->ahead / kMiscounted) {
     counted_ = before;
     return false;
   }
-  pace_.learn((now - placed_at_) / (level_ / 2));
+  pace_.learn((now - position_at_) / (level_ / 2));
   nap_until_ = peek_at_ = now + nap();
   if (calls_ && level_ >= heard_ + 2) rest(now);
   return true;

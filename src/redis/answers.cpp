@@ -76,7 +76,7 @@ Outcome decode_acquire(Value value) {
                            .remaining = std::chrono::milliseconds{remaining},
                            .info = holder_info(fields, 3),
                            .holder_ttl = ttl_in(fields[8].text),
-                           .place = place_in_line(fields[9].integer, fields[10].integer)};
+                           .position = position_in_queue(fields[9].integer, fields[10].integer)};
   }
   return garbled("not an answer to an acquire");
 }
@@ -90,15 +90,15 @@ Outcome decode_confirm(const Value& value) {
 
 Outcome decode_extend(Value value) {
   if (has_shape(value, {kInteger, kString, kString, kString}) && value.elements[0].integer == 1) {
-    const auto planted = parse_digits(value.elements[1].text, kAnyNumber);
+    const auto set_by = parse_digits(value.elements[1].text, kAnyNumber);
     const auto counter = parse_digits(value.elements[2].text, quorum::kMaxFence);
     const auto fence = parse_digits(value.elements[3].text, quorum::kMaxFence);
-    if (!planted || !counter || !fence) return garbled("an extension without its numbers");
-    return quorum::Extended{.planted = *planted, .counter = *counter, .fence = *fence};
+    if (!set_by || !counter || !fence) return garbled("an extension without its numbers");
+    return quorum::Extended{.set_by = *set_by, .counter = *counter, .fence = *fence};
   }
   if (has_shape(value, {kInteger, kString})) {
     const auto counter = parse_digits(value.elements[1].text, quorum::kMaxFence);
-    if (value.elements[0].integer == 2 && counter) return quorum::Replanted{*counter};
+    if (value.elements[0].integer == 2 && counter) return quorum::Restored{*counter};
   }
   const bool absent = has_shape(value, {kInteger, kString, kInteger});
   const bool others =
@@ -106,7 +106,7 @@ Outcome decode_extend(Value value) {
   if ((absent || others) && value.elements[0].integer == 0) {
     auto& fields = value.elements;
     return quorum::NotOurs{.holder = {std::move(fields[1].text)},
-                           .given_back = fields[2].integer == 1,
+                           .released = fields[2].integer == 1,
                            .broken = fields[2].integer == 2,
                            .info = others ? holder_info(fields, 3) : quorum::HolderInfo{}};
   }

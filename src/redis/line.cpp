@@ -39,9 +39,10 @@ Seen decode_outlook(const Value& answer) {
   for (std::size_t i = 1; i < fields; ++i) {
     if (answer.elements[i].type != Type::Integer) return {};
   }
-  return quorum::Outlook{.holder = absent ? std::nullopt : std::optional{quorum::Token{holder.text}},
-                         .remaining = milliseconds(answer.elements[1].integer),
-                         .place = place_in_line(answer.elements[2].integer, answer.elements[3].integer)};
+  return quorum::Outlook{
+      .holder = absent ? std::nullopt : std::optional{quorum::Token{holder.text}},
+      .remaining = milliseconds(answer.elements[1].integer),
+      .position = position_in_queue(answer.elements[2].integer, answer.elements[3].integer)};
 }
 
 }  // namespace
@@ -61,10 +62,10 @@ std::optional<unsigned> decode_call(std::string_view message) {
   return ahead;
 }
 
-std::optional<quorum::Place> place_in_line(long long ahead, long long waiting) {
+std::optional<quorum::QueuePosition> position_in_queue(long long ahead, long long waiting) {
   if (ahead < 0 || waiting <= ahead) return std::nullopt;
-  return quorum::Place{.ahead = static_cast<std::uint64_t>(ahead),
-                       .waiting = static_cast<std::uint64_t>(waiting)};
+  return quorum::QueuePosition{.ahead = static_cast<std::uint64_t>(ahead),
+                               .waiting = static_cast<std::uint64_t>(waiting)};
 }
 
 std::vector<std::string> leave_words(const LockKeys& keys, const quorum::Waiter& waiter) {

@@ -30,7 +30,7 @@ std::string calls_to(const quorum::Waiter& waiter);
 std::optional<unsigned> decode_call(std::string_view message);
 
 // What a node says of it: so many go first, so many are in the line. What cannot be is no place.
-std::optional<quorum::Place> place_in_line(long long ahead, long long waiting);
+std::optional<quorum::QueuePosition> position_in_queue(long long ahead, long long waiting);
 
 // Gives up the place.
 std::vector<std::string> leave_words(const LockKeys& keys, const quorum::Waiter& waiter);

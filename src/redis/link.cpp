@@ -33,8 +33,8 @@ constexpr std::size_t kMaxParts = 16;
 
 // What a request makes a node keep, and for how long.
 Duration ttl_of(const quorum::Request& request) {
-  if (const auto* acquire = std::get_if<quorum::Acquire>(&request)) return acquire->ttl;
-  if (const auto* extend = std::get_if<quorum::Extend>(&request)) return extend->ttl;
+  if (const auto* acquire = std::get_if<quorum::AcquireRequest>(&request)) return acquire->ttl;
+  if (const auto* extend = std::get_if<quorum::ExtendRequest>(&request)) return extend->ttl;
   return {};
 }
 

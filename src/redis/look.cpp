@@ -67,24 +67,24 @@ std::vector<std::string> look_words(const LockKeys& keys) {
   return {"EVAL", std::string{kLookLua}, "4", keys.lock, keys.info, keys.fence, keys.queue};
 }
 
-std::variant<quorum::Sighting, Failure> decode_look(Value answer) {
+std::variant<quorum::NodeLockState, Failure> decode_look(Value answer) {
   if (!is_look(answer)) return garbled("not an answer to a look");
   auto& fields = answer.elements;
-  if (fields[0].type == Value::Type::Nil) return quorum::Sighting{};
+  if (fields[0].type == Value::Type::Nil) return quorum::NodeLockState{};
   const long long remaining = std::clamp<long long>(fields[1].integer, -1, kGreatestRemaining.count());
   const std::uint64_t counter = number(fields[2].text);
   const std::uint64_t ttl = number(fields[9].text);
   const bool measurable = ttl <= static_cast<std::uint64_t>(kGreatestRemaining.count());
-  return quorum::Sighting{.holder = quorum::Token{std::move(fields[0].text)},
-                          .remaining = std::chrono::milliseconds{remaining},
-                          .info = {.host = std::move(fields[4].text),
-                                   .user = std::move(fields[5].text),
-                                   .command = std::move(fields[6].text),
-                                   .pid = number(fields[7].text),
-                                   .since_us = number(fields[8].text)},
-                          .holder_ttl = std::chrono::milliseconds{measurable ? ttl : 0},
-                          .counter = counter <= quorum::kMaxFence ? counter : 0,
-                          .waiting = static_cast<std::uint64_t>(std::max(fields[3].integer, 0LL))};
+  return quorum::NodeLockState{.holder = quorum::Token{std::move(fields[0].text)},
+                               .remaining = std::chrono::milliseconds{remaining},
+                               .info = {.host = std::move(fields[4].text),
+                                        .user = std::move(fields[5].text),
+                                        .command = std::move(fields[6].text),
+                                        .pid = number(fields[7].text),
+                                        .since_us = number(fields[8].text)},
+                               .holder_ttl = std::chrono::milliseconds{measurable ? ttl : 0},
+                               .counter = counter <= quorum::kMaxFence ? counter : 0,
+                               .waiting = static_cast<std::uint64_t>(std::max(fields[3].integer, 0LL))};
 }
 
 std::vector<std::string> scan_words(std::string_view cursor, std::string_view prefix, std::string_view glob) {

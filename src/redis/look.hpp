@@ -14,7 +14,7 @@ namespace redlock::redis {
 
 // One script: who holds the lock on this node, for how long, with which counter, and how many wait for it.
 std::vector<std::string> look_words(const LockKeys& keys);
-std::variant<quorum::Sighting, quorum::Failure> decode_look(Value answer);
+std::variant<quorum::NodeLockState, quorum::Failure> decode_look(Value answer);
 
 // How many keys a node looks at in one call of SCAN. So many take well under a millisecond, and no call holds up what
 // else the server does for longer.

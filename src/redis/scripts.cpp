@@ -288,10 +288,10 @@ class Eval {
 }  // namespace
 
 RequestKind kind_of(const quorum::Request& request) {
-  return std::visit(Overload{[](const quorum::Acquire&) { return RequestKind::Acquire; },
-                             [](const quorum::Confirm&) { return RequestKind::Confirm; },
-                             [](const quorum::Extend&) { return RequestKind::Extend; },
-                             [](const quorum::Release&) { return RequestKind::Release; }},
+  return std::visit(Overload{[](const quorum::AcquireRequest&) { return RequestKind::Acquire; },
+                             [](const quorum::ConfirmRequest&) { return RequestKind::Confirm; },
+                             [](const quorum::ExtendRequest&) { return RequestKind::Extend; },
+                             [](const quorum::ReleaseRequest&) { return RequestKind::Release; }},
                     request);
 }
 
@@ -318,7 +318,7 @@ Scripts::Scripts(const std::string& key, quorum::HolderInfo holder) : keys_{key}
 
 Secret Scripts::encode(const quorum::Request& request, unsigned db) const {
   return std::visit(
-      Overload{[&](const quorum::Acquire& acquire) {
+      Overload{[&](const quorum::AcquireRequest& acquire) {
                  const std::string waiter = acquire.waiter ? name_in_line(*acquire.waiter) : "";
                  Eval eval = acquire.waiter
                                  ? Eval{acquire_script(), {keys_.lock, keys_.info, keys_.fence, keys_.queue}}
@@ -331,7 +331,7 @@ Secret Scripts::encode(const quorum::Request& request, unsigned db) const {
                  if (acquire.waiter) eval.text(waiter).number(acquire.in_turn ? 1 : 0).duration(kPlaceLife);
                  return eval.format(db);
                },
-               [&](const quorum::Confirm& confirm) {
+               [&](const quorum::ConfirmRequest& confirm) {
                  return Eval{confirm_script(), {keys_.lock, keys_.fence, keys_.info}}
                      .text(confirm.token.value)
                      .number(confirm.fence)
@@ -339,7 +339,7 @@ Secret Scripts::encode(const quorum::Request& request, unsigned db) const {
                      .number(confirm.granted)
                      .format(db);
                },
-               [&](const quorum::Extend& extend) {
+               [&](const quorum::ExtendRequest& extend) {
                  const std::string note = keys_.note(extend.token.value);
                  return Eval{extend_script(), {keys_.lock, keys_.info, keys_.fence, note}}
                      .text(extend.token.value)
@@ -352,7 +352,7 @@ Secret Scripts::encode(const quorum::Request& request, unsigned db) const {
                      .holder(holder_)
                      .format(db);
                },
-               [&](const quorum::Release& release) {
+               [&](const quorum::ReleaseRequest& release) {
                  const std::string& script = release_script();
                  if (release.note.count() <= 0)
                    return Eval{script, {keys_.lock, keys_.info}}.text(release.token.value).format(db);

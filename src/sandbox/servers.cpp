@@ -46,8 +46,10 @@ class Probe {
 
   bool answers(std::span<const int> wake_fds) {
     const TimePoint until = BootClock::now() + 1s;
-    nodes_.send(
-        {.node = 0, .id = ++id_, .request = quorum::Release{quorum::Token{"none"}}, .deadline = until});
+    nodes_.send({.node = 0,
+                 .id = ++id_,
+                 .request = quorum::ReleaseRequest{quorum::Token{"none"}},
+                 .deadline = until});
     for (;;) {
       std::vector<redis::Event> events;
       nodes_.wait(until, wake_fds, events);

@@ -96,14 +96,14 @@ class Pair {
     } else if (const auto* confirmed = std::get_if<quorum::Confirmed>(&real)) {
       CHECK(confirmed->accepted == std::get<quorum::Confirmed>(simulated).accepted);
     } else if (const auto* extended = std::get_if<quorum::Extended>(&real)) {
-      CHECK(extended->planted == std::get<quorum::Extended>(simulated).planted);
+      CHECK(extended->set_by == std::get<quorum::Extended>(simulated).set_by);
       CHECK(extended->counter == std::get<quorum::Extended>(simulated).counter);
       CHECK(extended->fence == std::get<quorum::Extended>(simulated).fence);
-    } else if (const auto* replanted = std::get_if<quorum::Replanted>(&real)) {
-      CHECK(replanted->counter == std::get<quorum::Replanted>(simulated).counter);
+    } else if (const auto* restored = std::get_if<quorum::Restored>(&real)) {
+      CHECK(restored->counter == std::get<quorum::Restored>(simulated).counter);
     } else if (const auto* others = std::get_if<quorum::NotOurs>(&real)) {
       CHECK(others->holder == std::get<quorum::NotOurs>(simulated).holder);
-      CHECK(others->given_back == std::get<quorum::NotOurs>(simulated).given_back);
+      CHECK(others->released == std::get<quorum::NotOurs>(simulated).released);
       CHECK(others->broken == std::get<quorum::NotOurs>(simulated).broken);
     } else if (const auto* released = std::get_if<quorum::Released>(&real)) {
       CHECK(released->was_ours == std::get<quorum::Released>(simulated).was_ours);
@@ -141,20 +141,20 @@ Command any_command(Dice& dice) {
   const quorum::Fence fence = dice.chance(0.05) ? quorum::kMaxFence - 1'000'000 : 1 + dice.below(20);
   switch (dice.below(6)) {
     case 0:
-      return quorum::Confirm{
+      return quorum::ConfirmRequest{
           .token = token, .fence = fence, .granted = dice.chance(0.5) ? 0 : 1 + dice.below(20)};
     case 1:
-      return quorum::Release{
+      return quorum::ReleaseRequest{
           .token = token, .note = dice.chance(0.5) ? ttl : milliseconds{}, .breaks = dice.chance(0.5)};
     case 2: return ForeignSet{.token = token, .ttl = ttl};
     case 3:
-      return quorum::Extend{.token = token,
-                            .ttl = ttl,
-                            .fence = fence,
-                            .attempt = 1 + dice.below(5),
-                            .repair = dice.chance(0.7),
-                            .vouches = dice.chance(0.5) ? 0 : 1 + dice.below(20)};
-    default: return quorum::Acquire{.token = token, .ttl = ttl, .proposal = fence};
+      return quorum::ExtendRequest{.token = token,
+                                   .ttl = ttl,
+                                   .fence = fence,
+                                   .attempt = 1 + dice.below(5),
+                                   .repair = dice.chance(0.7),
+                                   .vouches = dice.chance(0.5) ? 0 : 1 + dice.below(20)};
+    default: return quorum::AcquireRequest{.token = token, .ttl = ttl, .proposal = fence};
   }
 }
 
@@ -173,7 +173,8 @@ TEST_CASE("simulated keys and the scripts on a real server do the same, command 
       if (dice.chance(0.07)) pair.outlive();
       Command command = any_command(dice);
       if (auto* set = std::get_if<ForeignSet>(&command)) set->token = foreign;
-      if (auto* release = std::get_if<quorum::Release>(&command); release != nullptr && dice.chance(0.3)) {
+      if (auto* release = std::get_if<quorum::ReleaseRequest>(&command);
+          release != nullptr && dice.chance(0.3)) {
         release->token = foreign;  // which is what another library's release does
       }
       pair.tell(command);

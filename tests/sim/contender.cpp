@@ -20,13 +20,13 @@ auto of_lease(Held& held, None none, Ask ask) {
 
 }  // namespace
 
-using quorum::Acquisition;
+using quorum::AcquireOp;
+using quorum::AcquireVerdict;
 using quorum::Failure;
 using quorum::NodeIndex;
 using quorum::Reply;
 using quorum::RequestId;
 using quorum::Send;
-using quorum::Verdict;
 
 Contender::Contender(Setting& setting, Referee& referee, std::string name,
                      const std::vector<Server*>& server_of_address, const Habits& habits, std::uint64_t seed)
@@ -34,7 +34,7 @@ Contender::Contender(Setting& setting, Referee& referee, std::string name,
       referee_{referee},
       habits_{habits},
       dice_{seed},
-      electorate_{server_of_address.size(), setting.scenario.quarantine},
+      membership_{server_of_address.size(), setting.scenario.quarantine},
       attempts_left_{habits.attempts},
       cycles_left_{habits.cycles},
       votes_(server_of_address.size()) {
@@ -50,7 +50,7 @@ void Contender::begin_attempt() {
                                    .node_timeout = habits_.node_timeout,
                                    .least_validity = habits_.lead + quorum::stop_margin(habits_.ttl),
                                    .max_rounds = habits_.max_rounds};
-  acquisition_ = std::make_unique<Acquisition>(rules, electorate_, ids_, dice_);
+  acquisition_ = std::make_unique<AcquireOp>(rules, membership_, ids_, dice_);
   stage_ = Stage::Acquiring;
   attempt_began_ = now().boot;
   send_all(acquisition_->start(now()));
@@ -59,7 +59,7 @@ void Contender::begin_attempt() {
 
 void Contender::send_all(const std::vector<Send>& sends) {
   for (const Send& sending : sends) {
-    if (const auto* acquire = std::get_if<quorum::Acquire>(&sending.request)) {
+    if (const auto* acquire = std::get_if<quorum::AcquireRequest>(&sending.request)) {
       if (token_ != acquire->token) {
         if (!token_.value.empty()) referee_.abandoned(token_);
         token_ = acquire->token;
@@ -69,7 +69,7 @@ void Contender::send_all(const std::vector<Send>& sends) {
       votes_[sending.node] = {.id = sending.id, .sent = now().boot};
     }
     // By hand, what plants or vouches comes behind the success.
-    const auto* extend = std::get_if<quorum::Extend>(&sending.request);
+    const auto* extend = std::get_if<quorum::ExtendRequest>(&sending.request);
     const bool behind = habits_.by_hand && extend != nullptr && (extend->repair || extend->vouches > 0);
     const bool first = extensions_began_.empty();
     if (extend != nullptr && habits_.by_hand && (!behind || first))
@@ -77,7 +77,7 @@ void Contender::send_all(const std::vector<Send>& sends) {
     if (extend != nullptr && !habits_.by_hand && extensions_began_.size() < extend->attempt) {
       extensions_began_.resize(extend->attempt, setting_.queue.now());
     }
-    if (const auto* release = std::get_if<quorum::Release>(&sending.request)) {
+    if (const auto* release = std::get_if<quorum::ReleaseRequest>(&sending.request)) {
       releases_.emplace_back(sending.id, release->token);
       owed_.add(sending);
       referee_.release_sent(release->token, sending.node, sending.deadline);
@@ -89,7 +89,7 @@ void Contender::send_all(const std::vector<Send>& sends) {
 }
 
 void Contender::on_identity(NodeIndex address, const quorum::Identity& identity) {
-  electorate_.on_identity(now(), address, identity);
+  membership_.on_identity(now(), address, identity);
 }
 
 void Contender::on_reply(NodeIndex address, RequestId id, const Reply& reply) {
@@ -148,7 +148,7 @@ TimePoint Contender::stage_deadline() const {
 void Contender::on_time() {
   const auto due = owed_.on_time(now());
   for (const Send& again : due.again) {
-    send(again.node, again.id, std::get<quorum::Release>(again.request), again.deadline);
+    send(again.node, again.id, std::get<quorum::ReleaseRequest>(again.request), again.deadline);
   }
   for (const auto& expired : due.expired) failed(expired.node, expired.id, expired.failure);
   if (now().boot < stage_deadline()) return;
@@ -192,9 +192,9 @@ void Contender::advance() {
   }
 }
 
-// Rounds are bounded, and so is each: two flights (votes, confirmations) and a pause of at most 19 flights.
+// Rounds are bounded, and so is each: two round trips (votes, confirmations) and a pause of at most 19 round trips.
 void Contender::judged() {
-  const Verdict& verdict = *acquisition_->verdict();
+  const AcquireVerdict& verdict = *acquisition_->verdict();
   const Duration took = now().boot - attempt_began_;
   if (setting_.traced()) {
     setting_.say(name(), fmt::format("{} after {} rounds, {}", describe(verdict), acquisition_->rounds(),
@@ -237,9 +237,9 @@ void Contender::hold(const quorum::Won& won) {
   const quorum::LeaseRules rules{
       .ttl = habits_.ttl, .node_timeout = habits_.longest_round, .lead = habits_.lead};
   if (habits_.by_hand) {
-    lease_.emplace<HandHeld>(rules, won, electorate_, ids_, dice_, now());
+    lease_.emplace<HandHeld>(rules, won, membership_, ids_, dice_, now());
   } else {
-    lease_.emplace<quorum::Lease>(rules, electorate_, won, ids_, dice_);
+    lease_.emplace<quorum::Lease>(rules, membership_, won, ids_, dice_);
   }
 }
 
@@ -284,9 +284,9 @@ void Contender::begin_releasing() {
   stage_ = Stage::Releasing;
   referee_.ended(token_);
   referee_.abandoned(token_);
-  const quorum::Release release{.token = token_,
-                                .note = habits_.by_hand ? habits_.ttl : std::chrono::milliseconds{}};
-  releasing_ = std::make_unique<quorum::Releasing>(electorate_.nodes(), release, habits_.node_timeout, ids_);
+  const quorum::ReleaseRequest release{.token = token_,
+                                       .note = habits_.by_hand ? habits_.ttl : std::chrono::milliseconds{}};
+  releasing_ = std::make_unique<quorum::ReleaseOp>(membership_.nodes(), release, habits_.node_timeout, ids_);
   lease_ = std::monostate{};
   token_ = {};
   send_all(releasing_->start(now()));

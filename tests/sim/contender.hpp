@@ -2,10 +2,10 @@
 
 #include "hand_held.hpp"
 #include "process.hpp"
-#include "quorum/acquisition.hpp"
+#include "quorum/acquire_op.hpp"
 #include "quorum/lease.hpp"
 #include "quorum/pending_releases.hpp"
-#include "quorum/releasing.hpp"
+#include "quorum/release_op.hpp"
 #include "referee.hpp"
 
 #include <memory>
@@ -36,7 +36,7 @@ struct Attempted {
   bool won;
 };
 
-// A client that runs the real algorithm: Acquisition, Lease or Extension, and Releasing of src/quorum.
+// A client that runs the real algorithm: AcquireOp, Lease or ExtendOp, and ReleaseOp of src/quorum.
 class Contender final : public Process {
  public:
   Contender(Setting& setting, Referee& referee, std::string name,
@@ -50,7 +50,7 @@ class Contender final : public Process {
   const quorum::Token& token() const { return token_; }  // of the lease, while it holds
   const Habits& habits() const { return habits_; }
   const std::vector<Attempted>& attempted() const { return attempted_; }
-  const std::vector<quorum::Verdict>& verdicts() const { return verdicts_; }
+  const std::vector<quorum::AcquireVerdict>& verdicts() const { return verdicts_; }
 
  protected:
   void on_start() override;
@@ -81,15 +81,15 @@ class Contender final : public Process {
   Habits habits_;
   Dice dice_;
   quorum::RequestIds ids_;
-  quorum::Electorate electorate_;
+  quorum::Membership membership_;
   Stage stage_ = Stage::Resting;
   TimePoint wake_at_{};
   unsigned attempts_left_;
   unsigned cycles_left_;
 
-  std::unique_ptr<quorum::Acquisition> acquisition_;
+  std::unique_ptr<quorum::AcquireOp> acquisition_;
   std::variant<std::monostate, quorum::Lease, HandHeld> lease_;
-  std::unique_ptr<quorum::Releasing> releasing_;
+  std::unique_ptr<quorum::ReleaseOp> releasing_;
   std::uint64_t extensions_ = 0;
   quorum::Token token_;  // of the present round, or of the lease
   Instant round_began_{};
@@ -100,7 +100,7 @@ class Contender final : public Process {
   std::vector<std::pair<quorum::RequestId, quorum::Token>> releases_;  // whose they are
 
   std::vector<Attempted> attempted_;
-  std::vector<quorum::Verdict> verdicts_;
+  std::vector<quorum::AcquireVerdict> verdicts_;
 };
 
 }  // namespace redlock::sim

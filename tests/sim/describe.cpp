@@ -15,18 +15,18 @@ std::string describe(Duration duration) {
 
 std::string describe(const Command& command) {
   return std::visit(
-      Overload{[](const quorum::Acquire& acquire) {
+      Overload{[](const quorum::AcquireRequest& acquire) {
                  return fmt::format("acquire {} for {} ms, proposing {}", describe(acquire.token),
                                     acquire.ttl.count(), acquire.proposal);
                },
-               [](const quorum::Confirm& confirm) {
+               [](const quorum::ConfirmRequest& confirm) {
                  return fmt::format("confirm {} with fence {}", describe(confirm.token), confirm.fence);
                },
-               [](const quorum::Extend& extend) {
+               [](const quorum::ExtendRequest& extend) {
                  return fmt::format("extend {} for {} ms, attempt {}", describe(extend.token),
                                     extend.ttl.count(), extend.attempt);
                },
-               [](const quorum::Release& release) {
+               [](const quorum::ReleaseRequest& release) {
                  return fmt::format("release {}{}", describe(release.token),
                                     release.note.count() > 0 ? ", leaving a note" : "");
                },
@@ -47,17 +47,17 @@ std::string describe(const quorum::Reply& reply) {
                  return confirmed.accepted ? "confirmed" : "not confirmed";
                },
                [](const quorum::Extended& extended) {
-                 return fmt::format("extended, planted by attempt {}, counter {}", extended.planted,
+                 return fmt::format("extended, planted by attempt {}, counter {}", extended.set_by,
                                     extended.counter);
                },
-               [](const quorum::Replanted& replanted) {
-                 return fmt::format("replanted, counter found {}", replanted.counter);
+               [](const quorum::Restored& restored) {
+                 return fmt::format("replanted, counter found {}", restored.counter);
                },
                [](const quorum::NotOurs& other) {
                  return fmt::format("not ours: {} has it{}", describe(other.holder),
-                                    other.given_back ? "; given back"
-                                    : other.broken   ? "; broken"
-                                                     : "");
+                                    other.released ? "; given back"
+                                    : other.broken ? "; broken"
+                                                   : "");
                },
                [](const quorum::Released& released) -> std::string {
                  if (released.was_ours) return "released";
@@ -77,7 +77,7 @@ std::string describe(const quorum::Failure& failure) {
   }
 }
 
-std::string describe(const quorum::Verdict& verdict) {
+std::string describe(const quorum::AcquireVerdict& verdict) {
   return std::visit(
       Overload{
           [](const quorum::Won& won) {
@@ -88,14 +88,12 @@ std::string describe(const quorum::Verdict& verdict) {
             return fmt::format("held by {} with {} votes", describe(held.holder), held.votes);
           },
           [](const quorum::NoQuorum&) -> std::string { return "no quorum"; },
-          [](const quorum::Divided& divided) {
-            return fmt::format("divided among {} others", divided.contenders);
-          },
+          [](const quorum::Split& split) { return fmt::format("divided among {} others", split.contenders); },
           [](const quorum::TooLate& late) { return fmt::format("too late, after {}", describe(late.took)); },
           [](const quorum::SameServer& same) {
             return fmt::format("addresses {} and {} are one server", same.first, same.second);
           },
-          [](const quorum::Withdrawn&) -> std::string { return "withdrawn"; }},
+          [](const quorum::Cancelled&) -> std::string { return "withdrawn"; }},
       verdict);
 }
 
@@ -104,7 +102,7 @@ std::string describe(const quorum::Loss& loss) {
       Overload{[](const quorum::Taken& taken) { return fmt::format("taken by {}", describe(taken.holder)); },
                [](const quorum::Vanished&) -> std::string { return "vanished"; },
                [](const quorum::Expired&) -> std::string { return "expired"; },
-               [](const quorum::GivenBack&) -> std::string { return "given back"; },
+               [](const quorum::ReleasedByHand&) -> std::string { return "given back"; },
                [](const quorum::Broken&) -> std::string { return "broken"; }},
       loss);
 }

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "keyspace.hpp"
-#include "quorum/acquisition.hpp"
+#include "quorum/acquire_op.hpp"
 #include "quorum/lease.hpp"
 
 #include <string>
@@ -13,7 +13,7 @@ std::string describe(const quorum::Token& token);
 std::string describe(const Command& command);
 std::string describe(const quorum::Reply& reply);
 std::string describe(const quorum::Failure& failure);
-std::string describe(const quorum::Verdict& verdict);
+std::string describe(const quorum::AcquireVerdict& verdict);
 std::string describe(const quorum::Loss& loss);
 
 // Milliseconds with three decimals.

@@ -59,7 +59,7 @@ void Foreigner::counted() {
 
 void Foreigner::give_back() {
   for (quorum::NodeIndex address = 0; address < nodes_; ++address) {
-    send(address, ++last_id_, quorum::Release{token_}, now().boot + setting_.scenario.node_timeout);
+    send(address, ++last_id_, quorum::ReleaseRequest{token_}, now().boot + setting_.scenario.node_timeout);
   }
 }
 

@@ -15,7 +15,7 @@ Hand::Hand(Setting& setting, Referee& referee, std::string name,
     : Process{setting, std::move(name), server_of_address},
       referee_{referee},
       contenders_{contenders},
-      electorate_{server_of_address.size(), setting.scenario.quarantine},
+      membership_{server_of_address.size(), setting.scenario.quarantine},
       looks_left_{2 + static_cast<unsigned>(setting.dice.below(12))} {
 }
 
@@ -52,8 +52,8 @@ void Hand::extend(const Contender& holder) {
       setting_.dice.between(quorum::kLeastTtl, Duration{setting_.scenario.ttl}) /
       std::chrono::milliseconds{1}};
   const std::chrono::milliseconds ttl = setting_.dice.chance(0.5) ? own : holder.habits().ttl;
-  extension_.emplace(quorum::ExtensionRules{.ttl = ttl, .node_timeout = setting_.scenario.node_timeout},
-                     token_, electorate_, ids_);
+  extension_.emplace(quorum::ExtendRules{.ttl = ttl, .node_timeout = setting_.scenario.node_timeout}, token_,
+                     membership_, ids_);
   send_all(extension_->start(now()));
   judge();
 }
@@ -61,15 +61,15 @@ void Hand::extend(const Contender& holder) {
 void Hand::break_lock(const Contender& holder) {
   if (setting_.traced()) setting_.say(name(), fmt::format("breaks {}", describe(token_)));
   referee_.breaks(token_);
-  releasing_.emplace(electorate_.nodes(),
-                     quorum::Release{.token = token_, .note = holder.habits().ttl, .breaks = true},
+  releasing_.emplace(membership_.nodes(),
+                     quorum::ReleaseRequest{.token = token_, .note = holder.habits().ttl, .breaks = true},
                      setting_.scenario.node_timeout, ids_);
   send_all(releasing_->start(now()));
 }
 
 void Hand::send_all(const std::vector<Send>& sends) {
   for (const Send& sending : sends) {
-    if (std::holds_alternative<quorum::Release>(sending.request)) owed_.add(sending);
+    if (std::holds_alternative<quorum::ReleaseRequest>(sending.request)) owed_.add(sending);
     send(sending.node, sending.id,
          std::visit([](const auto& request) -> Command { return request; }, sending.request),
          sending.deadline);
@@ -77,7 +77,7 @@ void Hand::send_all(const std::vector<Send>& sends) {
 }
 
 void Hand::on_identity(quorum::NodeIndex address, const quorum::Identity& identity) {
-  electorate_.on_identity(now(), address, identity);
+  membership_.on_identity(now(), address, identity);
 }
 
 void Hand::on_reply(quorum::NodeIndex address, quorum::RequestId id, const quorum::Reply& reply) {
@@ -101,7 +101,7 @@ TimePoint Hand::deadline() const {
 void Hand::on_time() {
   const auto due = owed_.on_time(now());
   for (const Send& again : due.again) {
-    send(again.node, again.id, std::get<quorum::Release>(again.request), again.deadline);
+    send(again.node, again.id, std::get<quorum::ReleaseRequest>(again.request), again.deadline);
   }
   for (const auto& expired : due.expired) {
     if (releasing_) releasing_->on_failure(now(), expired.node, expired.id, expired.failure);
@@ -115,13 +115,13 @@ void Hand::on_time() {
 
 void Hand::judge() {
   if (extension_ && extension_->verdict() && !std::exchange(judged_, true)) {
-    if (std::holds_alternative<quorum::Extension::Extended>(*extension_->verdict())) {
+    if (std::holds_alternative<quorum::LeaseExtended>(*extension_->verdict())) {
       if (setting_.traced()) setting_.say(name(), fmt::format("has extended {}", describe(token_)));
       referee_.hand_extended(token_, asked_);
     }
   }
   if (releasing_ && releasing_->done() && !std::exchange(judged_, true)) {
-    if (releasing_->result() == quorum::Releasing::Result::Ours) {
+    if (releasing_->result() == quorum::ReleaseResult::Ours) {
       if (setting_.traced()) setting_.say(name(), fmt::format("has broken {}", describe(token_)));
       referee_.broke(token_);
     }

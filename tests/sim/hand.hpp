@@ -1,9 +1,9 @@
 #pragma once
 
 #include "process.hpp"
-#include "quorum/extension.hpp"
+#include "quorum/extend_op.hpp"
 #include "quorum/pending_releases.hpp"
-#include "quorum/releasing.hpp"
+#include "quorum/release_op.hpp"
 #include "referee.hpp"
 
 #include <optional>
@@ -38,12 +38,12 @@ class Hand final : public Process {
   Referee& referee_;
   const std::vector<Contender*>& contenders_;
   quorum::RequestIds ids_;
-  quorum::Electorate electorate_;
+  quorum::Membership membership_;
   unsigned looks_left_;
   TimePoint wake_at_ = TimePoint::max();
   quorum::Token token_;  // of the lock under hand
-  std::optional<quorum::Extension> extension_;
-  std::optional<quorum::Releasing> releasing_;
+  std::optional<quorum::ExtendOp> extension_;
+  std::optional<quorum::ReleaseOp> releasing_;
   quorum::PendingReleases owed_;
   Instant asked_{};
   bool judged_ = true;

@@ -4,13 +4,13 @@
 
 namespace redlock::sim {
 
-using quorum::Extension;
+using quorum::ExtendOp;
 
-HandHeld::HandHeld(const quorum::LeaseRules& rules, const quorum::Won& won, quorum::Electorate& electorate,
+HandHeld::HandHeld(const quorum::LeaseRules& rules, const quorum::Won& won, quorum::Membership& membership,
                    quorum::RequestIds& ids, Entropy& entropy, Now now)
     : rules_{rules},
       token_{won.token},
-      electorate_{electorate},
+      membership_{membership},
       ids_{ids},
       entropy_{entropy},
       valid_until_{won.valid_until},
@@ -48,8 +48,8 @@ std::vector<quorum::Send> HandHeld::on_time(Now now) {
   if (extension_) {
     sends = extension_->on_time(now);
   } else if (now.boot >= next_attempt_) {
-    extension_.emplace(quorum::ExtensionRules{.ttl = rules_.ttl, .node_timeout = rules_.node_timeout}, token_,
-                       electorate_, ids_);
+    extension_.emplace(quorum::ExtendRules{.ttl = rules_.ttl, .node_timeout = rules_.node_timeout}, token_,
+                       membership_, ids_);
     judged_ = false;
     sends = extension_->start(now);
   }
@@ -65,8 +65,8 @@ void HandHeld::judge(Now now) {
       lost_ = quorum::Expired{};
       return;
     }
-    const Extension::Verdict& verdict = *extension_->verdict();
-    if (const auto* extended = std::get_if<Extension::Extended>(&verdict)) {
+    const quorum::ExtendVerdict& verdict = *extension_->verdict();
+    if (const auto* extended = std::get_if<quorum::LeaseExtended>(&verdict)) {
       ++successes_;
       valid_until_ = std::max(valid_until_, extended->valid_until);
       next_attempt_ = now.boot + Duration{rules_.ttl} / 3;

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "quorum/acquisition.hpp"
-#include "quorum/extension.hpp"
+#include "quorum/acquire_op.hpp"
+#include "quorum/extend_op.hpp"
 #include "quorum/lease.hpp"
 
 #include <cstdint>
@@ -10,11 +10,11 @@
 
 namespace redlock::sim {
 
-// A lease that is extended by hand: by a new quorum::Extension each time, which remembers nothing. What a careful
+// A lease that is extended by hand: by a new quorum::ExtendOp each time, which remembers nothing. What a careful
 // script does, with the face of quorum::Lease.
 class HandHeld {
  public:
-  HandHeld(const quorum::LeaseRules& rules, const quorum::Won& won, quorum::Electorate& electorate,
+  HandHeld(const quorum::LeaseRules& rules, const quorum::Won& won, quorum::Membership& membership,
            quorum::RequestIds& ids, Entropy& entropy, Now now);
 
   std::vector<quorum::Send> on_reply(Now now, quorum::NodeIndex node, quorum::RequestId id,
@@ -34,10 +34,10 @@ class HandHeld {
 
   quorum::LeaseRules rules_;
   quorum::Token token_;
-  quorum::Electorate& electorate_;
+  quorum::Membership& membership_;
   quorum::RequestIds& ids_;
   Entropy& entropy_;
-  std::optional<quorum::Extension> extension_;
+  std::optional<quorum::ExtendOp> extension_;
   bool judged_ = false;  // the present one
   TimePoint valid_until_;
   TimePoint next_attempt_;

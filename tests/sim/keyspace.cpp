@@ -17,14 +17,14 @@ constexpr std::int64_t kCounterLife = std::chrono::milliseconds{std::chrono::day
 
 Reply Keyspace::execute(const Command& command, std::int64_t now_ms, Defect defect) {
   return std::visit(
-      Overload{[&](const quorum::Acquire& acquiring) { return acquire(acquiring, now_ms); },
-               [&](const quorum::Confirm& confirming) {
+      Overload{[&](const quorum::AcquireRequest& acquiring) { return acquire(acquiring, now_ms); },
+               [&](const quorum::ConfirmRequest& confirming) {
                  return confirm(confirming, now_ms, defect == Defect::UnconditionalWriteBack);
                },
-               [&](const quorum::Extend& extending) {
+               [&](const quorum::ExtendRequest& extending) {
                  return extend(extending, now_ms, defect == Defect::ExtensionShortens);
                },
-               [&](const quorum::Release& releasing) { return release(releasing, now_ms, defect); },
+               [&](const quorum::ReleaseRequest& releasing) { return release(releasing, now_ms, defect); },
                [&](const ForeignSet& setting) { return foreign_set(setting, now_ms); }},
       command);
 }
@@ -49,20 +49,18 @@ quorum::Refused Keyspace::refusal(std::int64_t now_ms) const {
           .holder_ttl = key_->ttl};
 }
 
-Reply Keyspace::acquire(const quorum::Acquire& command, std::int64_t now_ms) {
+Reply Keyspace::acquire(const quorum::AcquireRequest& command, std::int64_t now_ms) {
   const Token* present = holder(now_ms);
   if (present != nullptr && *present != command.token) return refusal(now_ms);
   const Fence fence = std::max(counter(now_ms) + 1, command.proposal);
   set_counter(fence, now_ms);
-  const std::uint64_t planted = present != nullptr ? key_->planted : 0;
-  key_ = Key{.token = command.token,
-             .last_ms = now_ms + command.ttl.count(),
-             .planted = planted,
-             .ttl = command.ttl};
+  const std::uint64_t set_by = present != nullptr ? key_->set_by : 0;
+  key_ = Key{
+      .token = command.token, .last_ms = now_ms + command.ttl.count(), .set_by = set_by, .ttl = command.ttl};
   return quorum::Granted{fence};
 }
 
-Reply Keyspace::confirm(const quorum::Confirm& command, std::int64_t now_ms, bool unconditional) {
+Reply Keyspace::confirm(const quorum::ConfirmRequest& command, std::int64_t now_ms, bool unconditional) {
   const Token* present = holder(now_ms);
   const bool ours = present != nullptr && *present == command.token;
   const Fence found = counter(now_ms);
@@ -72,7 +70,7 @@ Reply Keyspace::confirm(const quorum::Confirm& command, std::int64_t now_ms, boo
   return quorum::Confirmed{accepted};
 }
 
-Reply Keyspace::extend(const quorum::Extend& command, std::int64_t now_ms, bool shortens) {
+Reply Keyspace::extend(const quorum::ExtendRequest& command, std::int64_t now_ms, bool shortens) {
   const Token* present = holder(now_ms);
   if (present != nullptr) {
     if (*present != command.token) return not_ours(command.token, now_ms);
@@ -82,20 +80,20 @@ Reply Keyspace::extend(const quorum::Extend& command, std::int64_t now_ms, bool 
     if (counter(now_ms) > 0) set_counter(counter(now_ms), now_ms);
     const Fence vouched = command.vouches > 0 ? std::max(command.vouches, command.fence) : 0;
     if (vouched > 0 && counter(now_ms) <= vouched) key_->fence = command.fence;
-    return quorum::Extended{.planted = key_->planted, .counter = counter(now_ms), .fence = key_->fence};
+    return quorum::Extended{.set_by = key_->set_by, .counter = counter(now_ms), .fence = key_->fence};
   }
   const quorum::NotOurs absent = not_ours(command.token, now_ms);
-  if (absent.given_back || absent.broken || !command.repair) return absent;
+  if (absent.released || absent.broken || !command.repair) return absent;
   const Fence found = counter(now_ms);
   set_counter(std::max(found, command.fence), now_ms);
   key_ = Key{.token = command.token,
              .last_ms = now_ms + command.ttl.count(),
-             .planted = command.attempt,
+             .set_by = command.attempt,
              .ttl = command.ttl};
-  return quorum::Replanted{found};
+  return quorum::Restored{found};
 }
 
-Reply Keyspace::release(const quorum::Release& command, std::int64_t now_ms, Defect defect) {
+Reply Keyspace::release(const quorum::ReleaseRequest& command, std::int64_t now_ms, Defect defect) {
   const Token* present = holder(now_ms);
   const bool ours = present != nullptr && *present == command.token;
   const bool others = present != nullptr && !ours;
@@ -116,13 +114,13 @@ quorum::NotOurs Keyspace::not_ours(const Token& token, std::int64_t now_ms) cons
   const auto note = notes_.find(token);
   const bool noted = note != notes_.end() && now_ms <= note->second.last_ms;
   return {.holder = present != nullptr ? *present : Token{},
-          .given_back = noted && !note->second.breaks,
+          .released = noted && !note->second.breaks,
           .broken = noted && note->second.breaks};
 }
 
 Reply Keyspace::foreign_set(const ForeignSet& command, std::int64_t now_ms) {
   if (holder(now_ms) != nullptr) return refusal(now_ms);
-  key_ = Key{.token = command.token, .last_ms = now_ms + command.ttl.count(), .planted = 0, .ttl = {}};
+  key_ = Key{.token = command.token, .last_ms = now_ms + command.ttl.count(), .set_by = 0, .ttl = {}};
   return quorum::Granted{0};
 }
 

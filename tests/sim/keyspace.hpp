@@ -15,7 +15,8 @@ struct ForeignSet {
   quorum::Token token;
   std::chrono::milliseconds ttl;
 };
-using Command = std::variant<quorum::Acquire, quorum::Confirm, quorum::Extend, quorum::Release, ForeignSet>;
+using Command = std::variant<quorum::AcquireRequest, quorum::ConfirmRequest, quorum::ExtendRequest,
+                             quorum::ReleaseRequest, ForeignSet>;
 
 // The keys of one lock on one Redis server, and what the scripts of redis/ do to them; conformance_test.cpp
 // holds the two together. Times are milliseconds of the server's clock, as in Redis.
@@ -44,7 +45,7 @@ class Keyspace {
     quorum::Token token;
     std::int64_t last_ms;
     // Of the info hash, which lives and dies with the key.
-    std::uint64_t planted;
+    std::uint64_t set_by;
     std::chrono::milliseconds ttl;  // 0: another library's
     quorum::Fence fence = 0;        // the final one, once it is written down
   };
@@ -55,10 +56,10 @@ class Keyspace {
 
   void set_counter(quorum::Fence value, std::int64_t now_ms);
 
-  quorum::Reply acquire(const quorum::Acquire& command, std::int64_t now_ms);
-  quorum::Reply confirm(const quorum::Confirm& command, std::int64_t now_ms, bool unconditional);
-  quorum::Reply extend(const quorum::Extend& command, std::int64_t now_ms, bool shortens);
-  quorum::Reply release(const quorum::Release& command, std::int64_t now_ms, Defect defect);
+  quorum::Reply acquire(const quorum::AcquireRequest& command, std::int64_t now_ms);
+  quorum::Reply confirm(const quorum::ConfirmRequest& command, std::int64_t now_ms, bool unconditional);
+  quorum::Reply extend(const quorum::ExtendRequest& command, std::int64_t now_ms, bool shortens);
+  quorum::Reply release(const quorum::ReleaseRequest& command, std::int64_t now_ms, Defect defect);
   quorum::Reply foreign_set(const ForeignSet& command, std::int64_t now_ms);
   quorum::Refused refusal(std::int64_t now_ms) const;
   quorum::NotOurs not_ours(const quorum::Token& token, std::int64_t now_ms) const;

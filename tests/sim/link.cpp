@@ -82,7 +82,7 @@ void Link::write(const Pending& request) {
   if (connection.swallows_up) return;
   Instant arrival = std::max(setting_.queue.now() + setting_.latency(), held_back_until_);
   const bool overtakes = setting_.scenario.defect == Defect::ReleaseOvertakesAcquire &&
-                         std::holds_alternative<quorum::Release>(request.command);
+                         std::holds_alternative<quorum::ReleaseRequest>(request.command);
   if (!overtakes) {
     arrival = std::max(arrival, connection.last_up + Duration{1});
     connection.last_up = arrival;

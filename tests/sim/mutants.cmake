@@ -34,42 +34,42 @@ function(sim_mutant_test name)
 endfunction()
 
 # ---- Acquire
-sim_mutant(quorum-less-one acquisition.cpp "electorate_.quorum()" "(electorate_.quorum() - 1)")
-sim_mutant(no-drift acquisition.cpp "validity_ = validity_end(now.boot, rules_.ttl)"
+sim_mutant(quorum-less-one acquire_op.cpp "membership_.quorum()" "(membership_.quorum() - 1)")
+sim_mutant(no-drift acquire_op.cpp "validity_ = validity_end(now.boot, rules_.ttl)"
            "validity_ = now.boot + rules_.ttl")
-sim_mutant(validity-not-checked acquisition.cpp
+sim_mutant(validity-not-checked acquire_op.cpp
            "if (validity_ - now.boot <= rules_.least_validity) return give_up(now, TooLate{now.boot - round_began_});"
            "")
-sim_mutant(validity-from-the-answer acquisition.cpp "return win(now);"
+sim_mutant(validity-from-the-answer acquire_op.cpp "return win(now);"
            "{ validity_ = validity_end(now.boot, rules_.ttl); return win(now); }")
-sim_mutant(late-vote-counts acquisition.cpp "now.boot <= ballot.sent + rules_.node_timeout" "true")
-sim_mutant(no-write-back acquisition.cpp "if (fence == fence_) {" "if (fence <= fence_) {")
-sim_mutant(late-set-not-cleaned ballot.cpp "if (may_have_held || pending() || granted() != nullptr) return true;"
+sim_mutant(late-vote-counts acquire_op.cpp "now.boot <= vote.sent + rules_.node_timeout" "true")
+sim_mutant(no-write-back acquire_op.cpp "if (fence == fence_) {" "if (fence <= fence_) {")
+sim_mutant(late-set-not-cleaned node_vote.cpp "if (may_have_held || pending() || granted() != nullptr) return true;"
            "if (granted() != nullptr) return true;")
 
 # ---- Release
 sim_mutant(broken-release-not-repeated pending_releases.cpp "    case Disconnected:\n" "")
 sim_mutant(refused-release-not-repeated pending_releases.cpp "    case Refused:\n" "")
 sim_mutant(releases-of-earlier-attempts-forgotten pending_releases.cpp "releases_.push_back("
-           "std::erase_if(releases_, [&](const Release& each) {
-             return std::get<quorum::Release>(each.send.request).token !=
-                    std::get<quorum::Release>(release.request).token; });
+           "std::erase_if(releases_, [&](const OwedRelease& each) {
+             return std::get<quorum::ReleaseRequest>(each.send.request).token !=
+                    std::get<quorum::ReleaseRequest>(release.request).token; });
            releases_.push_back(")
-sim_mutant(broken-without-a-note releasing.cpp ".request = release_" ".request = Release{.token = release_.token}")
+sim_mutant(broken-without-a-note release_op.cpp ".request = release_" ".request = ReleaseRequest{.token = release_.token}")
 
 # ---- Who votes
-sim_mutant(same-server-votes-twice electorate.cpp "return std::pair{a, b};" "return std::nullopt;")
-sim_mutant(restarted-node-votes electorate.cpp "? Standing::Quarantined" "? Standing::Voter")
-sim_mutant(uptime-taken-at-its-word electorate.cpp "- std::chrono::seconds{1}" "")
+sim_mutant(same-server-votes-twice membership.cpp "return std::pair{a, b};" "return std::nullopt;")
+sim_mutant(restarted-node-votes membership.cpp "? VoteEligibility::Quarantined" "? VoteEligibility::Voter")
+sim_mutant(uptime-taken-at-its-word membership.cpp "- std::chrono::seconds{1}" "")
 
 # ---- Extend
-sim_mutant(lost-lock-resurrected lease.cpp "if (any_continuous && electorate_.is_quorum" "if (electorate_.is_quorum")
-sim_mutant(replanted-vote-counts-at-once lease.cpp "return sight.since < attempt.number && " "return ")
-sim_mutant(replanted-vote-without-proof lease.cpp "sight.clean && ripe(sight)" "ripe(sight)")
-sim_mutant(replanted-vote-before-rivals-are-done lease.cpp "return !sight.crashed_by || " "return true || ")
+sim_mutant(lost-lock-resurrected lease.cpp "if (any_continuous && membership_.is_quorum" "if (membership_.is_quorum")
+sim_mutant(restored-vote-counts-at-once lease.cpp "return sight.since < attempt.number && " "return ")
+sim_mutant(restored-vote-without-proof lease.cpp "sight.clean && ripe(sight)" "ripe(sight)")
+sim_mutant(restored-vote-before-rivals-are-done lease.cpp "return !sight.crashed_by || " "return true || ")
 sim_mutant(rivals-bound-cut-to-our-ttl lease.cpp "longest_round(rules_.node_timeout) <= valid_until_"
            "std::min(rules_.node_timeout, Duration{rules_.ttl} / 3) <= valid_until_")
-sim_mutant(server-counts-twice-in-a-lease electorate.cpp "return std::hash<std::string_view>{}(known->identity.run_id);"
+sim_mutant(server-counts-twice-in-a-lease membership.cpp "return std::hash<std::string_view>{}(known->identity.run_id);"
            "return node;")
 sim_mutant(answer-counts-for-a-later-attempt lease.cpp "validity_end(attempt.began, rules_.ttl)"
            "validity_end(attempts_.back().began, rules_.ttl)")
@@ -78,14 +78,14 @@ sim_mutant(extension-counted-for-too-long lease.cpp "validity_end(attempt.began,
 sim_mutant(answer-after-the-end-counts lease.cpp "if (now.boot >= give_up_at()) {  // an answer" "if (false) {  // an answer")
 
 # ---- Extend by hand
-sim_mutant(by-hand-quorum-less-one extension.cpp "most->second < electorate_.quorum()"
-           "most->second + 1 < electorate_.quorum()")
-sim_mutant(by-hand-counted-from-the-answer extension.cpp ".valid_until = validity_end(began_, rules_.ttl)"
+sim_mutant(by-hand-quorum-less-one extend_op.cpp "most->second < membership_.quorum()"
+           "most->second + 1 < membership_.quorum()")
+sim_mutant(by-hand-counted-from-the-answer extend_op.cpp ".valid_until = validity_end(began_, rules_.ttl)"
            ".valid_until = validity_end(now.boot, rules_.ttl)")
-sim_mutant(by-hand-plants-before-the-quorum extension.cpp ".attempt = kAsking, .repair = false"
+sim_mutant(by-hand-plants-before-the-quorum extend_op.cpp ".attempt = kAsking, .repair = false"
            ".attempt = kLeastWallAttempt, .repair = true")
-sim_mutant(by-hand-counter-not-compared extension.cpp "++said[vote.counter]" "++said[0]")
-sim_mutant(by-hand-fence-guessed extension.cpp "if (vote.votes) known = std::max(known, vote.fence);"
+sim_mutant(by-hand-counter-not-compared extend_op.cpp "++said[vote.counter]" "++said[0]")
+sim_mutant(by-hand-fence-guessed extend_op.cpp "if (vote.votes) known = std::max(known, vote.fence);"
            "if (vote.votes) known = std::max({known, vote.fence, vote.counter});")
 
 # ---- The driver and the scripts

@@ -37,7 +37,7 @@ void Referee::executed(const Server& server, const Command& command, const quoru
   const std::size_t index = server.index();
   const Instant now = setting_.queue.now();
   const auto hands_off = [&](const Token& token) {
-    const bool fresh = before.value.empty() && !std::holds_alternative<quorum::Confirm>(command);
+    const bool fresh = before.value.empty() && !std::holds_alternative<quorum::ConfirmRequest>(command);
     if (fresh || before == token) return;
     if (server.keys().counter(server.now_ms()) != counter_before) {
       setting_.violated(fmt::format("{} changed the counter of {}, which it does not hold", describe(token),
@@ -57,7 +57,7 @@ void Referee::executed(const Server& server, const Command& command, const quoru
   };
   std::visit(
       Overload{
-          [&](const quorum::Acquire& acquire) {
+          [&](const quorum::AcquireRequest& acquire) {
             hands_off(acquire.token);
             const auto* granted = std::get_if<quorum::Granted>(&reply);
             if (granted == nullptr) return;
@@ -72,7 +72,7 @@ void Referee::executed(const Server& server, const Command& command, const quoru
             place.losses = server.losses();
             place.vouched = false;
           },
-          [&](const quorum::Confirm& confirm) {
+          [&](const quorum::ConfirmRequest& confirm) {
             hands_off(confirm.token);
             vouched(confirm.token, confirm.fence);
             const auto* confirmed = std::get_if<quorum::Confirmed>(&reply);
@@ -81,7 +81,7 @@ void Referee::executed(const Server& server, const Command& command, const quoru
             place.fence = confirm.fence;
             place.losses = server.losses();
           },
-          [&](const quorum::Extend& extend) {
+          [&](const quorum::ExtendRequest& extend) {
             hands_off(extend.token);
             Story& tale = story(extend.token);
             Place& place = tale.places[index];
@@ -91,16 +91,16 @@ void Referee::executed(const Server& server, const Command& command, const quoru
               if (keepers) place.found_by.emplace(extend.attempt, place.planting);
               if (!keepers) place.found_by_hand = now;
               if (extend.vouches > 0) vouched(extend.token, extend.fence);
-            } else if (const auto* replanted = std::get_if<quorum::Replanted>(&reply)) {
+            } else if (const auto* restored = std::get_if<quorum::Restored>(&reply)) {
               if (!anywhere_but(extend.token, server)) tale.wholly_lost = tale.wholly_lost.value_or(now);
               place.planting = {
-                  .at = now, .by = extend.attempt, .found = replanted->counter, .crash = server.started_at()};
+                  .at = now, .by = extend.attempt, .found = restored->counter, .crash = server.started_at()};
               place.vouched = false;
               place.there = true;
               place.outlived.reset();
             }
           },
-          [&](const quorum::Release& release) {
+          [&](const quorum::ReleaseRequest& release) {
             hands_off(release.token);
             Place& place = story(release.token).places[index];
             place.released_at = now;

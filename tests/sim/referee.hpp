@@ -2,7 +2,7 @@
 
 #include "clocks.hpp"
 #include "keyspace.hpp"
-#include "quorum/acquisition.hpp"
+#include "quorum/acquire_op.hpp"
 #include "setting.hpp"
 
 #include <cstdint>

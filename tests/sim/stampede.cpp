@@ -106,7 +106,7 @@ void run_round(const Case& what, std::uint64_t seed, Count& count) {
   std::size_t winners = 0;
   for (const auto& client : clients) {
     for (std::size_t i = 0; i < client->attempted().size(); ++i) {
-      if (std::holds_alternative<quorum::Divided>(client->verdicts()[i])) ++count.divided;
+      if (std::holds_alternative<quorum::Split>(client->verdicts()[i])) ++count.divided;
       if (!client->attempted()[i].won) continue;
       ++winners;
       count.known_after.push_back(std::chrono::duration<double>{client->attempted()[i].took} /

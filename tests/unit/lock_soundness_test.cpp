@@ -42,7 +42,7 @@ TEST_SUITE("soundness of nodes") {
 
   TEST_CASE("a replica has no vote, and that it is read-only is no news") {
     NodeReport report = healthy();
-    report.standing = quorum::Standing::Replica;
+    report.eligibility = quorum::VoteEligibility::Replica;
     report.refusal = quorum::Failure{quorum::Failure::Kind::ReadOnly, {}};
     CHECK(concerns(report) == Concerns{Concern::NoVote});
   }

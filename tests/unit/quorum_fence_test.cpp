@@ -20,11 +20,11 @@ TEST_CASE("the greatest fence is written back to those below it, and only then t
   attempt.answer(0, Granted{9});
   attempt.answer(1, Granted{5});
   CHECK(attempt.undecided());
-  REQUIRE(attempt.count<Confirm>() == 1);
-  const Send* confirm = attempt.request<Confirm>(1);
+  REQUIRE(attempt.count<ConfirmRequest>() == 1);
+  const Send* confirm = attempt.request<ConfirmRequest>(1);
   REQUIRE(confirm != nullptr);
-  CHECK(std::get<Confirm>(confirm->request).token == attempt.token);
-  CHECK(std::get<Confirm>(confirm->request).fence == 9);
+  CHECK(std::get<ConfirmRequest>(confirm->request).token == attempt.token);
+  CHECK(std::get<ConfirmRequest>(confirm->request).fence == 9);
   attempt.answer(1, Confirmed{true});
   REQUIRE(attempt.verdict<Won>() != nullptr);
   CHECK(attempt.verdict<Won>()->fence == 9);
@@ -40,9 +40,9 @@ TEST_CASE("a write-back that reaches no quorum begins anew, with nothing left be
   CHECK(attempt.undecided());  // the third node may still answer
   attempt.fail(2);
   CHECK(attempt.undecided());
-  CHECK(attempt.count<Release>() == 3);
+  CHECK(attempt.count<ReleaseRequest>() == 3);
   attempt.wait();
-  CHECK(attempt.count<Acquire>() == 3);
+  CHECK(attempt.count<AcquireRequest>() == 3);
   CHECK(attempt.token != token);
 }
 
@@ -54,7 +54,7 @@ TEST_CASE("a write-back that fails in the last round is no quorum") {
   attempt.fail(1);
   attempt.fail(2);
   CHECK(attempt.verdict<NoQuorum>() != nullptr);
-  CHECK(attempt.count<Release>() == 3);
+  CHECK(attempt.count<ReleaseRequest>() == 3);
 }
 
 TEST_CASE("a late vote takes the place of a confirmation that fails") {
@@ -64,7 +64,7 @@ TEST_CASE("a late vote takes the place of a confirmation that fails") {
   attempt.answer(1, Granted{5});
   attempt.answer(1, Confirmed{false});
   attempt.answer(2, Granted{6});
-  REQUIRE(attempt.request<Confirm>(2) != nullptr);
+  REQUIRE(attempt.request<ConfirmRequest>(2) != nullptr);
   attempt.answer(2, Confirmed{true});
   REQUIRE(attempt.verdict<Won>() != nullptr);
   CHECK(attempt.verdict<Won>()->fence == 9);
@@ -77,7 +77,7 @@ TEST_CASE("a late vote with a greater fence does not confirm ours") {
   attempt.answer(1, Granted{5});
   attempt.answer(2, Granted{11});
   CHECK(attempt.undecided());
-  CHECK(attempt.request<Confirm>(2) == nullptr);
+  CHECK(attempt.request<ConfirmRequest>(2) == nullptr);
 }
 
 TEST_CASE("validity that runs out during the write-back is no win") {
@@ -88,13 +88,13 @@ TEST_CASE("validity that runs out during the write-back is no win") {
   CHECK(attempt.acquisition.deadline() == attempt.now.boot + kTtl - 112ms);
   attempt.wait();
   CHECK(attempt.verdict<TooLate>() != nullptr);
-  CHECK(attempt.count<Release>() == 3);
+  CHECK(attempt.count<ReleaseRequest>() == 3);
 }
 
 TEST_CASE("a restarted node's fence neither counts nor is confirmed") {
   Attempt attempt{3};
   attempt.start();
-  attempt.electorate.on_identity(attempt.now, 0, identity("a", 0s));
+  attempt.membership.on_identity(attempt.now, 0, identity("a", 0s));
   attempt.answer(0, Granted{99});
   attempt.answer(1, Granted{5});
   attempt.answer(2, Granted{5});
@@ -107,9 +107,9 @@ TEST_CASE("a wall clock beyond 2^53 microseconds proposes nothing") {
   Attempt attempt{1};
   attempt.now.wall_us = kMaxFence;
   attempt.start();
-  CHECK(attempt.only<Acquire>().proposal == kMaxFence);
+  CHECK(attempt.only<AcquireRequest>().proposal == kMaxFence);
   Attempt later{1};
   later.now.wall_us = kMaxFence + 1;
   later.start();
-  CHECK(later.only<Acquire>().proposal == 0);
+  CHECK(later.only<AcquireRequest>().proposal == 0);
 }

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "quorum/acquisition.hpp"
+#include "quorum/acquire_op.hpp"
 #include "quorum/lease.hpp"
-#include "quorum/releasing.hpp"
+#include "quorum/release_op.hpp"
 #include "quorum/validity.hpp"
 
 #include <doctest/doctest.h>
@@ -30,9 +30,9 @@ class Counting final : public Entropy {
 // A client with five nodes that the test answers for. Time stands still until it is told to pass.
 class Client {
  public:
-  explicit Client(std::size_t nodes = 5) : electorate{nodes, kTtl} {}
+  explicit Client(std::size_t nodes = 5) : membership{nodes, kTtl} {}
 
-  Electorate electorate;
+  Membership membership;
   RequestIds ids;
   Counting entropy;
   Now now{.boot = TimePoint{1h}, .wall_us = kWallUs};
@@ -95,12 +95,12 @@ class Attempt : public Client {
                      .least_validity = least_validity,
                      .max_rounds = max_rounds,
                      .give_up_at = give_up_at},
-                    electorate,
+                    membership,
                     ids,
                     entropy} {}
 
-  Acquisition acquisition;
-  std::vector<RequestId> asked = std::vector<RequestId>(electorate.nodes());
+  AcquireOp acquisition;
+  std::vector<RequestId> asked = std::vector<RequestId>(membership.nodes());
   Token token;
 
   void start() { take(acquisition.start(now)); }
@@ -126,9 +126,9 @@ class Attempt : public Client {
   void take(std::vector<Send> sends) {
     sent = std::move(sends);
     for (const Send& send : sent) {
-      if (std::holds_alternative<Release>(send.request)) continue;
+      if (std::holds_alternative<ReleaseRequest>(send.request)) continue;
       asked[send.node] = send.id;
-      if (const auto* acquire = std::get_if<Acquire>(&send.request)) token = acquire->token;
+      if (const auto* acquire = std::get_if<AcquireRequest>(&send.request)) token = acquire->token;
     }
   }
 };

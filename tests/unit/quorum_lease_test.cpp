@@ -14,10 +14,10 @@ class Holder : public Client {
  public:
   Holder() : granted_at{now.boot} {
     for (NodeIndex node = 0; node < 5; ++node) {
-      electorate.on_identity(now, node, identity("server " + std::to_string(node)));
+      membership.on_identity(now, node, identity("server " + std::to_string(node)));
     }
     pass(10ms);
-    lease.emplace(LeaseRules{.ttl = kTtl, .node_timeout = kNodeTimeout, .lead = kLead}, electorate,
+    lease.emplace(LeaseRules{.ttl = kTtl, .node_timeout = kNodeTimeout, .lead = kLead}, membership,
                   Won{.token = {"ours"},
                       .fence = kFence,
                       .valid_until = validity_end(granted_at, kTtl),
@@ -44,8 +44,8 @@ class Holder : public Client {
   }
   void answer(NodeIndex node, const Reply& reply) { lease->on_reply(now, node, asked_[node].id, reply); }
   void fail(NodeIndex node) { lease->on_failure(now, node, asked_[node].id, failed()); }
-  void here(NodeIndex node, std::uint64_t planted = 0, Fence counter = kFence) {
-    answer(node, Extended{.planted = planted, .counter = counter});
+  void here(NodeIndex node, std::uint64_t set_by = 0, Fence counter = kFence) {
+    answer(node, Extended{.set_by = set_by, .counter = counter});
   }
   void succeed() {
     attempt();
@@ -75,7 +75,7 @@ TEST_CASE_FIXTURE(Holder, "a lease is extended at a third of its TTL, on all nod
   CHECK(now.boot == granted_at + Duration{kTtl} / 3);
   REQUIRE(sent.size() == 5);
   for (const Send& send : sent) {
-    const auto& extend = std::get<Extend>(send.request);
+    const auto& extend = std::get<ExtendRequest>(send.request);
     CHECK(extend.token == Token{"ours"});
     CHECK(extend.fence == kFence);
     CHECK(extend.attempt == 1);
@@ -117,7 +117,7 @@ TEST_CASE_FIXTURE(Holder, "one failed attempt is no loss: it is tried again soon
 
 TEST_CASE_FIXTURE(Holder, "a node that hangs leaves room for another attempt, whatever its timeout") {
   lease.emplace(
-      LeaseRules{.ttl = kTtl, .node_timeout = 10s, .lead = kLead}, electorate,
+      LeaseRules{.ttl = kTtl, .node_timeout = 10s, .lead = kLead}, membership,
       Won{.token = {"ours"}, .fence = kFence, .valid_until = validity_end(granted_at, kTtl), .voters = {}},
       ids, entropy);
   wait();
@@ -166,15 +166,15 @@ TEST_CASE_FIXTURE(Holder, "the slowest node, which answers behind the success, i
   for (const NodeIndex node : {0U, 1U, 2U}) here(node);
   REQUIRE(extended());
   SUBCASE("its note ends the lease") {
-    answer(3, NotOurs{.holder = {}, .given_back = true});
-    CHECK(lost<GivenBack>());
+    answer(3, NotOurs{.holder = {}, .released = true});
+    CHECK(lost<ReleasedByHand>());
   }
   SUBCASE("it is put to use soon when it has been repaired") {
-    answer(3, Replanted{kFence + 7});
+    answer(3, Restored{kFence + 7});
     CHECK(lease->deadline() <= now.boot + Duration{kTtl} / 12);
   }
   SUBCASE("a repaired one counts after the next success, whatever its counter") {
-    answer(3, Replanted{kFence + 7});
+    answer(3, Restored{kFence + 7});
     attempt();
     for (const NodeIndex node : {0U, 1U, 2U}) here(node);
     here(3, 1, kFence + 7);
@@ -188,10 +188,10 @@ TEST_CASE_FIXTURE(Holder, "the slowest node, which answers behind the success, i
 }
 
 TEST_CASE_FIXTURE(Holder, "a repaired node is told our fence once it has counted, for extensions by hand") {
-  const auto vouches = [&](NodeIndex node) { return std::get<Extend>(asked()[node].request).vouches; };
+  const auto vouches = [&](NodeIndex node) { return std::get<ExtendRequest>(asked()[node].request).vouches; };
   succeed();
   attempt();
-  answer(3, Replanted{0});
+  answer(3, Restored{0});
   for (const NodeIndex node : {0U, 1U, 2U}) here(node);
   attempt();
   CHECK(vouches(3) == 0);  // it has not counted yet
@@ -227,7 +227,7 @@ TEST_CASE_FIXTURE(
 TEST_CASE_FIXTURE(Holder, "two addresses that have come to lead to one server count once") {
   succeed();
   // Nodes 3 and 4 are silent, and address 2 leads to server 1 now.
-  electorate.on_identity(now, 2, identity("server 1"));
+  membership.on_identity(now, 2, identity("server 1"));
   for (int i = 0; i < 3; ++i) {
     sent.clear();
     attempt();
@@ -242,7 +242,7 @@ TEST_CASE_FIXTURE(Holder,
                   "what was seen at an address says nothing about another server to which it leads now") {
   // Address 2 leads to server 3 now, where a late acquisition has set the token: no vote of the grant.
   succeed();
-  electorate.on_identity(now, 2, identity("server 3"));
+  membership.on_identity(now, 2, identity("server 3"));
   attempt();
   for (const NodeIndex node : {0U, 1U, 2U}) here(node);
   CHECK_FALSE(extended());
@@ -257,7 +257,7 @@ TEST_CASE_FIXTURE(Holder, "a server that has restarted with its keys is the same
   succeed();
   pass(20ms);
   for (const NodeIndex node : {0U, 1U, 2U}) {
-    electorate.on_identity(now, node, identity("restarted " + std::to_string(node), 0s));
+    membership.on_identity(now, node, identity("restarted " + std::to_string(node), 0s));
   }
   attempt();
   for (const NodeIndex node : {0U, 1U, 2U}) here(node);
@@ -267,7 +267,7 @@ TEST_CASE_FIXTURE(Holder, "a server that has restarted with its keys is the same
 TEST_CASE_FIXTURE(Holder, "a node that has been repaired is put to use soon") {
   succeed();
   attempt();
-  answer(3, Replanted{0});
+  answer(3, Restored{0});
   for (const NodeIndex node : {0U, 1U, 2U}) here(node);
   REQUIRE(extended());
   CHECK(lease->deadline() == began + Duration{kTtl} / 12);
@@ -303,7 +303,7 @@ TEST_CASE_FIXTURE(Holder, "answers that come when it should be lost do not save 
 TEST_CASE_FIXTURE(Holder, "a late win is extended at once, not lost without an attempt") {
   now.boot = granted_at + 600ms;
   lease.emplace(
-      LeaseRules{.ttl = kTtl, .node_timeout = kNodeTimeout, .lead = kLead}, electorate,
+      LeaseRules{.ttl = kTtl, .node_timeout = kNodeTimeout, .lead = kLead}, membership,
       Won{.token = {"ours"}, .fence = kFence, .valid_until = validity_end(granted_at, kTtl), .voters = {}},
       ids, entropy);
   wait();
@@ -315,7 +315,7 @@ TEST_CASE_FIXTURE(Holder, "a restarted node rejoins: its vote counts from the at
   attempt();
   here(0);
   here(1);
-  answer(2, Replanted{0});
+  answer(2, Restored{0});
   fail(3);
   fail(4);
   CHECK_FALSE(extended());
@@ -352,7 +352,7 @@ TEST_CASE_FIXTURE(Holder,
   attempt();
   here(0);
   here(1);
-  answer(2, Replanted{kFence + 1});
+  answer(2, Restored{kFence + 1});
   fail(3);
   fail(4);
   attempt();
@@ -365,7 +365,7 @@ TEST_CASE_FIXTURE(Holder,
   attempt();
   here(0);
   here(1);
-  answer(3, Replanted{0});  // proven in the next attempt
+  answer(3, Restored{0});  // proven in the next attempt
   here(2, 1, kFence + 1);
   fail(4);
   CHECK_FALSE(extended());
@@ -385,7 +385,7 @@ TEST_CASE_FIXTURE(Holder,
 
 TEST_CASE_FIXTURE(Holder, "a vote without proof counts only after a success that began when it was there") {
   attempt();
-  answer(3, Replanted{kFence + 1});
+  answer(3, Restored{kFence + 1});
   for (const NodeIndex node : {0U, 1U, 2U}) here(node);
   REQUIRE(extended());
   fail(4);
@@ -406,7 +406,7 @@ TEST_CASE_FIXTURE(Holder, "a vote without proof counts only after a success that
 
 TEST_CASE_FIXTURE(Holder, "a repaired vote does not count while a rival's round may outlast the lease") {
   // A round that began just before the crash ends up to 709 ms later: after this lease, at 988 ms.
-  const auto lease_of = [&](const Electorate& voters) {
+  const auto lease_of = [&](const Membership& voters) {
     lease.emplace(LeaseRules{.ttl = kTtl, .node_timeout = 700ms, .lead = kLead}, voters,
                   Won{.token = {"ours"},
                       .fence = kFence,
@@ -414,13 +414,13 @@ TEST_CASE_FIXTURE(Holder, "a repaired vote does not count while a rival's round 
                       .voters = {0, 1, 2}},
                   ids, entropy);
   };
-  const auto repair_and_extend = [&](Duration uptime, Electorate& voters) {
+  const auto repair_and_extend = [&](Duration uptime, Membership& voters) {
     attempt();
     here(0);
     here(1);
     voters.on_identity(now, 2,
                        identity("another start", std::chrono::duration_cast<std::chrono::seconds>(uptime)));
-    answer(2, Replanted{0});
+    answer(2, Restored{0});
     fail(3);
     fail(4);
     attempt();
@@ -431,17 +431,17 @@ TEST_CASE_FIXTURE(Holder, "a repaired vote does not count while a rival's round 
     fail(4);
   };
   SUBCASE("of a crash that may have been just now") {
-    lease_of(electorate);
-    repair_and_extend(0s, electorate);
+    lease_of(membership);
+    repair_and_extend(0s, membership);
     CHECK_FALSE(extended());
   }
   SUBCASE("a node that has been up for long has lost its key in another way") {
-    lease_of(electorate);
-    repair_and_extend(1h, electorate);
+    lease_of(membership);
+    repair_and_extend(1h, membership);
     CHECK(extended());
   }
   SUBCASE("where the quarantine is zero a crash wipes out no vote") {
-    Electorate trusting{5, Duration::zero()};
+    Membership trusting{5, Duration::zero()};
     lease_of(trusting);
     repair_and_extend(0s, trusting);
     CHECK(extended());
@@ -466,11 +466,11 @@ TEST_CASE_FIXTURE(Holder, "votes that the acquisition did not count are proven l
 TEST_CASE_FIXTURE(Holder, "a lock that was wholly lost is never resurrected") {
   attempt();
   SUBCASE("nobody has it") {
-    for (NodeIndex node = 0; node < 5; ++node) answer(node, Replanted{0});
+    for (NodeIndex node = 0; node < 5; ++node) answer(node, Restored{0});
     CHECK(lost<Vanished>());
   }
   SUBCASE("nobody has it, and some nodes are silent") {
-    for (const NodeIndex node : {0U, 1U, 2U}) answer(node, Replanted{0});
+    for (const NodeIndex node : {0U, 1U, 2U}) answer(node, Restored{0});
     fail(3);
     fail(4);
     CHECK_FALSE(lease->lost());
@@ -482,7 +482,7 @@ TEST_CASE_FIXTURE(Holder, "a lock that was wholly lost is never resurrected") {
   }
   SUBCASE("somebody else has it on one node") {
     answer(0, NotOurs{{"theirs"}});
-    for (const NodeIndex node : {1U, 2U, 3U, 4U}) answer(node, Replanted{0});
+    for (const NodeIndex node : {1U, 2U, 3U, 4U}) answer(node, Restored{0});
     CHECK(lost<Taken>());
   }
 }
@@ -505,7 +505,7 @@ TEST_CASE_FIXTURE(Holder, "answers of a former attempt do not count") {
   const RequestId late = ids.next() - 5;  // of the first node
   for (NodeIndex node = 0; node < 5; ++node) fail(node);
   attempt();
-  lease->on_reply(now, 0, late, Extended{.planted = 0, .counter = kFence});
+  lease->on_reply(now, 0, late, Extended{.set_by = 0, .counter = kFence});
   here(1);
   here(2);
   CHECK_FALSE(extended());
@@ -533,8 +533,8 @@ TEST_CASE_FIXTURE(Holder, "successive extensions push the end further each time"
   CHECK_FALSE(lease->lost());
 }
 
-// The history for which replanted votes must ripen. Three nodes; node 2 never had the holder's token, so a rival
-// is granted its vote. It crashes, the vote is forgotten, and the holder replants its own token there; the rival
+// The history for which restored votes must ripen. Three nodes; node 2 never had the holder's token, so a rival
+// is granted its vote. It crashes, the vote is forgotten, and the holder restores its own token there; the rival
 // still counts what it was told, and waits for node 0, where the holder's key is about to expire.
 TEST_CASE("a rival whose vote a crash wiped out does not win beside the lease") {
   constexpr Duration kSlow = 1s;
@@ -545,35 +545,34 @@ TEST_CASE("a rival whose vote a crash wiped out does not win beside the lease") 
   };
   Lease lease{
       {.ttl = kTtl, .node_timeout = kSlow, .lead = 1ms},
-      holder.electorate,
+      holder.membership,
       {.token = {"ours"}, .fence = kWallUs, .valid_until = validity_end(start, kTtl), .voters = {0, 1}},
       holder.ids,
       holder.entropy};
   const auto first = lease.on_time(at(334ms));
   REQUIRE(first.size() == 3);
-  lease.on_reply(at(336ms), 0, first[0].id,
-                 Extended{.planted = 0, .counter = kWallUs});  // expires at 1335 ms
+  lease.on_reply(at(336ms), 0, first[0].id, Extended{.set_by = 0, .counter = kWallUs});  // expires at 1335 ms
 
   Client rival{3};
-  Acquisition acquisition{{.ttl = kTtl, .node_timeout = kSlow, .least_validity = 20ms, .max_rounds = 1},
-                          rival.electorate,
-                          rival.ids,
-                          rival.entropy};
+  AcquireOp acquisition{{.ttl = kTtl, .node_timeout = kSlow, .least_validity = 20ms, .max_rounds = 1},
+                        rival.membership,
+                        rival.ids,
+                        rival.entropy};
   const auto asked = acquisition.start(at(500ms));
-  const Fence proposal = std::get<Acquire>(asked[2].request).proposal;
+  const Fence proposal = std::get<AcquireRequest>(asked[2].request).proposal;
   acquisition.on_reply(at(502ms), 2, asked[2].id, Granted{proposal});
   acquisition.on_reply(at(502ms), 1, asked[1].id, refused("ours", 832ms));
 
   // Node 2 restarts empty; what the holder sent there comes after that, and node 1's answer is late.
-  lease.on_reply(at(551ms), 2, first[2].id, Replanted{0});
-  lease.on_reply(at(561ms), 1, first[1].id, Extended{.planted = 0, .counter = kWallUs});
+  lease.on_reply(at(551ms), 2, first[2].id, Restored{0});
+  lease.on_reply(at(561ms), 1, first[1].id, Extended{.set_by = 0, .counter = kWallUs});
   REQUIRE(lease.last_success() == 1);
   // From now on the holder does not reach node 0.
   for (std::chrono::milliseconds now = 667ms; !lease.lost() && now < 1400ms; now += 1ms) {
     for (const Send& send : lease.on_time(at(now))) {
       if (send.node == 0) lease.on_failure(at(now), 0, send.id, failed());
-      if (send.node == 1) lease.on_reply(at(now), 1, send.id, Extended{.planted = 0, .counter = kWallUs});
-      if (send.node == 2) lease.on_reply(at(now), 2, send.id, Extended{.planted = 1, .counter = kWallUs});
+      if (send.node == 1) lease.on_reply(at(now), 1, send.id, Extended{.set_by = 0, .counter = kWallUs});
+      if (send.node == 2) lease.on_reply(at(now), 2, send.id, Extended{.set_by = 1, .counter = kWallUs});
     }
   }
   // Its key there has expired, and the rival's request arrives at last.

@@ -11,8 +11,10 @@ struct Owing : Client {
   PendingReleases owed;
 
   Send release(NodeIndex node = 0, Duration allowed = 1s) {
-    const Send send{
-        .node = node, .id = ids.next(), .request = Release{Token{"ours"}}, .deadline = now.boot + allowed};
+    const Send send{.node = node,
+                    .id = ids.next(),
+                    .request = ReleaseRequest{Token{"ours"}},
+                    .deadline = now.boot + allowed};
     owed.add(send);
     return send;
   }

@@ -30,7 +30,7 @@ TEST_CASE("the strongest contender keeps its votes and asks again with the same 
   CHECK(attempt.undecided());
   CHECK(attempt.sent.empty());
   attempt.wait();
-  CHECK(attempt.count<Acquire>() == 5);
+  CHECK(attempt.count<AcquireRequest>() == 5);
   CHECK(attempt.token == token);
   CHECK(attempt.acquisition.rounds() == 2);
 }
@@ -41,12 +41,12 @@ TEST_CASE("the others give back at once and return with another token") {
   const Token token = attempt.token;
   divide(attempt, kLeast);
   CHECK(attempt.undecided());
-  CHECK(attempt.count<Release>() == 2);
-  CHECK(attempt.only<Release>().token == token);
+  CHECK(attempt.count<ReleaseRequest>() == 2);
+  CHECK(attempt.only<ReleaseRequest>().token == token);
   const TimePoint gave_back = attempt.now.boot;
   attempt.wait();
-  CHECK(attempt.now.boot - gave_back >= 8ms);  // two flights: the strongest is faster
-  CHECK(attempt.count<Acquire>() == 5);
+  CHECK(attempt.now.boot - gave_back >= 8ms);  // two round trips: the strongest is faster
+  CHECK(attempt.count<AcquireRequest>() == 5);
   CHECK(attempt.token != token);
 }
 
@@ -60,7 +60,7 @@ TEST_CASE("more votes beat the lesser token") {
   attempt.answer(4, refused("c"));
   CHECK(attempt.sent.empty());
   attempt.wait();
-  CHECK(attempt.count<Release>() == 0);
+  CHECK(attempt.count<ReleaseRequest>() == 0);
 }
 
 TEST_CASE("validity of kept votes counts from the round that won") {
@@ -84,9 +84,9 @@ TEST_CASE("a kept vote is given back though its node cannot be asked again") {
   attempt.fail(2, failed(Failure::Kind::Refused));
   attempt.wait();
   REQUIRE(attempt.verdict<NoQuorum>() != nullptr);
-  CHECK(attempt.request<Release>(0) != nullptr);
-  CHECK(attempt.request<Release>(1) != nullptr);
-  CHECK(attempt.request<Release>(2) == nullptr);  // never had it
+  CHECK(attempt.request<ReleaseRequest>(0) != nullptr);
+  CHECK(attempt.request<ReleaseRequest>(1) != nullptr);
+  CHECK(attempt.request<ReleaseRequest>(2) == nullptr);  // never had it
 }
 
 TEST_CASE("a node that hangs holds a split up for one more flight, not for its timeout") {
@@ -101,7 +101,7 @@ TEST_CASE("a node that hangs holds a split up for one more flight, not for its t
   const TimePoint settled_at = attempt.acquisition.deadline();
   CHECK(settled_at == attempt.now.boot + 4ms);
   attempt.wait();
-  CHECK(attempt.count<Release>() == 3);
+  CHECK(attempt.count<ReleaseRequest>() == 3);
 }
 
 TEST_CASE("a rival that neither wins nor gives back is dead, and the attempt ends") {
@@ -115,12 +115,12 @@ TEST_CASE("a rival that neither wins nor gives back is dead, and the attempt end
     ++rounds;
     if (attempt.undecided()) attempt.wait();
   }
-  const Divided* divided = attempt.verdict<Divided>();
+  const Split* divided = attempt.verdict<Split>();
   REQUIRE(divided != nullptr);
   CHECK(divided->contenders == 1);
   CHECK(divided->free_in == Duration{300ms});
   CHECK(rounds == 5);
-  CHECK(attempt.request<Release>(0) != nullptr);
+  CHECK(attempt.request<ReleaseRequest>(0) != nullptr);
 }
 
 TEST_CASE("rounds are bounded, though rivals come and go") {
@@ -132,7 +132,7 @@ TEST_CASE("rounds are bounded, though rivals come and go") {
     attempt.answer(1, refused(kGreatest + std::to_string(++round)));
     if (attempt.undecided()) attempt.wait();
   }
-  CHECK(attempt.verdict<Divided>() != nullptr);
+  CHECK(attempt.verdict<Split>() != nullptr);
   CHECK(attempt.acquisition.rounds() == 5);
 }
 
@@ -157,7 +157,7 @@ TEST_CASE("no round begins after the time is up, and none is given up before") {
     attempt.answer(1, refused(kLeast + std::to_string(++round)));  // we yield, and pause for long
     if (attempt.undecided()) attempt.wait();
   }
-  CHECK(attempt.verdict<Divided>() != nullptr);
+  CHECK(attempt.verdict<Split>() != nullptr);
   CHECK(attempt.now.boot >= TimePoint{1h} + 50ms);
   CHECK(attempt.now.boot <= TimePoint{1h} + 50ms + 8ms);
 }
@@ -189,6 +189,6 @@ TEST_CASE("a dead contender and a node that hangs leave no quorum that falls fre
   attempt.answer(2, refused(kGreatest, 300ms));
   attempt.answer(3, refused(kGreatest, 400ms));
   attempt.wait();
-  REQUIRE(attempt.verdict<Divided>() != nullptr);
-  CHECK(attempt.verdict<Divided>()->free_in == Duration{300ms});
+  REQUIRE(attempt.verdict<Split>() != nullptr);
+  CHECK(attempt.verdict<Split>()->free_in == Duration{300ms});
 }

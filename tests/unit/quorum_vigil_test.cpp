@@ -10,7 +10,7 @@ using namespace redlock::quorum::test;
 namespace {
 
 constexpr std::size_t kNodes = 5;
-constexpr Duration kFlight = 1ms;
+constexpr Duration kRoundTrip = 1ms;
 constexpr Duration kSlot = 8ms;  // the least
 constexpr Duration kRetryDelay = 200ms;
 constexpr Duration kSettling = 100ms;
@@ -29,22 +29,22 @@ class Waiting {
   Vigil vigil;
 
   // Told by all nodes, for each of which the key has `remaining` to live.
-  void held(std::optional<Place> place, std::chrono::milliseconds remaining = 30s,
-            Duration flight = kFlight) {
-    Ballots ballots(kNodes);
-    for (Ballot& ballot : ballots) ballot.answer = refused("them", remaining);
-    held(place, ballots, flight);
+  void held(std::optional<QueuePosition> position, std::chrono::milliseconds remaining = 30s,
+            Duration round_trip = kRoundTrip) {
+    NodeVotes votes(kNodes);
+    for (NodeVote& vote : votes) vote.answer = refused("them", remaining);
+    held(position, votes, round_trip);
   }
-  void held(std::optional<Place> place, const Ballots& ballots, Duration flight = kFlight) {
-    vigil.on_held(now, {.holder = {"them"}, .info = {}, .votes = 3, .free_in = {}, .place = place}, ballots,
-                  flight);
+  void held(std::optional<QueuePosition> position, const NodeVotes& votes, Duration round_trip = kRoundTrip) {
+    vigil.on_held(now, {.holder = {"them"}, .info = {}, .votes = 3, .free_in = {}, .position = position},
+                  votes, round_trip);
   }
   void listening(std::size_t nodes = kNodes) {
     for (NodeIndex node = 0; node < nodes; ++node) vigil.on_listening(now, node);
   }
   // Has waited there, on nodes of which its own calls it.
   void far_back(std::uint64_t ahead) {
-    held(Place{.ahead = ahead, .waiting = ahead + 1});
+    held(QueuePosition{.ahead = ahead, .waiting = ahead + 1});
     vigil.on_listening(now, kHome, true);
     vigil.on_look_failed(look().node);
     now += 10s;
@@ -68,12 +68,12 @@ class Waiting {
     changed(nodes);
   }
   // Has waited in this place for a while, and has just been told again how things are.
-  void settled(std::optional<Place> place, std::chrono::milliseconds remaining = 30s,
-               Duration flight = kFlight) {
-    held(place, remaining, flight);
+  void settled(std::optional<QueuePosition> position, std::chrono::milliseconds remaining = 30s,
+               Duration round_trip = kRoundTrip) {
+    held(position, remaining, round_trip);
     listening();
     settle();
-    held(place, remaining, flight);
+    held(position, remaining, round_trip);
     REQUIRE(idle());
   }
   void settle() {
@@ -113,14 +113,14 @@ class Waiting {
   }
 };
 
-Place place(std::uint64_t ahead) {
+QueuePosition position(std::uint64_t ahead) {
   return {.ahead = ahead, .waiting = ahead + 1};
 }
-Outlook outlook(std::optional<std::string> holder, std::optional<Place> where,
+Outlook outlook(std::optional<std::string> holder, std::optional<QueuePosition> where,
                 std::chrono::milliseconds remaining = 30s) {
   return {.holder = holder ? std::optional{Token{*holder}} : std::nullopt,
           .remaining = remaining,
-          .place = where};
+          .position = where};
 }
 
 }  // namespace
@@ -128,7 +128,7 @@ Outlook outlook(std::optional<std::string> holder, std::optional<Place> where,
 TEST_SUITE("vigil") {
   TEST_CASE("the first in the line tries when a quorum has told of a change, and not before") {
     Waiting one;
-    one.settled(place(0));
+    one.settled(position(0));
     one.changed({0, 3});
     CHECK(one.idle());
     one.changed({0, 3, 3, 0});  // the same nodes again
@@ -141,7 +141,7 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("the stragglers of a change are not taken for the next one") {
     Waiting one;
-    one.settled(place(0));
+    one.settled(position(0));
     one.changed({0, 1, 2});
     REQUIRE(one.tries_in_turn());
     one.changed({3, 4});
@@ -150,11 +150,11 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("a node that was free for the last attempt has changed already") {
     Waiting one;
-    one.settled(place(0));
-    Ballots ballots(kNodes);
-    for (Ballot& ballot : ballots) ballot.answer = refused("them");
-    ballots[1].answer = ballots[4].answer = Granted{7};
-    one.held(place(0), ballots);
+    one.settled(position(0));
+    NodeVotes votes(kNodes);
+    for (NodeVote& vote : votes) vote.answer = refused("them");
+    votes[1].answer = votes[4].answer = Granted{7};
+    one.held(position(0), votes);
     REQUIRE(one.idle());
     one.changed({4});
     CHECK(one.idle());
@@ -163,9 +163,9 @@ TEST_SUITE("vigil") {
   }
 
   TEST_CASE("the second gives the first a slot of time") {
-    const auto slot_after = [](Duration flight) {
+    const auto slot_after = [](Duration round_trip) {
       Waiting one;
-      one.settled(place(1), 30s, flight);
+      one.settled(position(1), 30s, round_trip);
       one.changed({0, 1, 2});
       CHECK(one.idle());
       const Duration slot = one.pass_to_deadline();
@@ -179,14 +179,14 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("a second change within the slot says that the first was granted the lock") {
     Waiting one;
-    one.settled(place(1));
+    one.settled(position(1));
     one.changed_everywhere();
     one.now += 1ms;
     one.changed_everywhere();
     const Vigil::Look look = one.look();
     CHECK(look.what == Look::Outlook);
     CHECK(one.idle());  // one node is enough
-    one.vigil.on_outlook(one.now, look.node, outlook("first", place(0)));
+    one.vigil.on_outlook(one.now, look.node, outlook("first", position(0)));
     CHECK(one.idle());
     one.now += kSlot;
     CHECK(one.idle());
@@ -198,7 +198,7 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("who is behind looks who the holder is, and an extension starts nothing") {
     Waiting one;
-    one.settled(place(2));
+    one.settled(position(2));
     one.now += 500ms;
     one.changed_everywhere();
     CHECK(one.idle());
@@ -217,7 +217,7 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("another holder moves the line, and where we stand now is asked for") {
     Waiting one;
-    one.settled(place(2));
+    one.settled(position(2));
     one.now += 500ms;
     one.changed_everywhere();
     one.pass_to_deadline();
@@ -225,16 +225,16 @@ TEST_SUITE("vigil") {
     one.vigil.on_holder(one.now, look.node, Token{"next"});
     look = one.look();
     CHECK(look.what == Look::Outlook);
-    one.vigil.on_outlook(one.now, look.node, outlook("next", place(1), 10s));
-    REQUIRE(one.vigil.place());
-    CHECK(one.vigil.place()->ahead == 1);
+    one.vigil.on_outlook(one.now, look.node, outlook("next", position(1), 10s));
+    REQUIRE(one.vigil.position());
+    CHECK(one.vigil.position()->ahead == 1);
     CHECK(one.vigil.expires() == one.now + 10s);
     CHECK(one.idle());
   }
 
   TEST_CASE("where nobody is the holder, each tries when those before it have had their slots") {
     Waiting one;
-    one.settled(place(2));
+    one.settled(position(2));
     one.now += 500ms;
     one.changed_everywhere();
     const TimePoint changed = one.now;
@@ -243,7 +243,7 @@ TEST_SUITE("vigil") {
     one.vigil.on_holder(one.now, look.node, std::nullopt);
     look = one.look();
     CHECK(look.what == Look::Outlook);
-    one.vigil.on_outlook(one.now, look.node, outlook({}, place(2)));
+    one.vigil.on_outlook(one.now, look.node, outlook({}, position(2)));
     CHECK(one.idle());  // and not look, and look again
     one.pass_to_deadline();
     CHECK(one.now == changed + 2 * kSlot);
@@ -252,12 +252,12 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("what is heard while a look is under way is not lost") {
     Waiting one;
-    one.settled(place(1));
+    one.settled(position(1));
     one.changed_everywhere();
     one.changed_everywhere();
     const Vigil::Look look = one.look();
     one.changed({0, 1, 2});  // after the node was asked, before its answer is here
-    one.vigil.on_outlook(one.now, look.node, outlook("first", place(0)));
+    one.vigil.on_outlook(one.now, look.node, outlook("first", position(0)));
     CHECK(one.tries_in_turn());
   }
 
@@ -265,33 +265,33 @@ TEST_SUITE("vigil") {
       "a release that others have told of, and the node that is asked has not seen, is looked for once "
       "more") {
     Waiting one;
-    one.settled(place(1));
+    one.settled(position(1));
     one.changed_everywhere();
     one.changed_everywhere();
     one.changed({0, 1});
     Vigil::Look look = one.look();
-    one.vigil.on_outlook(one.now, look.node, outlook("first", place(0)));
+    one.vigil.on_outlook(one.now, look.node, outlook("first", position(0)));
     CHECK(one.pass_to_deadline() == 1ms);
     look = one.look();
     CHECK(look.what == Look::Outlook);
-    one.vigil.on_outlook(one.now, look.node, outlook({}, place(0)));
+    one.vigil.on_outlook(one.now, look.node, outlook({}, position(0)));
     CHECK(one.tries_in_turn());
   }
 
   TEST_CASE("a node that tells of two changes at once is no reason to wait for a slot") {
     Waiting one;
-    one.settled(place(1), 30s, 4ms);
+    one.settled(position(1), 30s, 4ms);
     one.changed({0, 1, 2});                // the end of one holder
     one.changed({0, 1});                   // and the grant of the next, which the others had told of already
-    CHECK(one.pass_to_deadline() == 2ms);  // half a flight
+    CHECK(one.pass_to_deadline() == 2ms);  // half a round trip
     Vigil::Look look = one.look();
     CHECK(look.what == Look::Outlook);
-    one.vigil.on_outlook(one.now, look.node, outlook("first", place(0)));
+    one.vigil.on_outlook(one.now, look.node, outlook("first", position(0)));
     one.changed({0, 1, 2});
     CHECK(one.tries_in_turn());
 
     Waiting other;  // the same, and the others tell of the second change in time
-    other.settled(place(1), 30s, 4ms);
+    other.settled(position(1), 30s, 4ms);
     other.changed({0, 1, 2});
     other.changed({0, 1});
     other.changed({2});
@@ -300,7 +300,7 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("a look that fails costs an attempt if the lock seems free, and else nothing") {
     Waiting one;
-    one.settled(place(2));
+    one.settled(position(2));
     one.now += 500ms;
     one.changed_everywhere();  // given back, it seems
     one.pass_to_deadline();
@@ -308,7 +308,7 @@ TEST_SUITE("vigil") {
     CHECK(one.tries_in_turn());
 
     Waiting other;
-    other.settled(place(1));
+    other.settled(position(1));
     other.changed_everywhere();
     other.changed_everywhere();  // and taken
     other.vigil.on_look_failed(other.look().node);
@@ -318,7 +318,7 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("who was passed over enters the line again") {
     Waiting one;
-    one.settled(place(1));
+    one.settled(position(1));
     one.changed_everywhere();
     one.changed_everywhere();
     const Vigil::Look look = one.look();
@@ -329,7 +329,7 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("from far back a single node is listened to") {
     Waiting one;
-    one.settled(place(3));
+    one.settled(position(3));
     for (NodeIndex node = 0; node < kNodes; ++node) CHECK(one.is_told_by(node) == (node == kHome));
     one.now += 100ms;
     one.changed({0, 2, 3, 4});
@@ -339,7 +339,7 @@ TEST_SUITE("vigil") {
     CHECK(one.look().what == Look::Holder);
 
     Waiting near;
-    near.settled(place(1));
+    near.settled(position(1));
     for (NodeIndex node = 0; node < kNodes; ++node) CHECK(near.is_told_by(node));
   }
 
@@ -347,7 +347,7 @@ TEST_SUITE("vigil") {
       "far back in a line that moves fast the changes are counted, and nobody is asked until it is worth "
       "it") {
     Waiting one;
-    one.settled(place(10));
+    one.settled(position(10));
     one.now += 100ms;
     for (int handed_on = 0; handed_on < 3; ++handed_on) {
       one.changed({kHome});
@@ -366,7 +366,7 @@ TEST_SUITE("vigil") {
     one.now = one.vigil.nap_until();
     const Vigil::Look look = one.look();  // the next but one, if nobody came in between
     CHECK(look.what == Look::Outlook);
-    one.vigil.on_outlook(one.now, look.node, outlook("ninth", place(7)));  // some have come in between
+    one.vigil.on_outlook(one.now, look.node, outlook("ninth", position(7)));  // some have come in between
     one.now = one.vigil.nap_until();
     one.changed({kHome});
     one.changed({kHome});
@@ -375,7 +375,7 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("far back in a line that moves no more one looks") {
     Waiting one;
-    one.settled(place(10));
+    one.settled(position(10));
     one.now += 100ms;
     one.changed({kHome});
     one.changed({kHome});
@@ -387,10 +387,10 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("a node that answers after the verdict is listened to, and asked, like the others") {
     Waiting one;
-    Ballots ballots(kNodes);
-    for (Ballot& ballot : ballots) ballot.answer = refused("them", 3600s);
-    ballots[4].answer = Pending{};
-    one.held(place(0), ballots);
+    NodeVotes votes(kNodes);
+    for (NodeVote& vote : votes) vote.answer = refused("them", 3600s);
+    votes[4].answer = Awaited{};
+    one.held(position(0), votes);
     one.settle();
     CHECK_FALSE(one.vigil.wants(4));
     one.vigil.on_late_answer(4);
@@ -409,35 +409,35 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("from far back another node is listened to when the one does not answer, or does not tell") {
     Waiting one;
-    Ballots ballots(kNodes);
-    for (Ballot& ballot : ballots) ballot.answer = refused("them");
-    ballots[kHome].answer = failed();
-    one.held(place(9), ballots);
+    NodeVotes votes(kNodes);
+    for (NodeVote& vote : votes) vote.answer = refused("them");
+    votes[kHome].answer = failed();
+    one.held(position(9), votes);
     CHECK_FALSE(one.vigil.wants(kHome));
     CHECK(one.vigil.wants(kHome + 1));
 
     Waiting other;
-    other.held(place(9));
+    other.held(position(9));
     REQUIRE(other.vigil.wants(kHome));
     other.pass_to_deadline();
     REQUIRE(other.tries_out_of_turn());
-    other.held(place(9));
+    other.held(position(9));
     CHECK_FALSE(other.vigil.wants(kHome));
     CHECK(other.vigil.wants(kHome + 1));
   }
 
   TEST_CASE("who has come nearer listens to a quorum, and to all when it stays there") {
     Waiting one;
-    one.held(place(2));
+    one.held(position(2));
     one.vigil.on_listening(one.now, kHome);
-    one.held(place(2));
+    one.held(position(2));
     one.now += kPreparation;
     REQUIRE(one.idle());
     one.changed({kHome});
     one.changed({kHome});
     one.pass_to_deadline();
     const Vigil::Look look = one.look();
-    one.vigil.on_outlook(one.now, look.node, outlook("next", place(1)));
+    one.vigil.on_outlook(one.now, look.node, outlook("next", position(1)));
     for (NodeIndex node = 0; node < kNodes; ++node) CHECK(one.vigil.wants(node) == (node >= 1 && node <= 3));
     CHECK(one.vigil.deadline() <= one.now + kRetryDelay);  // as too few tell of changes yet
     CHECK(one.vigil.deadline() <= one.now + kSettling);
@@ -447,14 +447,14 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("without a quorum that tells of changes it tries again after the retry delay") {
     Waiting one;
-    one.held(place(0));
+    one.held(position(0));
     one.listening(2);
     CHECK(one.pass_to_deadline() == kRetryDelay / 2);  // 0.5 to 1.5 times
     CHECK(one.tries_out_of_turn());
-    one.held(place(0));
+    one.held(position(0));
     one.vigil.on_listening(one.now, 2);
     CHECK(one.vigil.next(one.now).index() != 0);  // what changed before that is told by nobody: a look
-    one.held(place(0));
+    one.held(position(0));
     CHECK(one.pass_to_deadline() >= 1s);
     one.vigil.on_deaf(one.now, 0);
     CHECK(one.vigil.deadline() == one.now + kRetryDelay / 2);
@@ -462,7 +462,7 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("the first quorum that tells of changes is reason for a look") {
     Waiting one;
-    one.held(place(0));
+    one.held(position(0));
     one.listening(2);
     CHECK(one.idle());
     one.vigil.on_listening(one.now, 2);
@@ -472,13 +472,13 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("a lost message costs a second or two: one node after the other is asked for the TTL") {
     Waiting one;
-    Ballots ballots(kNodes);
-    for (Ballot& ballot : ballots) ballot.answer = refused("them", 3600s);
-    ballots[3].answer = failed();
-    one.held(place(1));
+    NodeVotes votes(kNodes);
+    for (NodeVote& vote : votes) vote.answer = refused("them", 3600s);
+    votes[3].answer = failed();
+    one.held(position(1));
     one.listening();
     one.settle();
-    one.held(place(1), ballots);
+    one.held(position(1), votes);
     REQUIRE(one.idle());
     std::vector<NodeIndex> asked;
     for (int round = 0; round < 8; ++round) {
@@ -495,21 +495,21 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("a key that is found gone without a message is asked after") {
     Waiting one;
-    one.settled(place(0));
+    one.settled(position(0));
     one.pass_to_deadline();
     Vigil::Look look = one.look();
     REQUIRE(look.what == Look::Remaining);
     one.vigil.on_remaining(one.now, look.node, std::nullopt);
     look = one.look();
     CHECK(look.what == Look::Outlook);
-    one.vigil.on_outlook(one.now, look.node, outlook({}, place(0)));
+    one.vigil.on_outlook(one.now, look.node, outlook({}, position(0)));
     CHECK(one.tries_in_turn());
   }
 
   TEST_CASE("when the lock expires for a quorum the first tries, and the others a slot later each") {
     const auto tries_after = [](std::uint64_t ahead) {
       Waiting one;
-      one.settled(place(ahead), 500ms);
+      one.settled(position(ahead), 500ms);
       const Duration time = one.pass_to_deadline();
       CHECK(one.tries_in_turn());
       return time;
@@ -521,7 +521,7 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("a key without a TTL never expires") {
     Waiting one;
-    one.settled(place(0), -1ms);
+    one.settled(position(0), -1ms);
     CHECK(one.vigil.expires() == TimePoint::max());
     CHECK(one.pass_to_deadline() >= 1s);
     CHECK(one.look().what == Look::Remaining);
@@ -529,7 +529,7 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("the place in the line is renewed well before the nodes forget it") {
     Waiting one;
-    one.settled(place(1), 3600s);
+    one.settled(position(1), 3600s);
     const TimePoint began = one.now;
     for (bool tried = false; !tried;) {
       one.now = std::max(one.now, one.vigil.deadline());
@@ -546,7 +546,7 @@ TEST_SUITE("vigil") {
   TEST_CASE("the farther back, the longer nothing heard can matter, within bounds") {
     const auto nap_at = [](std::uint64_t ahead) {
       Waiting one;
-      one.settled(place(ahead));
+      one.settled(position(ahead));
       return std::max(one.vigil.nap_until() - one.now, Duration{});
     };
     CHECK(nap_at(0) == Duration{});
@@ -559,7 +559,7 @@ TEST_SUITE("vigil") {
   TEST_CASE("who has many others before it sleeps through the first changes, unless somebody watches") {
     const auto patience_at = [](std::uint64_t ahead, bool curious) {
       Waiting one{curious};
-      one.settled(place(ahead));
+      one.settled(position(ahead));
       return one.vigil.patience();
     };
     CHECK(patience_at(0, false) == 1);
@@ -568,7 +568,7 @@ TEST_SUITE("vigil") {
     CHECK(patience_at(30, true) == 1);
 
     Waiting one;
-    one.settled(place(30));
+    one.settled(position(30));
     one.now += 100ms;
     for (int change = 0; change < 8; ++change) one.changed({kHome});
     one.now = one.vigil.nap_until();
@@ -578,7 +578,7 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("changes that are told together count before it is decided how long to sleep") {
     Waiting one;
-    one.settled(place(90));
+    one.settled(position(90));
     one.now += 10s;
     for (int change = 0; change < 2 * 80; ++change) one.changed({kHome});
     CHECK(one.vigil.nap_until() > one.now);
@@ -588,7 +588,7 @@ TEST_SUITE("vigil") {
   TEST_CASE("the longer the line that was counted, the sooner the count is checked") {
     const auto looks_after = [](std::uint64_t ahead, std::uint64_t served) {
       Waiting one;
-      one.settled(place(ahead));
+      one.settled(position(ahead));
       one.now += 10s;
       for (std::uint64_t change = 0; change < 2 * served; ++change) one.changed({kHome});
       one.now = std::max(one.now, one.vigil.nap_until());
@@ -603,7 +603,7 @@ TEST_SUITE("vigil") {
   TEST_CASE("who has waited for a while gets ready, and keeps the connections that it will need") {
     for (const std::uint64_t ahead : {2U, 40U}) {
       Waiting one;
-      one.held(place(ahead));
+      one.held(position(ahead));
       one.vigil.on_listening(one.now, kHome, true);
       one.vigil.on_look_failed(one.look().node);
       one.now += kPreparation - 1ms;
@@ -618,7 +618,7 @@ TEST_SUITE("vigil") {
       CHECK(one.keeps_ready(2));
       CHECK(one.keeps_ready(3));
       CHECK_FALSE(one.keeps_ready(4));
-      one.held(place(ahead));
+      one.held(position(ahead));
       CHECK(one.vigil.gets_ready());  // and stays so
     }
   }
@@ -629,8 +629,8 @@ TEST_SUITE("vigil") {
     Waiting one;
     one.far_back(40);
     one.vigil.on_called(one.now, kHome, 1);
-    CHECK(one.vigil.place()->ahead == 1);
-    CHECK(one.vigil.place()->waiting == 2);
+    CHECK(one.vigil.position()->ahead == 1);
+    CHECK(one.vigil.position()->waiting == 2);
     CHECK(one.is_told_by(kHome));
     CHECK(one.keeps_ready(2));
     CHECK(one.keeps_ready(3));
@@ -668,13 +668,13 @@ TEST_SUITE("vigil") {
     one.vigil.on_listening(one.now, 3);
     const Vigil::Look look = one.look();
     CHECK(look.what == Look::Outlook);
-    one.vigil.on_outlook(one.now, look.node, outlook({}, place(0)));
+    one.vigil.on_outlook(one.now, look.node, outlook({}, position(0)));
     CHECK(one.tries_in_turn());
   }
 
   TEST_CASE("where the nodes are far the second that is called hears of a quorum in time") {
     Waiting one;
-    one.held(place(40), 30s, 20ms);
+    one.held(position(40), 30s, 20ms);
     one.vigil.on_listening(one.now, kHome, true);
     one.vigil.on_look_failed(one.look().node);
     one.now += kPreparation;
@@ -696,7 +696,7 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("a node that is ahead of the one that calls has told of the release already") {
     Waiting one;
-    one.settled(place(1));
+    one.settled(position(1));
     one.vigil.on_listening(one.now, kHome, true);
     one.vigil.on_look_failed(one.look().node);
     one.handed_on({2, 3});
@@ -713,12 +713,12 @@ TEST_SUITE("vigil") {
     Waiting one;
     one.far_back(40);
     one.vigil.on_called(one.now, 0, 1);  // not home
-    CHECK(one.vigil.place()->ahead == 40);
+    CHECK(one.vigil.position()->ahead == 40);
     one.called_near(0);
     const Vigil::Look look = one.look();
     CHECK(look.what == Look::Outlook);
-    one.vigil.on_outlook(one.now, look.node, outlook("them", place(9)));
-    CHECK(one.vigil.place()->ahead == 9);
+    one.vigil.on_outlook(one.now, look.node, outlook("them", position(9)));
+    CHECK(one.vigil.position()->ahead == 9);
     CHECK_FALSE(one.is_told_by(2));  // not near after all
     one.vigil.on_called(one.now, kHome, 1);
     const TimePoint called = one.now;
@@ -738,7 +738,7 @@ TEST_SUITE("vigil") {
     one.changed({1, 2, 3});
     CHECK(one.pass_to_deadline() == kSlot);
     CHECK(one.tries_in_turn());
-    one.held(place(1));
+    one.held(position(1));
     one.now += 20ms;
     one.handed_on({1, 2, 3});
     CHECK(one.pass_to_deadline() == kSlot);
@@ -756,7 +756,7 @@ TEST_SUITE("vigil") {
     CHECK_FALSE(hushes_at(24, true));
 
     Waiting one;
-    one.settled(place(30));
+    one.settled(position(30));
     CHECK_FALSE(one.vigil.hushes(kHome));  // nobody calls
     one.vigil.on_listening(one.now, kHome, true);
     CHECK(one.vigil.hushes(kHome));
@@ -809,24 +809,24 @@ TEST_SUITE("vigil") {
 
   TEST_CASE("somebody who watches is told who has the lock now") {
     Waiting one{true};
-    one.settled(place(1));
+    one.settled(position(1));
     one.changed_everywhere();
     one.changed_everywhere();
     const Vigil::Look look = one.look();
-    one.vigil.on_outlook(one.now, look.node, outlook("first", place(0)));
+    one.vigil.on_outlook(one.now, look.node, outlook("first", position(0)));
     CHECK(one.pass_to_deadline() == 1s);
     CHECK(one.tries_out_of_turn());  // its answers say who it is
   }
 
   TEST_CASE("an answer that comes after an attempt has told more changes nothing") {
     Waiting one;
-    one.settled(place(1));
+    one.settled(position(1));
     one.changed_everywhere();
     one.changed_everywhere();
     const Vigil::Look look = one.look();
-    one.held(place(0));
-    one.vigil.on_outlook(one.now, look.node, outlook("stale", place(7)));
-    CHECK(one.vigil.place()->ahead == 0);
+    one.held(position(0));
+    one.vigil.on_outlook(one.now, look.node, outlook("stale", position(7)));
+    CHECK(one.vigil.position()->ahead == 0);
     CHECK(one.idle());
   }
 }

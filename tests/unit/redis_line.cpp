@@ -15,7 +15,7 @@ using namespace redlock::test;
 using quorum::Granted;
 using quorum::Look;
 using quorum::Outlook;
-using quorum::Place;
+using quorum::QueuePosition;
 using quorum::Refused;
 using quorum::Waiter;
 using std::chrono::milliseconds;
@@ -44,8 +44,8 @@ Waiter waiter(std::uint64_t began_us, std::uint64_t number = 7) {
   return {.began_us = began_us, .number = number};
 }
 
-quorum::Acquire waiting(std::string token, const Waiter& who, bool in_turn = false) {
-  quorum::Acquire request = acquire(std::move(token));
+quorum::AcquireRequest waiting(std::string token, const Waiter& who, bool in_turn = false) {
+  quorum::AcquireRequest request = acquire(std::move(token));
   request.waiter = who;
   request.in_turn = in_turn;
   return request;
@@ -60,10 +60,10 @@ What answer(Conversation& node, quorum::Request request) {
   return *reply;
 }
 
-// {ahead, waiting}; empty for no place.
-std::vector<std::uint64_t> place_of(const std::optional<Place>& place) {
-  if (!place) return {};
-  return {place->ahead, place->waiting};
+// {ahead, waiting}; empty for no position.
+std::vector<std::uint64_t> position_of(const std::optional<QueuePosition>& position) {
+  if (!position) return {};
+  return {position->ahead, position->waiting};
 }
 using Numbers = std::vector<std::uint64_t>;
 
@@ -87,18 +87,18 @@ TEST_SUITE("the line") {
     if (bench.server == nullptr) return;
     Conversation& node = *bench.node;
     answer<Granted>(node, acquire("holder"));
-    CHECK(place_of(answer<Refused>(node, waiting("b", waiter(2'000))).place) == Numbers{0, 1});
-    CHECK(place_of(answer<Refused>(node, waiting("c", waiter(30'000))).place) == Numbers{1, 2});
-    CHECK(place_of(answer<Refused>(node, waiting("a", waiter(999))).place) == Numbers{0, 3});
-    CHECK(place_of(answer<Refused>(node, waiting("b", waiter(2'000))).place) == Numbers{1, 3});
-    CHECK(place_of(answer<Refused>(node, waiting("d", waiter(2'000, 8))).place) == Numbers{2, 4});
+    CHECK(position_of(answer<Refused>(node, waiting("b", waiter(2'000))).position) == Numbers{0, 1});
+    CHECK(position_of(answer<Refused>(node, waiting("c", waiter(30'000))).position) == Numbers{1, 2});
+    CHECK(position_of(answer<Refused>(node, waiting("a", waiter(999))).position) == Numbers{0, 3});
+    CHECK(position_of(answer<Refused>(node, waiting("b", waiter(2'000))).position) == Numbers{1, 3});
+    CHECK(position_of(answer<Refused>(node, waiting("d", waiter(2'000, 8))).position) == Numbers{2, 4});
   }
 
   TEST_CASE("who does not wait leaves no trace of a line") {
     Bench bench;
     if (bench.server == nullptr) return;
     answer<Granted>(*bench.node, acquire("holder"));
-    CHECK_FALSE(answer<Refused>(*bench.node, acquire("other")).place);
+    CHECK_FALSE(answer<Refused>(*bench.node, acquire("other")).position);
     CHECK(bench.client->tell({"EXISTS", kLine}) == "0");
   }
 
@@ -175,7 +175,7 @@ TEST_SUITE("the line") {
     // As if it had been heard of last more than this life ago.
     const long long until = std::stoll(bench.client->tell({"ZSCORE", kLine, redis::name_in_line(waiter(1))}));
     bench.client->ask({"ZADD", kLine, std::to_string(until - life), redis::name_in_line(waiter(1))});
-    CHECK(place_of(answer<Refused>(node, waiting("b", waiter(2))).place) == Numbers{0, 1});
+    CHECK(position_of(answer<Refused>(node, waiting("b", waiter(2))).position) == Numbers{0, 1});
   }
 
   TEST_CASE("where no line can be kept the lock works without") {
@@ -183,9 +183,9 @@ TEST_SUITE("the line") {
     if (bench.server == nullptr) return;
     bench.client->ask({"SET", kLine, "not a line"});
     answer<Granted>(*bench.node, waiting("holder", waiter(1)));
-    CHECK_FALSE(answer<Refused>(*bench.node, waiting("other", waiter(2))).place);
+    CHECK_FALSE(answer<Refused>(*bench.node, waiting("other", waiter(2))).position);
     CHECK(bench.client->tell({"GET", kLine}) == "not a line");
-    CHECK_FALSE(std::get<Outlook>(look(bench, Look::Outlook, waiter(2))).place);
+    CHECK_FALSE(std::get<Outlook>(look(bench, Look::Outlook, waiter(2))).position);
     bench.client->ask({"DEL", kLine});
 
     for (const char* forbidden : {"-time", "-zadd", "-zrange"}) {
@@ -194,7 +194,7 @@ TEST_SUITE("the line") {
       endpoint.username = "some";
       endpoint.password = Secret{"any"};
       Conversation node{endpoint};
-      CHECK_FALSE(answer<Refused>(node, waiting("other", waiter(2))).place);
+      CHECK_FALSE(answer<Refused>(node, waiting("other", waiter(2))).position);
       bench.client->ask({"DEL", "k"});
       answer<Granted>(node, waiting("holder", waiter(1), true));
     }
@@ -211,7 +211,7 @@ TEST_SUITE("the line") {
                              .words = redis::leave_words(redis::LockKeys{"k"}, waiter(1)),
                              .deadline = BootClock::now() + kPatience});
     REQUIRE(bench.node->outcome());
-    CHECK(place_of(answer<Refused>(*bench.node, waiting("b", waiter(2))).place) == Numbers{0, 1});
+    CHECK(position_of(answer<Refused>(*bench.node, waiting("b", waiter(2))).position) == Numbers{0, 1});
   }
 
   TEST_CASE("a look tells who holds the lock, for how long, and where in the line one stands") {
@@ -232,8 +232,8 @@ TEST_SUITE("the line") {
     const auto outlook = std::get<Outlook>(look(bench, Look::Outlook, waiter(2)));
     CHECK(outlook.holder == quorum::Token{"holder"});
     CHECK(outlook.remaining.count() > 0);
-    CHECK(place_of(outlook.place) == Numbers{1, 2});
-    CHECK_FALSE(std::get<Outlook>(look(bench, Look::Outlook, waiter(3))).place);  // stands in no line
+    CHECK(position_of(outlook.position) == Numbers{1, 2});
+    CHECK_FALSE(std::get<Outlook>(look(bench, Look::Outlook, waiter(3))).position);  // stands in no line
 
     bench.client->ask({"PERSIST", "k"});
     CHECK(std::get<redis::Remaining>(look(bench, Look::Remaining, waiter(2))).time == milliseconds{-1});
@@ -274,9 +274,9 @@ TEST_SUITE("the line") {
     const auto least = std::numeric_limits<long long>::min();
     CHECK(std::get<redis::Remaining>(redis::decode_seen(Look::Remaining, number(least))).time ==
           milliseconds{-1});
-    CHECK_FALSE(redis::place_in_line(-1, 5));
-    CHECK_FALSE(redis::place_in_line(5, 5));
-    CHECK_FALSE(redis::place_in_line(0, -1));
-    CHECK(place_of(redis::place_in_line(4, 5)) == Numbers{4, 5});
+    CHECK_FALSE(redis::position_in_queue(-1, 5));
+    CHECK_FALSE(redis::position_in_queue(5, 5));
+    CHECK_FALSE(redis::position_in_queue(0, -1));
+    CHECK(position_of(redis::position_in_queue(4, 5)) == Numbers{4, 5});
   }
 }

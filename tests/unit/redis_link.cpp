@@ -142,7 +142,7 @@ TEST_SUITE("redis link") {
     REQUIRE(failure_of(late) != nullptr);
     CHECK(failure_of(late)->kind == Kind::TimedOut);
     CHECK(contains(failure_of(late)->detail, "waiting for its answer"));
-    const auto released = node.ask(quorum::Release{{"t"}});
+    const auto released = node.ask(quorum::ReleaseRequest{{"t"}});
     REQUIRE(reply_as<Released>(released) != nullptr);
     CHECK(reply_as<Released>(released)->was_ours);
     CHECK(server.connections() == 1);
@@ -257,7 +257,7 @@ TEST_SUITE("redis link") {
     endpoint.password = Secret{"hunter2"};
     Conversation node{endpoint};
     for (const quorum::Request& request :
-         {quorum::Request{acquire("t")}, quorum::Request{quorum::Release{{"t"}}}}) {
+         {quorum::Request{acquire("t")}, quorum::Request{quorum::ReleaseRequest{{"t"}}}}) {
       const auto event = node.ask(request);
       REQUIRE(failure_of(event) != nullptr);
       CHECK(failure_of(event)->kind == Kind::AuthFailed);
@@ -307,7 +307,7 @@ TEST_SUITE("redis link") {
     }};
     Conversation node{server.endpoint()};
     node.send(acquire("t"), milliseconds{100});
-    node.send(quorum::Release{{"t"}}, milliseconds{100});
+    node.send(quorum::ReleaseRequest{{"t"}}, milliseconds{100});
     for (int i = 0; i < 2; ++i) {
       const auto late = node.outcome();
       REQUIRE(late.has_value());
@@ -616,7 +616,7 @@ TEST_SUITE("redis link") {
     }};
     Conversation node{server.endpoint()};
     node.send(acquire("t"));
-    node.send(quorum::Release{{"t"}});
+    node.send(quorum::ReleaseRequest{{"t"}});
     for (quorum::RequestId id = 1; id <= 2; ++id) {
       const auto event = node.outcome();
       REQUIRE(event.has_value());
@@ -672,14 +672,14 @@ TEST_SUITE("redis link") {
     CHECK(!node.nodes().may_hold_key(0));
     CHECK(failure_of(node.ask(acquire("t"))) != nullptr);
     CHECK(node.nodes().may_hold_key(0));
-    CHECK(reply_as<Released>(node.ask(quorum::Release{{"t"}})) != nullptr);
+    CHECK(reply_as<Released>(node.ask(quorum::ReleaseRequest{{"t"}})) != nullptr);
     CHECK(!node.nodes().may_hold_key(0));
-    node.send(quorum::Release{{"t"}});
+    node.send(quorum::ReleaseRequest{{"t"}});
     node.send(acquire("u"));
     CHECK(node.outcome().has_value());
     CHECK(node.outcome().has_value());
     CHECK(node.nodes().may_hold_key(0));
-    CHECK(reply_as<Released>(node.ask(quorum::Release{{"u"}})) != nullptr);
+    CHECK(reply_as<Released>(node.ask(quorum::ReleaseRequest{{"u"}})) != nullptr);
     CHECK(!node.nodes().may_hold_key(0));
   }
 

@@ -14,7 +14,7 @@
 using namespace redlock;
 using namespace redlock::test;
 using quorum::Failure;
-using quorum::Sighting;
+using quorum::NodeLockState;
 using std::chrono::milliseconds;
 using Kind = Failure::Kind;
 
@@ -47,10 +47,10 @@ struct Bench {
     client->ask({"FLUSHALL"});
     node.emplace(server->unix_endpoint());
   }
-  Sighting look(const std::string& key = "k") {
+  NodeLockState look(const std::string& key = "k") {
     auto decoded = redis::decode_look(answer(*node, redis::look_words(redis::LockKeys{key})));
     if (const auto* failure = std::get_if<Failure>(&decoded)) FAIL(failure->detail);
-    return std::get<Sighting>(std::move(decoded));
+    return std::get<NodeLockState>(std::move(decoded));
   }
   std::vector<std::string> scan(std::string_view prefix, std::string_view glob) {
     std::vector<std::string> keys;
@@ -91,7 +91,7 @@ TEST_SUITE("questions to a node") {
     const auto acquired = node.send(acquire("t"));
     node.nodes().ask(
         {.node = 0, .id = kQuestion, .words = {"GET", "k"}, .deadline = BootClock::now() + kPatience});
-    const auto released = node.send(quorum::Release{{"t"}});
+    const auto released = node.send(quorum::ReleaseRequest{{"t"}});
     CHECK(node.outcome()->id == acquired);
     const auto answered = node.outcome();
     REQUIRE(answered);
@@ -150,7 +150,7 @@ TEST_SUITE("looking at a lock") {
     Bench bench;
     if (bench.server == nullptr) return;
     bench.node->ask(acquire("ours", milliseconds{30'000}, 4711));
-    const Sighting seen = bench.look();
+    const NodeLockState seen = bench.look();
     CHECK(seen.holder == quorum::Token{"ours"});
     CHECK(seen.remaining > milliseconds{20'000});
     CHECK(seen.remaining <= milliseconds{30'000});
@@ -174,7 +174,7 @@ TEST_SUITE("looking at a lock") {
     if (bench.server == nullptr) return;
     bench.node->ask(acquire("ours"));
     bench.client->ask({"SET", "k", "foreign"});
-    const Sighting seen = bench.look();
+    const NodeLockState seen = bench.look();
     CHECK(seen.holder == quorum::Token{"foreign"});
     CHECK(seen.remaining < milliseconds{0});  // no TTL
     CHECK(quorum::HolderInfo{seen.info}.host.empty());
@@ -188,7 +188,7 @@ TEST_SUITE("looking at a lock") {
     bench.client->ask({"SET", "redlock.info:k", "x"});
     bench.client->ask({"LPUSH", "redlock.fence:k", "x"});
     bench.client->ask({"SET", "redlock.queue:k", "x"});
-    const Sighting seen = bench.look();
+    const NodeLockState seen = bench.look();
     CHECK(seen.holder == quorum::Token{"t"});
     CHECK(seen.counter == 0);
     CHECK(seen.waiting == 0);
@@ -217,7 +217,7 @@ TEST_SUITE("looking at a lock") {
     for (int i = 0; i < 10; ++i) fields.elements.push_back(string_value("99999999999999999999999"));
     fields.elements[1] = {.type = redis::Value::Type::Integer, .integer = 9'223'372'036'854'775'807};
     fields.elements[3] = {.type = redis::Value::Type::Integer, .integer = -5};
-    const Sighting seen = std::get<Sighting>(redis::decode_look(fields));
+    const NodeLockState seen = std::get<NodeLockState>(redis::decode_look(fields));
     CHECK(std::chrono::duration_cast<std::chrono::hours>(Duration{seen.remaining}).count() >
           0);  // no overflow
     CHECK(seen.counter == 0);

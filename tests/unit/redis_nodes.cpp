@@ -40,7 +40,7 @@ TEST_SUITE("redis nodes") {
       CHECK(node.identities()[0].run_id.size() == 40);
       CHECK(node.identities()[0].role == quorum::Role::Master);
       CHECK(!node.identities()[0].version.empty());
-      const auto released = node.ask(quorum::Release{{"t"}});
+      const auto released = node.ask(quorum::ReleaseRequest{{"t"}});
       REQUIRE(reply_as<Released>(released) != nullptr);
       CHECK(reply_as<Released>(released)->was_ours);
     }
@@ -79,7 +79,7 @@ TEST_SUITE("redis nodes") {
     endpoint.password = Secret{"unneeded"};
     Conversation node{endpoint};
     CHECK(kind_of_failure(node.ask(acquire("t"))) == Kind::AuthFailed);
-    CHECK(kind_of_failure(node.ask(quorum::Release{{"t"}})) == Kind::AuthFailed);
+    CHECK(kind_of_failure(node.ask(quorum::ReleaseRequest{{"t"}})) == Kind::AuthFailed);
     CHECK(server->client().tell({"EXISTS", "k"}) == "0");
     server->client().ask({"CONFIG", "SET", "requirepass", "unneeded"});
     CHECK(reply_as<Granted>(node.ask(acquire("t"))) != nullptr);  // on a new connection
@@ -159,7 +159,7 @@ TEST_SUITE("redis nodes") {
     REQUIRE(late.has_value());
     CHECK(late->id == id);
     CHECK(kind_of_failure(*late) == Kind::TimedOut);
-    const auto released = node.ask(quorum::Release{{"t"}});
+    const auto released = node.ask(quorum::ReleaseRequest{{"t"}});
     REQUIRE(reply_as<Released>(released) != nullptr);
     CHECK(node.identities().size() == 1);
   }
@@ -173,7 +173,7 @@ TEST_SUITE("redis nodes") {
       {
         Conversation node{endpoint};
         CHECK(kind_of_failure(node.ask(acquire("t"), kSoon)) == Kind::TimedOut);
-        node.send(quorum::Release{{"t"}});
+        node.send(quorum::ReleaseRequest{{"t"}});
         CHECK(eventually([&] {
           std::vector<redis::Event> events;
           node.nodes().wait(BootClock::now(), {}, events);
@@ -199,7 +199,7 @@ TEST_SUITE("redis nodes") {
     std::vector<redis::Event> events;
     while (BootClock::now() < stale) node.nodes().wait(stale, {}, events);
     CHECK(events.empty());
-    CHECK(kind_of_failure(node.ask(quorum::Release{{"t"}}, milliseconds{100})) == Kind::TimedOut);
+    CHECK(kind_of_failure(node.ask(quorum::ReleaseRequest{{"t"}}, milliseconds{100})) == Kind::TimedOut);
     node.send(acquire("second"));
     server->thaw();
     const auto event = node.outcome();

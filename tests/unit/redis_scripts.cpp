@@ -17,7 +17,7 @@ using quorum::Granted;
 using quorum::NotOurs;
 using quorum::Refused;
 using quorum::Released;
-using quorum::Replanted;
+using quorum::Restored;
 using std::chrono::milliseconds;
 
 namespace {
@@ -51,7 +51,8 @@ What answer(Bench& bench, quorum::Request request) {
   return *reply;
 }
 
-quorum::Extend extend(std::string token, std::uint64_t attempt, bool repair, quorum::Fence fence = 1000) {
+quorum::ExtendRequest extend(std::string token, std::uint64_t attempt, bool repair,
+                             quorum::Fence fence = 1000) {
   return {.token = {std::move(token)}, .ttl = kTtl, .fence = fence, .attempt = attempt, .repair = repair};
 }
 
@@ -132,7 +133,7 @@ TEST_SUITE("redis scripts") {
     CHECK(refused.holder.value == "theirs");
     CHECK(refused.info.host.empty());
     CHECK(answer<NotOurs>(bench, extend("ours", 1, true)).holder.value == "theirs");
-    CHECK(answer<Released>(bench, quorum::Release{{"ours"}}).held_by_other);
+    CHECK(answer<Released>(bench, quorum::ReleaseRequest{{"ours"}}).held_by_other);
   }
 
   TEST_CASE("extend writes down a greater TTL, and never a lesser one") {
@@ -140,7 +141,7 @@ TEST_SUITE("redis scripts") {
     if (bench.server == nullptr) return;
     answer<Granted>(bench, acquire("ours"));
     const auto extended_for = [&](milliseconds ttl) {
-      quorum::Extend request = extend("ours", 1, true);
+      quorum::ExtendRequest request = extend("ours", 1, true);
       request.ttl = ttl;
       answer<Extended>(bench, request);
       return bench.client->tell({"HGET", "redlock.info:k", "ttl"});
@@ -158,20 +159,21 @@ TEST_SUITE("redis scripts") {
       for (const char* key : {"redlock.info:k", "redlock.queue:k"}) bench.client->ask({"SET", key, "none"});
     };
     spoil("theirs");
-    quorum::Acquire waiting{.token = {"mine"}, .ttl = kTtl, .proposal = 1000, .waiter = quorum::Waiter{1, 2}};
+    quorum::AcquireRequest waiting{
+        .token = {"mine"}, .ttl = kTtl, .proposal = 1000, .waiter = quorum::Waiter{1, 2}};
     CHECK(answer<Refused>(bench, waiting).holder == quorum::Token{"theirs"});
     CHECK(answer<NotOurs>(bench, extend("mine", 1, true)).holder == quorum::Token{"theirs"});
-    CHECK_FALSE(answer<Released>(bench, quorum::Release{{"mine"}}).was_ours);
+    CHECK_FALSE(answer<Released>(bench, quorum::ReleaseRequest{{"mine"}}).was_ours);
     spoil("mine");
-    CHECK(answer<Extended>(bench, extend("mine", 7, true)).planted == 7);
-    CHECK(answer<Extended>(bench, extend("mine", 8, true)).planted == 7);
+    CHECK(answer<Extended>(bench, extend("mine", 7, true)).set_by == 7);
+    CHECK(answer<Extended>(bench, extend("mine", 8, true)).set_by == 7);
     spoil("mine");
     CHECK(answer<Granted>(bench, waiting).fence == 1000);
     spoil("mine");
-    CHECK(answer<Released>(bench, quorum::Release{{"mine"}}).was_ours);
+    CHECK(answer<Released>(bench, quorum::ReleaseRequest{{"mine"}}).was_ours);
     bench.client->ask({"SET", "redlock.info:k", "none"});
     bench.client->ask({"DEL", "k"});
-    CHECK(answer<Replanted>(bench, extend("mine", 9, true)).counter == 0);
+    CHECK(answer<Restored>(bench, extend("mine", 9, true)).counter == 0);
     bench.client->ask({"DEL", "k", "redlock.info:k"});
     bench.client->ask({"SET", "redlock.info:k", "none"});
     CHECK(answer<Granted>(bench, waiting).fence > 1000);
@@ -195,7 +197,7 @@ TEST_SUITE("redis scripts") {
     CHECK(answer<Granted>(bench, acquire("ours")).fence == quorum::kMaxFence - 1);
     CHECK(answer<Granted>(bench, acquire("ours")).fence == quorum::kMaxFence);
     CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "9007199254740991");
-    answer<Released>(bench, quorum::Release{{"ours"}});
+    answer<Released>(bench, quorum::ReleaseRequest{{"ours"}});
     const redis::Event event = bench.node->ask(acquire("ours"));
     REQUIRE(failure_of(event) != nullptr);
     CHECK(failure_of(event)->kind == Failure::Kind::OtherError);
@@ -230,17 +232,17 @@ TEST_SUITE("redis scripts") {
   TEST_CASE("confirm writes the fence back only while our token is there and the counter is not above it") {
     Bench bench;
     if (bench.server == nullptr) return;
-    CHECK(!answer<Confirmed>(bench, quorum::Confirm{{"ours"}, 2000}).accepted);
+    CHECK(!answer<Confirmed>(bench, quorum::ConfirmRequest{{"ours"}, 2000}).accepted);
     CHECK(bench.client->tell({"EXISTS", "redlock.fence:k"}) == "0");
     answer<Granted>(bench, acquire("ours"));
-    CHECK(answer<Confirmed>(bench, quorum::Confirm{{"ours"}, 1000}).accepted);
-    CHECK(answer<Confirmed>(bench, quorum::Confirm{{"ours"}, 2000}).accepted);
+    CHECK(answer<Confirmed>(bench, quorum::ConfirmRequest{{"ours"}, 1000}).accepted);
+    CHECK(answer<Confirmed>(bench, quorum::ConfirmRequest{{"ours"}, 2000}).accepted);
     CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "2000");
     CHECK(bench.pttl("redlock.fence:k") > kFenceLifeMs - 60'000);
-    CHECK(!answer<Confirmed>(bench, quorum::Confirm{{"ours"}, 1999}).accepted);
-    CHECK(!answer<Confirmed>(bench, quorum::Confirm{{"theirs"}, 3000}).accepted);
+    CHECK(!answer<Confirmed>(bench, quorum::ConfirmRequest{{"ours"}, 1999}).accepted);
+    CHECK(!answer<Confirmed>(bench, quorum::ConfirmRequest{{"theirs"}, 3000}).accepted);
     CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "2000");
-    CHECK(answer<Confirmed>(bench, quorum::Confirm{{"ours"}, quorum::kMaxFence}).accepted);
+    CHECK(answer<Confirmed>(bench, quorum::ConfirmRequest{{"ours"}, quorum::kMaxFence}).accepted);
     CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "9007199254740991");
   }
 
@@ -251,16 +253,16 @@ TEST_SUITE("redis scripts") {
     const auto written = [&] { return bench.client->tell({"HGET", "redlock.info:k", "fence"}); };
     answer<Granted>(bench, acquire("ours"));
     CHECK(written() == "(nil)");
-    CHECK(!answer<Confirmed>(bench, quorum::Confirm{{"ours"}, 900, 999}).accepted);
+    CHECK(!answer<Confirmed>(bench, quorum::ConfirmRequest{{"ours"}, 900, 999}).accepted);
     CHECK(written() == "(nil)");
-    CHECK(!answer<Confirmed>(bench, quorum::Confirm{{"ours"}, 900, 1000}).accepted);
+    CHECK(!answer<Confirmed>(bench, quorum::ConfirmRequest{{"ours"}, 900, 1000}).accepted);
     CHECK(written() == "900");
     CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "1000");
     CHECK(answer<Extended>(bench, extend("ours", 1, true)).fence == 900);
     answer<Granted>(bench, acquire("ours"));  // planted anew
     CHECK(written() == "(nil)");
     CHECK(answer<Extended>(bench, extend("ours", 1, true)).fence == 0);
-    answer<Confirmed>(bench, quorum::Confirm{{"ours"}, 2000});
+    answer<Confirmed>(bench, quorum::ConfirmRequest{{"ours"}, 2000});
     CHECK(written() == "2000");
   }
 
@@ -268,7 +270,7 @@ TEST_SUITE("redis scripts") {
     Bench bench;
     if (bench.server == nullptr) return;
     answer<Granted>(bench, acquire("ours"));
-    quorum::Extend request = extend("ours", 1, false, 900);
+    quorum::ExtendRequest request = extend("ours", 1, false, 900);
     request.vouches = 999;
     CHECK(answer<Extended>(bench, request).fence == 0);
     request.vouches = 1000;
@@ -282,31 +284,31 @@ TEST_SUITE("redis scripts") {
     if (bench.server == nullptr) return;
     const std::string note = "redlock.released.ours:k";
     SUBCASE("where the token is absent") {
-      CHECK(!answer<Released>(bench, quorum::Release{{"ours"}, milliseconds{5000}}).was_ours);
+      CHECK(!answer<Released>(bench, quorum::ReleaseRequest{{"ours"}, milliseconds{5000}}).was_ours);
       CHECK(bench.pttl(note) > 2000);
       CHECK(bench.pttl(note) <= 5000);
     }
     SUBCASE("where it is another's, which stays") {
       answer<Granted>(bench, acquire("theirs"));
-      CHECK(answer<Released>(bench, quorum::Release{{"ours"}, milliseconds{5000}}).held_by_other);
+      CHECK(answer<Released>(bench, quorum::ReleaseRequest{{"ours"}, milliseconds{5000}}).held_by_other);
       CHECK(bench.client->tell({"GET", "k"}) == "theirs");
-      answer<Released>(bench, quorum::Release{{"theirs"}});
+      answer<Released>(bench, quorum::ReleaseRequest{{"theirs"}});
     }
     SUBCASE("for as long as the holder's TTL, where that is longer") {
       answer<Granted>(bench, acquire("ours"));
       bench.client->ask({"PEXPIRE", "k", "9000"});
-      CHECK(answer<Released>(bench, quorum::Release{{"ours"}, milliseconds{1}}).was_ours);
+      CHECK(answer<Released>(bench, quorum::ReleaseRequest{{"ours"}, milliseconds{1}}).was_ours);
       CHECK(bench.pttl(note) > 10'000);
-      answer<Released>(bench, quorum::Release{{"ours"}, milliseconds{1}});
+      answer<Released>(bench, quorum::ReleaseRequest{{"ours"}, milliseconds{1}});
       CHECK(bench.pttl(note) > 10'000);
     }
     const auto refused = answer<NotOurs>(bench, extend("ours", 1, true));
     CHECK(refused.holder.value.empty());
-    CHECK(refused.given_back);
+    CHECK(refused.released);
     CHECK_FALSE(refused.broken);
     CHECK(bench.client->tell({"EXISTS", "k"}) == "0");
     bench.client->ask({"DEL", note});
-    answer<Released>(bench, quorum::Release{{"ours"}, milliseconds{5000}, true});
+    answer<Released>(bench, quorum::ReleaseRequest{{"ours"}, milliseconds{5000}, true});
     CHECK(answer<NotOurs>(bench, extend("ours", 1, true)).broken);
   }
 
@@ -320,14 +322,14 @@ TEST_SUITE("redis scripts") {
     const redis::Value denied = bench.client->ask({"SET", "other", "x"});
     const redis::Event more = bench.node->ask(acquire("ours"));
     const auto extended = answer<Extended>(bench, [&] {
-      quorum::Extend request = extend("ours", 1, true);
+      quorum::ExtendRequest request = extend("ours", 1, true);
       request.ttl = 2 * kTtl;
       request.vouches = 1000;
       return request;
     }());
-    const auto released = answer<Released>(bench, quorum::Release{{"ours"}, milliseconds{5000}});
+    const auto released = answer<Released>(bench, quorum::ReleaseRequest{{"ours"}, milliseconds{5000}});
     const std::string note = bench.client->tell({"GET", "redlock.released.ours:k"});
-    const auto absent = answer<Released>(bench, quorum::Release{{"ours"}, milliseconds{5000}});
+    const auto absent = answer<Released>(bench, quorum::ReleaseRequest{{"ours"}, milliseconds{5000}});
     const redis::Event repair = bench.node->ask(extend("theirs", 1, true));
     bench.client->ask({"CONFIG", "SET", "maxmemory", "0"});
     CHECK(denied.text.find("OOM") == 0);
@@ -371,7 +373,7 @@ TEST_SUITE("redis scripts") {
     for (const char* key : {"k", "redlock.info:k", "redlock.fence:k"})
       bench.client->ask({"PEXPIRE", key, "9000"});
     const auto extended = answer<Extended>(bench, extend("ours", 3, true));
-    CHECK(extended.planted == 0);
+    CHECK(extended.set_by == 0);
     CHECK(extended.counter == 1000);
     CHECK(bench.pttl("k") > 10'000);
     CHECK(bench.pttl("redlock.info:k") > 10'000);
@@ -388,13 +390,13 @@ TEST_SUITE("redis scripts") {
   TEST_CASE("repair plants the token as of this attempt, raises the counter and says what it found") {
     Bench bench;
     if (bench.server == nullptr) return;
-    CHECK(answer<Replanted>(bench, extend("ours", 4, true, 5000)).counter == 0);
+    CHECK(answer<Restored>(bench, extend("ours", 4, true, 5000)).counter == 0);
     CHECK(bench.client->tell({"GET", "k"}) == "ours");
     CHECK(bench.pttl("k") > 10'000);
     CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "5000");
     CHECK(bench.client->tell({"HGET", "redlock.info:k", "host"}) == "h");
     const auto extended = answer<Extended>(bench, extend("ours", 5, true, 5000));
-    CHECK(extended.planted == 4);
+    CHECK(extended.set_by == 4);
     CHECK(extended.counter == 5000);
   }
 
@@ -402,7 +404,7 @@ TEST_SUITE("redis scripts") {
     Bench bench;
     if (bench.server == nullptr) return;
     bench.client->ask({"SET", "redlock.fence:k", "9000"});
-    CHECK(answer<Replanted>(bench, extend("ours", 1, true, 5000)).counter == 9000);
+    CHECK(answer<Restored>(bench, extend("ours", 1, true, 5000)).counter == 9000);
     CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "9000");
   }
 
@@ -411,8 +413,8 @@ TEST_SUITE("redis scripts") {
     if (bench.server == nullptr) return;
     answer<Granted>(bench, acquire("ours"));
     bench.client->ask({"DEL", "redlock.info:k"});
-    CHECK(answer<Extended>(bench, extend("ours", 6, true)).planted == 6);
-    CHECK(answer<Extended>(bench, extend("ours", 7, true)).planted == 6);
+    CHECK(answer<Extended>(bench, extend("ours", 6, true)).set_by == 6);
+    CHECK(answer<Extended>(bench, extend("ours", 7, true)).set_by == 6);
     CHECK(bench.pttl("redlock.info:k") > 10'000);
   }
 
@@ -430,7 +432,7 @@ TEST_SUITE("redis scripts") {
     Bench bench;
     if (bench.server == nullptr) return;
     answer<Granted>(bench, acquire("ours"));
-    const auto released = answer<Released>(bench, quorum::Release{{"ours"}});
+    const auto released = answer<Released>(bench, quorum::ReleaseRequest{{"ours"}});
     CHECK(released.was_ours);
     CHECK(!released.held_by_other);
     CHECK(bench.client->tell({"KEYS", "*"}).empty());
@@ -441,11 +443,11 @@ TEST_SUITE("redis scripts") {
   TEST_CASE("release leaves another's lock alone and tells it from an expired one") {
     Bench bench;
     if (bench.server == nullptr) return;
-    const auto expired = answer<Released>(bench, quorum::Release{{"ours"}});
+    const auto expired = answer<Released>(bench, quorum::ReleaseRequest{{"ours"}});
     CHECK(!expired.was_ours);
     CHECK(!expired.held_by_other);
     answer<Granted>(bench, acquire("theirs"));
-    const auto others = answer<Released>(bench, quorum::Release{{"ours"}});
+    const auto others = answer<Released>(bench, quorum::ReleaseRequest{{"ours"}});
     CHECK(!others.was_ours);
     CHECK(others.held_by_other);
     CHECK(bench.client->tell({"GET", "k"}) == "theirs");
@@ -567,6 +569,6 @@ TEST_SUITE("redis answers") {
     CHECK(refused.info.pid == 0);
     CHECK(refused.info.since_us == 0);
     CHECK(refused.holder_ttl == milliseconds{0});
-    CHECK(!refused.place);  // the eighth of three
+    CHECK(!refused.position);  // the eighth of three
   }
 }

@@ -319,7 +319,7 @@ redis::Event Conversation::ask(quorum::Request request, std::chrono::millisecond
   return std::move(*event);
 }
 
-quorum::Acquire acquire(std::string token, std::chrono::milliseconds ttl, quorum::Fence proposal) {
+quorum::AcquireRequest acquire(std::string token, std::chrono::milliseconds ttl, quorum::Fence proposal) {
   return {.token = {std::move(token)}, .ttl = ttl, .proposal = proposal};
 }
 

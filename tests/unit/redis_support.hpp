@@ -151,8 +151,8 @@ class Conversation {
   quorum::RequestId last_ = 0;
 };
 
-quorum::Acquire acquire(std::string token, std::chrono::milliseconds ttl = std::chrono::seconds{30},
-                        quorum::Fence proposal = 1000);
+quorum::AcquireRequest acquire(std::string token, std::chrono::milliseconds ttl = std::chrono::seconds{30},
+                               quorum::Fence proposal = 1000);
 
 // The reply that an event is, if it is of this type; or the failure that it is.
 template <class What>

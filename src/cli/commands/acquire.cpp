@@ -28,7 +28,7 @@ int acquire_for_caller(const AcquireOptions& options) {
   process::SignalGate signals;
   LockEvents events{options.lock.events, options.lock.name};
   lock::Session session = open_session(options.lock.name, settings, describe_process(getppid()), &events);
-  const quorum::Verdict verdict =
+  const quorum::AcquireVerdict verdict =
       acquire_lock(options.lock, settings, least_validity_of_caller(settings), session, signals, events);
   const auto* won = std::get_if<quorum::Won>(&verdict);
   if (won == nullptr) return refuse(options.lock, settings, session, verdict);

@@ -42,9 +42,9 @@ Duration least_validity_of_holder(const config::Settings& settings) {
   return settings.kill_after + quorum::stop_margin(settings.ttl) + kStartMargin;
 }
 
-quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings& settings,
-                             Duration least_validity, lock::Session& session, process::SignalGate& signals,
-                             LockEvents& events) {
+quorum::AcquireVerdict acquire_lock(const LockOptions& options, const config::Settings& settings,
+                                    Duration least_validity, lock::Session& session,
+                                    process::SignalGate& signals, LockEvents& events) {
   quorum::AcquireRules rules{
       .ttl = settings.ttl, .node_timeout = settings.node_timeout, .least_validity = least_validity};
   if (!options.nonblock)
@@ -58,13 +58,13 @@ quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings&
                                 .curious = notice.live()};
   const int wake_fds[] = {signals.fd()};
   std::size_t last_kind = std::variant_npos;
-  const auto on_waiting = [&](const quorum::Verdict& verdict) {
+  const auto on_waiting = [&](const quorum::AcquireVerdict& verdict) {
     notice.waiting(verdict);
     if (std::exchange(last_kind, verdict.index()) != verdict.index()) events.waiting(verdict);
   };
   for (;;) {
-    quorum::Verdict verdict = lock::acquire(session, rules, policy, wake_fds, on_waiting);
-    if (std::holds_alternative<quorum::Withdrawn>(verdict)) {
+    quorum::AcquireVerdict verdict = lock::acquire(session, rules, policy, wake_fds, on_waiting);
+    if (std::holds_alternative<quorum::Cancelled>(verdict)) {
       notice.clear();
       if (const auto deadly = process::take_deadly_signal(signals)) {
         events.flush();
@@ -91,11 +91,11 @@ void refuse_same_server(const config::Settings& settings, const quorum::SameServ
 }
 
 int refuse(const LockOptions& options, const config::Settings& settings, const lock::Session& session,
-           const quorum::Verdict& verdict) {
+           const quorum::AcquireVerdict& verdict) {
   if (const auto* same = std::get_if<quorum::SameServer>(&verdict)) refuse_same_server(settings, *same);
   const auto lines = explain_refusal(options.name, verdict, session.reports(true), session.size());
   const bool conflict =
-      std::holds_alternative<quorum::Held>(verdict) || std::holds_alternative<quorum::Divided>(verdict);
+      std::holds_alternative<quorum::Held>(verdict) || std::holds_alternative<quorum::Split>(verdict);
   for (const std::string& line : lines) conflict ? log::notice(line) : log::error(line);
   return conflict ? options.conflict_exit_code : exit_status::kNoQuorum;
 }

@@ -5,7 +5,7 @@
 #include "config/settings.hpp"
 #include "lock/session.hpp"
 #include "process/signals.hpp"
-#include "quorum/acquisition.hpp"
+#include "quorum/acquire_op.hpp"
 
 #include <string>
 
@@ -22,14 +22,14 @@ Duration least_validity_of_holder(const config::Settings& settings);
 
 // Acquires, and says on stderr that it waits. A signal that would have ended redlock ends it here, with
 // nothing left on the nodes. `least_validity`: a grant with less than this left is none.
-quorum::Verdict acquire_lock(const LockOptions& options, const config::Settings& settings,
-                             Duration least_validity, lock::Session& session, process::SignalGate& signals,
-                             LockEvents& events);
+quorum::AcquireVerdict acquire_lock(const LockOptions& options, const config::Settings& settings,
+                                    Duration least_validity, lock::Session& session,
+                                    process::SignalGate& signals, LockEvents& events);
 
 // Says why the lock was not granted, and returns the exit status for it. Throws ConfigError when two of the
 // nodes are one server.
 int refuse(const LockOptions& options, const config::Settings& settings, const lock::Session& session,
-           const quorum::Verdict& verdict);
+           const quorum::AcquireVerdict& verdict);
 
 // Two of the configured nodes are one server.
 [[noreturn]] void refuse_same_server(const config::Settings& settings, const quorum::SameServer& same);

@@ -16,21 +16,20 @@ namespace redlock::cli {
 namespace {
 
 using quorum::LockState;
-using Result = quorum::Releasing::Result;
 
 // What follows for whoever has the lock now.
-std::string consequence(const quorum::Survey& survey) {
-  if (survey.state == LockState::Split) return "contenders that are still alive begin anew";
-  if (quorum::is_anonymous(survey.claims.front().info)) {
+std::string consequence(const quorum::LockStatus& status) {
+  if (status.state == LockState::Split) return "contenders that are still alive begin anew";
+  if (quorum::is_anonymous(status.contenders.front().info)) {
     return "its holder is another program, and goes on as if nothing had happened, unless it looks after its "
            "lock";
   }
   return "its holder's command is stopped at its next extension";
 }
 
-bool confirmed(const std::string& name, const quorum::Survey& survey) {
+bool confirmed(const std::string& name, const quorum::LockStatus& status) {
   const std::string question =
-      fmt::format("redlock: {}. Break lock {}? [y/N] ", consequence(survey), quoted(name));
+      fmt::format("redlock: {}. Break lock {}? [y/N] ", consequence(status), quoted(name));
   if (::write(STDERR_FILENO, question.data(), question.size()) < 0) return false;
   std::string answer;
   for (char c = 0; ::read(STDIN_FILENO, &c, 1) == 1 && c != '\n';) answer += c;
@@ -43,25 +42,25 @@ struct BreakResult {
 };
 
 // Takes away the very tokens that were shown, and no other: of a holder that came later nothing is touched.
-BreakResult take_away(lock::Onlooker& inspector, const std::string& name, const quorum::Survey& survey) {
+BreakResult take_away(lock::Onlooker& inspector, const std::string& name, const quorum::LockStatus& status) {
   bool removed = false;
-  Result result{};
-  for (const quorum::Claim& claim : survey.claims) {
-    if (survey.state == LockState::Held && &claim != survey.holder()) break;
-    const auto breaking = inspector.release(claim.token, claim.ttl);
+  quorum::ReleaseResult result{};
+  for (const quorum::Contender& contender : status.contenders) {
+    if (status.state == LockState::Held && &contender != status.holder()) break;
+    const auto breaking = inspector.release(contender.token, contender.ttl);
     removed = removed || breaking.removed > 0;
     result = breaking.result;
   }
   const std::string lock = quoted(name);
-  if (result == Result::NoQuorum) {
+  if (result == quorum::ReleaseResult::NoQuorum) {
     return {
         exit_status::kNoQuorum,
         fmt::format("no quorum to break lock {}: too few nodes answered, and on the others it is still held",
                     lock)};
   }
-  if (removed) return {exit_status::kYes, fmt::format("lock {} is broken: {}", lock, consequence(survey))};
+  if (removed) return {exit_status::kYes, fmt::format("lock {} is broken: {}", lock, consequence(status))};
   return {exit_status::kNo,
-          result == Result::Others
+          result == quorum::ReleaseResult::Others
               ? fmt::format("lock {} was given back meanwhile, and has a new holder: nothing is broken", lock)
               : fmt::format("lock {} was given back meanwhile: nothing is broken", lock)};
 }
@@ -77,16 +76,16 @@ void show(const StatusView& view, const std::string& summary, const lock::Onlook
 
 BreakResult decide(const BreakOptions& options, lock::Onlooker& inspector, const StatusView& view,
                    const std::string& summary) {
-  switch (view.survey.state) {
+  switch (view.status.state) {
     case LockState::Unknown: return {exit_status::kNoQuorum, summary + ": nothing is broken"};
     case LockState::Free: return {exit_status::kNo, summary + ": nothing is broken"};
     case LockState::Held:
     case LockState::Split: break;
   }
-  if (!options.yes && !confirmed(view.name, view.survey)) {
+  if (!options.yes && !confirmed(view.name, view.status)) {
     return {exit_status::kNo, fmt::format("lock {} is left as it is", quoted(view.name))};
   }
-  return take_away(inspector, view.name, view.survey);
+  return take_away(inspector, view.name, view.status);
 }
 
 }  // namespace
@@ -100,9 +99,9 @@ int break_lock(const BreakOptions& options, ColorWish color) {
   lock::Onlooker inspector = open_inspector(locks.settings, locks.keys.front());
   const StatusView view = std::move(inspect_locks(inspector, locks)->front());
   const std::uint64_t now_us = read_clocks().wall_us;
-  const std::string summary = summarize(view.name, view.survey, inspector.electorate(), now_us);
+  const std::string summary = summarize(view.name, view.status, inspector.membership(), now_us);
 
-  if (!options.json && !view.survey.claims.empty()) show(view, summary, inspector, color);
+  if (!options.json && !view.status.contenders.empty()) show(view, summary, inspector, color);
   const BreakResult result = decide(options, inspector, view, summary);
   if (options.json) {
     Json json = status_to_json(view, inspector, now_us);

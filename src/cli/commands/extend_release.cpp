@@ -81,21 +81,21 @@ int extend(const ExtendOptions& options) {
   const auto verdict = session.extend_by_hand(token, settings.ttl);
   return std::visit(
       Overload{
-          [&](const quorum::Extension::Extended& extended) {
+          [&](const quorum::LeaseExtended& extended) {
             log::debug(fmt::format("lock {} extended with {} of {} votes, fence {}, valid for {} at least",
                                    name, extended.votes, session.size(), extended.fence,
                                    human_duration(extended.valid_until - BootClock::now())));
             return exit_status::kYes;
           },
-          [&](const quorum::Extension::Lapsed& lapsed) {
+          [&](const quorum::Lapsed& lapsed) {
             log::notice(fmt::format("lock {} was not extended: {}", name,
                                     lapsed.broken ? "it has been broken"
-                                    : lapsed.given_back
+                                    : lapsed.released
                                         ? "it has been released"
                                         : "nobody holds it: it expired, or was never held with this token"));
             return exit_status::kNo;
           },
-          [&](const quorum::Extension::Others& others) {
+          [&](const quorum::HeldByOther& others) {
             log::notice(
                 fmt::format("lock {} was not extended: it is held by {}", name, held_by(others.info)));
             return exit_status::kNo;
@@ -117,16 +117,16 @@ int release(const ReleaseOptions& options) {
   const config::Settings settings = config::load(options.held.flags, options.held.name);
   const process::SignalGate signals;  // what has begun is done to the end
   lock::Session session = open_session(options.held.name, settings, describe_process(getppid()));
-  const auto given_back = session.release_by_hand(token, settings.ttl);
-  using enum quorum::Releasing::Result;
-  switch (given_back.result) {
+  const auto released = session.release_by_hand(token, settings.ttl);
+  using enum quorum::ReleaseResult;
+  switch (released.result) {
     case Ours: log::debug(fmt::format("lock {} released", name)); return exit_status::kYes;
     case Expired:
       log::notice(fmt::format(
           "lock {} was not released: nobody holds it: it expired, or was never held with this token", name));
       return exit_status::kNo;
     case Others:
-      log::notice(fmt::format("lock {} was not released: it is held by {}", name, held_by(given_back.other)));
+      log::notice(fmt::format("lock {} was not released: it is held by {}", name, held_by(released.other)));
       return exit_status::kNo;
     case NoQuorum: break;
   }

@@ -45,15 +45,15 @@ std::optional<std::vector<StatusView>> inspect_locks(lock::Onlooker& inspector, 
   refuse_duplicates(inspector);
   std::vector<StatusView> views;
   for (std::size_t i = 0; i < locks.names.size(); ++i) {
-    quorum::Survey survey = quorum::survey((*observations)[i], inspector.electorate());
+    quorum::LockStatus status = quorum::lock_status((*observations)[i], inspector.membership());
     views.push_back(
-        {.name = locks.names[i], .observations = std::move((*observations)[i]), .survey = std::move(survey)});
+        {.name = locks.names[i], .observations = std::move((*observations)[i]), .status = std::move(status)});
   }
   return views;
 }
 
 void refuse_duplicates(const lock::Onlooker& inspector) {
-  const auto same = inspector.electorate().duplicate();
+  const auto same = inspector.membership().duplicate();
   if (!same) return;
   throw ConfigError{fmt::format("nodes {} and {} are one and the same server: name each server once",
                                 inspector.endpoint(same->first).display(),

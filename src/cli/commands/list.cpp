@@ -37,11 +37,11 @@ std::string holder_of(const quorum::HolderInfo& info) {
 std::vector<std::string> show(const lock::Findings& findings, std::uint64_t now_us, const Palette& palette) {
   Table table{{"NAME", "STATE", "HOLDER", "SINCE", "REMAINING", "FENCE", "COMMAND"}};
   for (const lock::Found& found : findings.locks) {
-    const quorum::Survey& survey = found.survey;
-    const quorum::Claim* holder = survey.holder();
+    const quorum::LockStatus& status = found.status;
+    const quorum::Contender* holder = status.holder();
     const quorum::HolderInfo info = holder != nullptr ? holder->info : quorum::HolderInfo{};
     table.add({{.text = printable(found.name)},
-               {.text = std::string{state_name(survey)}, .tone = tone_of(survey.state)},
+               {.text = std::string{state_name(status)}, .tone = tone_of(status.state)},
                {.text = holder_of(info)},
                {.text = since(info.since_us, now_us)},
                {.text = holder == nullptr ? ""
@@ -66,7 +66,7 @@ int list(const ListOptions& options, ColorWish color) {
   if (options.json) {
     Json json = Json::array();
     for (const lock::Found& found : findings.locks) {
-      json.push_back(lock_to_json(found.name, found.survey, inspector.electorate(), now_us));
+      json.push_back(lock_to_json(found.name, found.status, inspector.membership(), now_us));
     }
     text = json.dump() + "\n";
   } else if (!findings.locks.empty()) {
@@ -78,11 +78,11 @@ int list(const ListOptions& options, ColorWish color) {
   const auto troubled = static_cast<std::size_t>(std::count_if(
       findings.troubles.begin(), findings.troubles.end(), [](const auto& each) { return each.has_value(); }));
   const std::size_t searched = inspector.size() - troubled;
-  const bool enough = searched >= inspector.electorate().quorum();
+  const bool enough = searched >= inspector.membership().quorum();
   if (!enough) {
     log::error(fmt::format("no quorum: {} of {} node{} could be searched, {} needed", searched,
                            inspector.size(), inspector.size() == 1 ? "" : "s",
-                           inspector.electorate().quorum()));
+                           inspector.membership().quorum()));
   }
   for (quorum::NodeIndex node = 0; node < inspector.size(); ++node) {
     if (!findings.troubles[node]) continue;

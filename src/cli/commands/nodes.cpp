@@ -121,7 +121,7 @@ Json to_json(const Checkup& checkup, const lock::Onlooker& inspector) {
   return Json::object({{"verdict", name_of(checkup.soundness.verdict)},
                        {"summary", lock::describe(checkup.soundness, checkup.concerns)},
                        {"voters", checkup.soundness.voters},
-                       {"quorum", inspector.electorate().quorum()},
+                       {"quorum", inspector.membership().quorum()},
                        {"nodes", std::move(reports)}});
 }
 

@@ -81,7 +81,7 @@ int run(const RunOptions& options) {
   LockEvents events{options.lock.events, options.lock.name};
   lock::Session session =
       open_session(options.lock.name, settings, describe_self(options.command.front()), &events);
-  const quorum::Verdict verdict =
+  const quorum::AcquireVerdict verdict =
       acquire_lock(options.lock, settings, least_validity_of_holder(settings), session, signals, events);
   const auto* won = std::get_if<quorum::Won>(&verdict);
   if (won == nullptr) return refuse(options.lock, settings, session, verdict);

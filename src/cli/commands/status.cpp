@@ -16,8 +16,8 @@ namespace {
 
 using quorum::LockState;
 
-Tone tone_of(const quorum::Survey& survey) {
-  switch (survey.state) {
+Tone tone_of(const quorum::LockStatus& status) {
+  switch (status.state) {
     case LockState::Held: return Tone::Good;
     case LockState::Split: return Tone::Doubtful;
     case LockState::Free: return Tone::Plain;
@@ -30,8 +30,8 @@ Tone tone_of(const quorum::Survey& survey) {
 int exit_status_of(const std::vector<StatusView>& views) {
   int worst = exit_status::kYes;
   for (const StatusView& view : views) {
-    const int status = view.survey.state == LockState::Held      ? exit_status::kYes
-                       : view.survey.state == LockState::Unknown ? exit_status::kNoQuorum
+    const int status = view.status.state == LockState::Held      ? exit_status::kYes
+                       : view.status.state == LockState::Unknown ? exit_status::kNoQuorum
                                                                  : exit_status::kNo;
     worst = std::max(worst, status);
   }
@@ -46,8 +46,8 @@ std::vector<std::string> show(const std::vector<StatusView>& views, const lock::
   std::vector<std::string> lines;
   for (const StatusView& view : views) {
     if (!lines.empty()) lines.emplace_back();
-    const std::string summary = summarize(view.name, view.survey, inspector.electorate(), now_us);
-    lines.push_back(paint(palette, tone_of(view.survey), clip(summary, width)));
+    const std::string summary = summarize(view.name, view.status, inspector.membership(), now_us);
+    lines.push_back(paint(palette, tone_of(view.status), clip(summary, width)));
     for (std::string& line : show_details(view, inspector, palette, width)) lines.push_back(std::move(line));
   }
   return lines;
@@ -76,8 +76,8 @@ int status(const StatusOptions& options, ColorWish color) {
   print(text);
   // For those who do not look at the output but at the exit status.
   for (const StatusView& view : views) {
-    if (view.survey.state != LockState::Unknown || (is_terminal(STDOUT_FILENO) && !options.json)) continue;
-    log::error(summarize(view.name, view.survey, inspector.electorate(), 0));
+    if (view.status.state != LockState::Unknown || (is_terminal(STDOUT_FILENO) && !options.json)) continue;
+    log::error(summarize(view.name, view.status, inspector.membership(), 0));
   }
   return exit_status_of(views);
 }

@@ -28,9 +28,10 @@ struct Snapshot {
   bool operator==(const Snapshot&) const = default;
 };
 
-Snapshot snapshot_of(const quorum::Survey& survey) {
-  Snapshot snapshot{.state = survey.state, .votes = {}};
-  for (const quorum::Claim& claim : survey.claims) snapshot.votes.emplace_back(claim.token, claim.votes);
+Snapshot snapshot_of(const quorum::LockStatus& status) {
+  Snapshot snapshot{.state = status.state, .votes = {}};
+  for (const quorum::Contender& contender : status.contenders)
+    snapshot.votes.emplace_back(contender.token, contender.votes);
   return snapshot;
 }
 
@@ -73,15 +74,15 @@ class Display {
     reported_.resize(views.size());
     bool changed = false;
     for (std::size_t i = 0; i < views.size(); ++i) {
-      Snapshot snapshot = snapshot_of(views[i].survey);
+      Snapshot snapshot = snapshot_of(views[i].status);
       if (reported_[i] == snapshot) continue;
       reported_[i] = std::move(snapshot);
       changed = true;
-      const quorum::Survey& survey = views[i].survey;
+      const quorum::LockStatus& status = views[i].status;
       text += fmt::format("{} {}", format_timestamp(now_us),
-                          summarize(views[i].name, survey, inspector_.electorate(), now_us));
-      if (!survey.claims.empty()) {
-        text += fmt::format(" ({} of {} votes)", survey.claims.front().votes, inspector_.size());
+                          summarize(views[i].name, status, inspector_.membership(), now_us));
+      if (!status.contenders.empty()) {
+        text += fmt::format(" ({} of {} votes)", status.contenders.front().votes, inspector_.size());
       }
       text += "\n";
     }

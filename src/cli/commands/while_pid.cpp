@@ -74,7 +74,7 @@ class Deadline {
 
   // A release by whoever knows the token is what the process wanted; anything else it must hear of.
   void lost(const quorum::Loss& loss) {
-    if (std::holds_alternative<quorum::GivenBack>(loss)) {
+    if (std::holds_alternative<quorum::ReleasedByHand>(loss)) {
       settle();
     } else {
       log::error(explain_loss(options_.lock.name, loss));
@@ -163,7 +163,7 @@ int keep_for(const AcquireOptions& options, const config::Settings& settings, co
   process::SignalGate signals;
   const FlushOnExit flush_on_exit{signals, events};
   lock::Session session = open_session(options.lock.name, settings, describe_process(watched.pid()), &events);
-  const quorum::Verdict verdict =
+  const quorum::AcquireVerdict verdict =
       acquire_lock(options.lock, settings, least_validity_of_holder(settings), session, signals, events);
   const auto* won = std::get_if<quorum::Won>(&verdict);
   if (won == nullptr) return refuse(options.lock, settings, session, verdict);

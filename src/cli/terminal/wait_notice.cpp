@@ -31,33 +31,33 @@ std::string expiry(const std::optional<Duration>& free_in, Duration since_then) 
 }
 
 // ", 3rd of 12 in line"
-std::string standing(const std::optional<quorum::Place>& place) {
-  if (!place) return "";
-  const std::uint64_t number = place->ahead + 1;
+std::string standing(const std::optional<quorum::QueuePosition>& position) {
+  if (!position) return "";
+  const std::uint64_t number = position->ahead + 1;
   const std::uint64_t last = number % 10;
   const bool teen = number / 10 % 10 == 1;
   const char* const ending = teen ? "th" : last == 1 ? "st" : last == 2 ? "nd" : last == 3 ? "rd" : "th";
-  return fmt::format(", {}{} of {} in line", number, ending, std::max(place->waiting, number));
+  return fmt::format(", {}{} of {} in line", number, ending, std::max(position->waiting, number));
 }
 
 }  // namespace
 
-std::string waiting_line(const std::string& name, const quorum::Verdict& verdict, TimePoint began,
+std::string waiting_line(const std::string& name, const quorum::AcquireVerdict& verdict, TimePoint began,
                          TimePoint heard, Now now) {
   const std::string why =
       std::visit(Overload{[&](const quorum::Held& held) {
                             return fmt::format("held by {}{}", lock::describe_holder(held.info, now.wall_us),
                                                expiry(held.free_in, now.boot - heard));
                           },
-                          [&](const quorum::Divided& divided) {
-                            return fmt::format("divided among {} others{}", divided.contenders,
-                                               expiry(divided.free_in, now.boot - heard));
+                          [&](const quorum::Split& split) {
+                            return fmt::format("divided among {} others{}", split.contenders,
+                                               expiry(split.free_in, now.boot - heard));
                           },
                           [](const auto&) { return std::string{"no quorum of nodes"}; }},
                  verdict);
   const auto* held = std::get_if<quorum::Held>(&verdict);
   return fmt::format("redlock: waiting for {} {}{}: {}", quoted(name, 64), seconds(now.boot - began),
-                     held != nullptr ? standing(held->place) : "", why);
+                     held != nullptr ? standing(held->position) : "", why);
 }
 
 WaitNotice::WaitNotice(const std::string& name, const lock::Session& session)
@@ -67,7 +67,7 @@ WaitNotice::WaitNotice(const std::string& name, const lock::Session& session)
       line_{STDERR_FILENO} {
 }
 
-void WaitNotice::waiting(const quorum::Verdict& verdict) {
+void WaitNotice::waiting(const quorum::AcquireVerdict& verdict) {
   const bool news = std::exchange(last_kind_, verdict.index()) != verdict.index();
   if (news) {
     const auto lines = explain_refusal(name_, verdict, session_.reports(true), session_.size());

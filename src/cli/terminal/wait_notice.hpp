@@ -3,7 +3,7 @@
 #include "base/clock.hpp"
 #include "cli/terminal/live_line.hpp"
 #include "lock/session.hpp"
-#include "quorum/acquisition.hpp"
+#include "quorum/acquire_op.hpp"
 
 #include <cstddef>
 #include <string>
@@ -17,7 +17,7 @@ class WaitNotice {
  public:
   WaitNotice(const std::string& name, const lock::Session& session);
 
-  void waiting(const quorum::Verdict& verdict);
+  void waiting(const quorum::AcquireVerdict& verdict);
   void granted();  // says so, if it was waited for
 
   // Whether there is a line that somebody may be reading.
@@ -37,7 +37,7 @@ class WaitNotice {
 
 // The line of a terminal: "waiting for 'nightly' 12s, 2nd of 5 in line: held by ..., expires in 21s unless extended".
 // `heard`: when `verdict` came in.
-std::string waiting_line(const std::string& name, const quorum::Verdict& verdict, TimePoint began,
+std::string waiting_line(const std::string& name, const quorum::AcquireVerdict& verdict, TimePoint began,
                          TimePoint heard, Now now);
 
 }  // namespace redlock::cli

@@ -11,7 +11,7 @@
 namespace redlock::quorum {
 
 // Whether a node's grant counts.
-enum class Standing {
+enum class VoteEligibility {
   Voter,
   Quarantined,  // it restarted lately and may have forgotten a lock
   Replica,      // its master decides, and it may lag
@@ -21,11 +21,11 @@ enum class Standing {
 
 // Which nodes have a vote, by what they say about themselves on each connection (DESIGN section 3, "Restarted
 // nodes"). Lives as long as the connections do, over all attempts and extensions.
-class Electorate {
+class Membership {
  public:
   // A node that has been up for less than `quarantine` has no vote. It must be no less than the largest TTL
   // in use.
-  Electorate(std::size_t nodes, Duration quarantine) : quarantine_{quarantine}, known_(nodes) {}
+  Membership(std::size_t nodes, Duration quarantine) : quarantine_{quarantine}, known_(nodes) {}
 
   std::size_t nodes() const { return known_.size(); }
   std::size_t quorum() const { return quorum_of(nodes()); }
@@ -41,23 +41,23 @@ class Electorate {
 
   void on_identity(Now now, NodeIndex node, const Identity& identity);
 
-  // The standing that a request sent at `sent` met. A node that has said nothing about itself is a voter: the
+  // The eligibility that a request sent at `sent` met. A node that has said nothing about itself is a voter: the
   // driver delivers an identity ahead of the first reply on each connection.
-  Standing standing(NodeIndex node, TimePoint sent) const;
+  VoteEligibility eligibility(NodeIndex node, TimePoint sent) const;
 
   // How long after `at` the node's quarantine ends; zero when it is over.
   Duration quarantine_left(NodeIndex node, TimePoint at) const;
 
   // Names one server, whichever address leads to it: a digest of its run_id, or something of its own for a node that does
   // not say who it is.
-  using Server = std::uint64_t;
-  using Servers = std::set<Server>;
+  using ServerId = std::uint64_t;
+  using ServerSet = std::set<ServerId>;
 
   // The server that answers at this address, as of its last identity.
-  Server server_of(NodeIndex node) const;
+  ServerId server_of(NodeIndex node) const;
 
   // Whether these servers are a majority of the nodes. One server is one vote, however many addresses lead to it.
-  bool is_quorum(const Servers& servers) const { return servers.size() >= quorum(); }
+  bool is_quorum(const ServerSet& servers) const { return servers.size() >= quorum(); }
 
   // What the server at this address has been up for, at the least.
   Duration least_uptime(NodeIndex node, TimePoint at) const;

@@ -1,22 +1,22 @@
 #pragma once
 
-#include "quorum/electorate.hpp"
+#include "quorum/membership.hpp"
 #include "quorum/types.hpp"
 
 #include <optional>
 #include <variant>
 #include <vector>
 
-// What the nodes show of a lock to somebody who only looks, and what that adds up to. Pure, like Acquisition.
+// What the nodes show of a lock to somebody who only looks, and what that adds up to. Pure, like AcquireOp.
 namespace redlock::quorum {
 
 // What came of the question to one node.
 struct Observation {
   TimePoint sent;
   Duration took;
-  std::variant<Sighting, Failure> answer;
+  std::variant<NodeLockState, Failure> answer;
 
-  const Sighting* sighting() const { return std::get_if<Sighting>(&answer); }
+  const NodeLockState* state() const { return std::get_if<NodeLockState>(&answer); }
   const Failure* failure() const { return std::get_if<Failure>(&answer); }
 };
 using Observations = std::vector<Observation>;  // one a node, in the order of the nodes
@@ -29,7 +29,7 @@ enum class LockState {
 };
 
 // One token that was seen on nodes whose word counts.
-struct Claim {
+struct Contender {
   Token token;
   std::size_t votes = 0;
   HolderInfo info;                  // of the first node that has any
@@ -39,20 +39,20 @@ struct Claim {
       free_in{};  // when, by the TTLs, a quorum falls free of it; none: some key has no TTL
 };
 
-struct Survey {
+struct LockStatus {
   LockState state = LockState::Unknown;
-  std::vector<Claim>
-      claims;  // most votes first, ties to the lesser token; of a held lock the first is the holder's
+  std::vector<Contender>
+      contenders;  // most votes first, ties to the lesser token; of a held lock the first is the holder's
   std::size_t answered = 0;   // nodes whose word counts
   std::uint64_t waiting = 0;  // the most that any of them knows of
 
-  const Claim* holder() const { return state == LockState::Held ? &claims.front() : nullptr; }
+  const Contender* holder() const { return state == LockState::Held ? &contenders.front() : nullptr; }
 };
 
-// A node counts as it does when a lock is acquired (tally() in ballot.hpp): a voter's word counts, and that of a node
+// A node counts as it does when a lock is acquired (count_votes() in vote.hpp): a voter's word counts, and that of a node
 // in quarantine if it shows a token, since it may have forgotten one, but has not made one up. All other nodes may,
 // for all we know, hold any token.
-Survey survey(const Observations& observations, const Electorate& electorate);
+LockStatus lock_status(const Observations& observations, const Membership& membership);
 
 // Whether the holder says who it is. A Redlock library does not.
 bool is_anonymous(const HolderInfo& info);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "quorum/electorate.hpp"
+#include "quorum/membership.hpp"
 #include "quorum/types.hpp"
 
 #include <variant>
@@ -8,19 +8,19 @@
 namespace redlock::quorum {
 
 // What one node said in one round.
-struct Unasked {};
-struct Pending {};
-using Answer = std::variant<Unasked, Pending, Granted, Refused, Failure>;
+struct NotAsked {};
+struct Awaited {};
+using AcquireAnswer = std::variant<NotAsked, Awaited, Granted, Refused, Failure>;
 
-struct Ballot {
+struct NodeVote {
   RequestId id = 0;
   TimePoint sent{};
-  Answer answer = Unasked{};
-  bool may_have_held = false;   // after an earlier round with the same token
-  bool was_silent = false;      // in the round before
-  Electorate::Server server{};  // that answered
+  AcquireAnswer answer = NotAsked{};
+  bool may_have_held = false;     // after an earlier round with the same token
+  bool was_silent = false;        // in the round before
+  Membership::ServerId server{};  // that answered
 
-  bool pending() const { return std::holds_alternative<Pending>(answer); }
+  bool pending() const { return std::holds_alternative<Awaited>(answer); }
   const Granted* granted() const { return std::get_if<Granted>(&answer); }
   const Refused* refused() const { return std::get_if<Refused>(&answer); }
   const Failure* failure() const { return std::get_if<Failure>(&answer); }
@@ -30,13 +30,13 @@ struct Ballot {
   bool may_hold_token() const;
 };
 
-using Ballots = std::vector<Ballot>;
+using NodeVotes = std::vector<NodeVote>;
 
 // Whether the node's grant is a vote: the node has one, and its address still leads to the server that granted.
-bool votes(const Ballots& ballots, NodeIndex node, const Electorate& electorate);
+bool is_vote(const NodeVotes& votes, NodeIndex node, const Membership& membership);
 
-// What a round's ballots add up to.
-struct Tally {
+// What a round's votes add up to.
+struct VoteCount {
   std::size_t own = 0;       // grants of voters
   std::size_t answered = 0;  // grants and refusals, of voters or not
   std::size_t pending = 0;
@@ -47,6 +47,6 @@ struct Tally {
   const Refused* strongest_rival = nullptr;  // one of its refusals; most votes, ties to the lesser token
 };
 
-Tally tally(const Ballots& ballots, const Electorate& electorate);
+VoteCount count_votes(const NodeVotes& votes, const Membership& membership);
 
 }  // namespace redlock::quorum

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "base/random.hpp"
-#include "quorum/ballot.hpp"
-#include "quorum/electorate.hpp"
 #include "quorum/ids.hpp"
+#include "quorum/membership.hpp"
+#include "quorum/node_vote.hpp"
 #include "quorum/operation.hpp"
 #include "quorum/types.hpp"
 
@@ -15,12 +15,12 @@ namespace redlock::quorum {
 
 struct AcquireRules {
   std::chrono::milliseconds ttl;
-  Duration node_timeout;     // per flight
+  Duration node_timeout;     // per round trip
   Duration least_validity;   // a win with less than this left is none: kill_after and the margin for `run`
-  unsigned max_rounds = 24;  // flights before a split that does not resolve is given up
+  unsigned max_rounds = 24;  // round trips before a split that does not resolve is given up
   TimePoint give_up_at =
       TimePoint::max();            // no round begins after this, so that it is over one node_timeout later
-  std::optional<Waiter> waiter{};  // stands in the line when the lock is not to be had
+  std::optional<Waiter> waiter{};  // stands in the queue when the lock is not to be had
   bool in_turn = false;            // it is its turn there
 };
 
@@ -36,14 +36,14 @@ struct Held {
   Token holder;
   HolderInfo info;
   std::size_t votes;
-  std::optional<Duration> free_in;  // when, by the TTLs, a quorum falls free; none: some key has no TTL
-  std::optional<Place> place;       // in the line, as most nodes see it
+  std::optional<Duration> free_in;        // when, by the TTLs, a quorum falls free; none: some key has no TTL
+  std::optional<QueuePosition> position;  // in the queue, as most nodes see it
 };
-// Too few nodes with a vote answered. The ballots say why, node by node.
+// Too few nodes with a vote answered. The votes say why, node by node.
 struct NoQuorum {};
 // The votes stayed divided among contenders for all rounds: nobody has the lock, some contender died with its
 // votes.
-struct Divided {
+struct Split {
   std::size_t contenders;  // besides us
   std::optional<Duration> free_in;
 };
@@ -57,9 +57,9 @@ struct SameServer {
   NodeIndex second;
 };
 // cancel() came before a verdict.
-struct Withdrawn {};
+struct Cancelled {};
 
-using Verdict = std::variant<Won, Held, NoQuorum, Divided, TooLate, SameServer, Withdrawn>;
+using AcquireVerdict = std::variant<Won, Held, NoQuorum, Split, TooLate, SameServer, Cancelled>;
 
 // One attempt to take the lock: all nodes at once, the decision with the quorum-th vote, a few rounds when
 // the votes are split, the fence confirmed, and whatever is not won given back. Pure: it says what to send
@@ -73,25 +73,25 @@ using Verdict = std::variant<Won, Held, NoQuorum, Divided, TooLate, SameServer, 
 // votes: the one with the most (ties: the lesser token) keeps them and asks again, the others give theirs
 // back and return with a new token after a random pause. Only liveness hangs on this; safety is the quorum
 // alone.
-class Acquisition final : public Operation {
+class AcquireOp final : public Operation {
  public:
-  // `electorate`, `ids` and `entropy` must outlive this object.
-  Acquisition(const AcquireRules& rules, Electorate& electorate, RequestIds& ids, Entropy& entropy);
+  // `membership`, `ids` and `entropy` must outlive this object.
+  AcquireOp(const AcquireRules& rules, Membership& membership, RequestIds& ids, Entropy& entropy);
 
   // Answers to requests of former rounds are ignored.
   std::vector<Send> start(Now now) override;
   std::vector<Send> on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply) override;
   std::vector<Send> on_failure(Now now, NodeIndex node, RequestId id, const Failure& failure) override;
   std::vector<Send> on_time(Now now) override;
-  // Gives up: no verdict but Withdrawn, and everything that may have been granted is given back.
+  // Gives up: no verdict but Cancelled, and everything that may have been granted is given back.
   std::vector<Send> cancel(Now now);
 
   TimePoint deadline() const override { return verdict_ ? TimePoint::max() : wake_at_; }
   bool done() const override { return verdict_.has_value(); }
-  const std::optional<Verdict>& verdict() const { return verdict_; }
+  const std::optional<AcquireVerdict>& verdict() const { return verdict_; }
   // Won, and a node may yet bring a vote, which the nodes should know of: see take_late_vote().
   bool awaits_votes() const;
-  const Ballots& ballots() const { return ballots_; }  // of the last round
+  const NodeVotes& votes() const { return votes_; }  // of the last round
   unsigned rounds() const { return round_; }
 
  private:
@@ -101,25 +101,25 @@ class Acquisition final : public Operation {
   std::vector<Send> judge(Now now);
   std::vector<Send> judge_votes(Now now);
   std::vector<Send> judge_confirmations(Now now);
-  std::vector<Send> settle_split(Now now, const Tally& sum);
+  std::vector<Send> settle_split(Now now, const VoteCount& sum);
   std::vector<Send> begin_confirming(Now now);
   std::vector<Send> win(Now now);
   std::vector<Send> take_late_vote(Now now, NodeIndex node, RequestId id, const Reply& reply);
   Send confirm(Now now, NodeIndex node, RequestId id) const;
-  bool stands_still(const Tally& sum);
+  bool stands_still(const VoteCount& sum);
   bool is_last_round(Now now) const;
   bool awaits_stragglers(Now now);
-  bool awaits_refusals(Now now, const Tally& sum);
-  std::vector<Send> pause(Now now, double flights);
-  std::vector<Send> give_up(Now now, Verdict verdict);
+  bool awaits_refusals(Now now, const VoteCount& sum);
+  std::vector<Send> pause(Now now, double round_trips);
+  std::vector<Send> give_up(Now now, AcquireVerdict verdict);
   std::vector<Send> give_back(Now now);
-  Duration flight(Now now) const;
+  Duration round_trip(Now now) const;
   TimePoint valid_until() const { return validity_; }
   std::optional<Duration> free_in(const Refused* of) const;
-  std::optional<Place> place() const;
+  std::optional<QueuePosition> position() const;
 
   AcquireRules rules_;
-  Electorate& electorate_;
+  Membership& membership_;
   RequestIds& ids_;
   Entropy& entropy_;
 
@@ -130,20 +130,21 @@ class Acquisition final : public Operation {
   TimePoint round_began_{};
   TimePoint validity_{};
   TimePoint wake_at_ = TimePoint::max();
-  std::optional<Duration> flight_;  // the shortest time that a quorum took to answer
-  Ballots ballots_;
+  std::optional<Duration> round_trip_;  // the shortest time that a quorum took to answer
+  NodeVotes votes_;
   Token last_strongest_;
   unsigned still_rounds_ = 0;
 
   // Confirming.
   Fence fence_ = 0;
+  enum class ConfirmState { None, Awaited, Accepted, Failed };
   struct Confirmation {
     RequestId id = 0;
-    enum class State { None, Pending, Accepted, Failed } state = State::None;
+    ConfirmState state = ConfirmState::None;
   };
   std::vector<Confirmation> confirmations_;
 
-  std::optional<Verdict> verdict_;
+  std::optional<AcquireVerdict> verdict_;
 };
 
 }  // namespace redlock::quorum

@@ -1,4 +1,4 @@
-#include "quorum/ballot.hpp"
+#include "quorum/node_vote.hpp"
 
 #include <map>
 
@@ -20,32 +20,32 @@ bool never_reached(Failure::Kind kind) {
 
 }  // namespace
 
-bool Ballot::may_hold_token() const {
+bool NodeVote::may_hold_token() const {
   if (may_have_held || pending() || granted() != nullptr) return true;
   return failure() != nullptr && !never_reached(failure()->kind);
 }
 
-bool votes(const Ballots& ballots, NodeIndex node, const Electorate& electorate) {
-  const Ballot& ballot = ballots[node];
-  return ballot.granted() != nullptr && electorate.standing(node, ballot.sent) == Standing::Voter &&
-         electorate.server_of(node) == ballot.server;
+bool is_vote(const NodeVotes& votes, NodeIndex node, const Membership& membership) {
+  const NodeVote& vote = votes[node];
+  return vote.granted() != nullptr && membership.eligibility(node, vote.sent) == VoteEligibility::Voter &&
+         membership.server_of(node) == vote.server;
 }
 
-Tally tally(const Ballots& ballots, const Electorate& electorate) {
-  Tally sum;
+VoteCount count_votes(const NodeVotes& votes, const Membership& membership) {
+  VoteCount sum;
   std::map<Token, std::pair<std::size_t, const Refused*>> rivals;
-  for (NodeIndex node = 0; node < ballots.size(); ++node) {
-    const Ballot& ballot = ballots[node];
-    if (ballot.pending()) ++sum.pending;
-    if (ballot.failure() != nullptr) ++sum.failed;
-    if (!ballot.answered()) continue;
+  for (NodeIndex node = 0; node < votes.size(); ++node) {
+    const NodeVote& vote = votes[node];
+    if (vote.pending()) ++sum.pending;
+    if (vote.failure() != nullptr) ++sum.failed;
+    if (!vote.answered()) continue;
     ++sum.answered;
-    const Standing standing = electorate.standing(node, ballot.sent);
-    if (standing != Standing::Voter) ++sum.voteless;
-    if (votes(ballots, node, electorate)) ++sum.own;
+    const VoteEligibility eligibility = membership.eligibility(node, vote.sent);
+    if (eligibility != VoteEligibility::Voter) ++sum.voteless;
+    if (is_vote(votes, node, membership)) ++sum.own;
     // A node in quarantine may have forgotten a lock, but one that it has is there.
-    const bool witness = standing == Standing::Voter || standing == Standing::Quarantined;
-    if (const Refused* refused = ballot.refused(); refused != nullptr && witness) {
+    const bool witness = eligibility == VoteEligibility::Voter || eligibility == VoteEligibility::Quarantined;
+    if (const Refused* refused = vote.refused(); refused != nullptr && witness) {
       auto& [count, example] = rivals[refused->holder];
       ++count;
       example = refused;

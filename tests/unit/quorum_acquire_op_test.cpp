@@ -9,7 +9,7 @@ TEST_CASE("an attempt asks every node at once, with one token and one proposal")
   attempt.start();
   REQUIRE(attempt.sent.size() == 5);
   for (const Send& send : attempt.sent) {
-    const auto& acquire = std::get<Acquire>(send.request);
+    const auto& acquire = std::get<AcquireRequest>(send.request);
     CHECK(acquire.token == attempt.token);
     CHECK(acquire.token.value.size() == 40);
     CHECK(acquire.proposal == kWallUs);
@@ -49,9 +49,9 @@ TEST_CASE("a quorum for one other token is a lock that is held, and what was gra
   CHECK(held->votes == 3);
   // Two of five are free or unknown: one more must expire.
   CHECK(held->free_in == Duration{200ms});
-  CHECK(attempt.count<Release>() == 2);  // the vote, and the node that has not answered
-  CHECK(attempt.request<Release>(0) != nullptr);
-  CHECK(attempt.request<Release>(4) != nullptr);
+  CHECK(attempt.count<ReleaseRequest>() == 2);  // the vote, and the node that has not answered
+  CHECK(attempt.request<ReleaseRequest>(0) != nullptr);
+  CHECK(attempt.request<ReleaseRequest>(4) != nullptr);
 }
 
 TEST_CASE("a held lock without a TTL has no time at which it falls free") {
@@ -76,8 +76,8 @@ TEST_CASE("too few answers are no quorum, once the others have had a moment to s
   attempt.wait();
   CHECK(attempt.verdict<NoQuorum>() != nullptr);
   // All that may have the token: not the node that refused the connection.
-  CHECK(attempt.count<Release>() == 4);
-  CHECK(attempt.request<Release>(1) == nullptr);
+  CHECK(attempt.count<ReleaseRequest>() == 4);
+  CHECK(attempt.request<ReleaseRequest>(1) == nullptr);
 }
 
 TEST_CASE("too few answers are no quorum at once, when all have failed or answered") {
@@ -99,7 +99,7 @@ TEST_CASE("a quorum that agrees too late is no win") {
   attempt.answer(2, Granted{7});
   REQUIRE(attempt.verdict<TooLate>() != nullptr);
   CHECK(attempt.verdict<TooLate>()->took == kTtl - 112ms);
-  CHECK(attempt.count<Release>() == 5);
+  CHECK(attempt.count<ReleaseRequest>() == 5);
 }
 
 TEST_CASE("a quorum with a moment to spare is a win") {
@@ -126,17 +126,17 @@ TEST_CASE("a vote that is read later than node_timeout after its request is none
     attempt.pass(kNodeTimeout + 1ns);
     for (const NodeIndex node : {2U, 3U, 4U}) attempt.answer(node, Granted{7});
     CHECK(attempt.verdict<NoQuorum>() != nullptr);
-    CHECK(attempt.count<Release>() == 5);
+    CHECK(attempt.count<ReleaseRequest>() == 5);
   }
 }
 
 TEST_CASE("a vote is no vote any more once its address leads to another server") {
   Attempt attempt;
   attempt.start();
-  attempt.electorate.on_identity(attempt.now, 0, identity("one"));
+  attempt.membership.on_identity(attempt.now, 0, identity("one"));
   attempt.answer(0, Granted{7});
   attempt.answer(1, Granted{7});
-  attempt.electorate.on_identity(attempt.now, 0, identity("another"));
+  attempt.membership.on_identity(attempt.now, 0, identity("another"));
   attempt.answer(2, Granted{7});
   CHECK(attempt.undecided());
   attempt.answer(3, Granted{7});
@@ -149,28 +149,28 @@ TEST_CASE("an attempt that is withdrawn gives everything back") {
   attempt.answer(0, Granted{7});
   const auto sends = attempt.acquisition.cancel(attempt.now);
   CHECK(sends.size() == 5);
-  CHECK(attempt.verdict<Withdrawn>() != nullptr);
+  CHECK(attempt.verdict<Cancelled>() != nullptr);
   CHECK(attempt.acquisition.cancel(attempt.now).empty());
 }
 
 TEST_CASE("two addresses of one server are refused, whatever they answer") {
   Attempt attempt;
   attempt.start();
-  attempt.electorate.on_identity(attempt.now, 0, identity("a"));
+  attempt.membership.on_identity(attempt.now, 0, identity("a"));
   attempt.answer(0, Granted{7});
-  attempt.electorate.on_identity(attempt.now, 3, identity("a"));
+  attempt.membership.on_identity(attempt.now, 3, identity("a"));
   attempt.answer(3, Granted{7});
   const SameServer* same = attempt.verdict<SameServer>();
   REQUIRE(same != nullptr);
   CHECK(same->first == 0);
   CHECK(same->second == 3);
-  CHECK(attempt.count<Release>() == 5);
+  CHECK(attempt.count<ReleaseRequest>() == 5);
 }
 
 TEST_CASE("a node in quarantine has no vote, but what it refuses for is there") {
   Attempt attempt{3};
   attempt.start();
-  attempt.electorate.on_identity(attempt.now, 0, identity("a", 1s));
+  attempt.membership.on_identity(attempt.now, 0, identity("a", 1s));
   SUBCASE("its grant does not count") {
     attempt.answer(0, Granted{7});
     attempt.answer(1, Granted{7});
@@ -196,7 +196,7 @@ TEST_CASE("a replica, a cluster node and a sentinel have no vote") {
                               wrong([](Identity& it) { it.cluster = true; })}) {
     Attempt attempt{1};
     attempt.start();
-    attempt.electorate.on_identity(attempt.now, 0, who);
+    attempt.membership.on_identity(attempt.now, 0, who);
     attempt.answer(0, Granted{7});
     CHECK(attempt.verdict<NoQuorum>() != nullptr);
   }
@@ -207,10 +207,10 @@ TEST_CASE("answers to other requests, late ones and answers after the verdict ch
   attempt.start();
   const RequestId first = attempt.asked[0];
   CHECK(attempt.acquisition.on_reply(attempt.now, 0, first + 100, Granted{7}).empty());
-  CHECK_FALSE(attempt.acquisition.ballots()[0].answered());
+  CHECK_FALSE(attempt.acquisition.votes()[0].answered());
   attempt.answer(0, Granted{7});
   attempt.answer(0, refused("them"));  // the same request cannot be answered twice
-  CHECK(attempt.acquisition.ballots()[0].granted() != nullptr);
+  CHECK(attempt.acquisition.votes()[0].granted() != nullptr);
   attempt.answer(1, Granted{7});
   REQUIRE(attempt.verdict<Won>() != nullptr);
   attempt.answer(2, refused("them"));
@@ -223,7 +223,7 @@ TEST_CASE("an answer to another question is a failure of the node") {
   attempt.start();
   attempt.answer(0, Released{.was_ours = true, .held_by_other = false});
   CHECK(attempt.verdict<NoQuorum>() != nullptr);
-  CHECK(attempt.acquisition.ballots()[0].failure()->kind == Failure::Kind::Garbled);
+  CHECK(attempt.acquisition.votes()[0].failure()->kind == Failure::Kind::Garbled);
 }
 
 TEST_CASE("a vote that comes after the win and is not the fence has the fence written down") {
@@ -234,10 +234,10 @@ TEST_CASE("a vote that comes after the win and is not the fence has the fence wr
   CHECK(attempt.acquisition.awaits_votes());
   const RequestId last = attempt.asked[4];
   attempt.answer(3, Granted{9});
-  REQUIRE(attempt.count<Confirm>() == 1);
-  CHECK(attempt.request<Confirm>(3) != nullptr);
-  CHECK(attempt.only<Confirm>().fence == 7);
-  CHECK(attempt.only<Confirm>().granted == 9);
+  REQUIRE(attempt.count<ConfirmRequest>() == 1);
+  CHECK(attempt.request<ConfirmRequest>(3) != nullptr);
+  CHECK(attempt.only<ConfirmRequest>().fence == 7);
+  CHECK(attempt.only<ConfirmRequest>().granted == 9);
   SUBCASE("but not where it is the fence") {
     CHECK(attempt.acquisition.on_reply(attempt.now, 4, last, Granted{7}).empty());
     CHECK_FALSE(attempt.acquisition.awaits_votes());
@@ -254,7 +254,7 @@ TEST_CASE("a vote above the fence that came before the win has the fence written
   attempt.answer(0, Granted{7});
   attempt.answer(1, Granted{7});
   attempt.answer(2, Granted{8});  // the fence: the others must take it
-  CHECK(attempt.count<Confirm>() == 2);
+  CHECK(attempt.count<ConfirmRequest>() == 2);
   const std::vector<Send> confirmations = attempt.sent;
   attempt.acquisition.on_reply(attempt.now, 3, attempt.asked[3], Granted{9});
   for (const Send& send : confirmations) attempt.asked[send.node] = send.id;
@@ -262,26 +262,26 @@ TEST_CASE("a vote above the fence that came before the win has the fence written
   CHECK(attempt.undecided());
   attempt.answer(1, Confirmed{true});
   REQUIRE(attempt.verdict<Won>() != nullptr);
-  REQUIRE(attempt.request<Confirm>(3) != nullptr);
-  CHECK(attempt.only<Confirm>().fence == 8);
-  CHECK(attempt.only<Confirm>().granted == 9);
+  REQUIRE(attempt.request<ConfirmRequest>(3) != nullptr);
+  CHECK(attempt.only<ConfirmRequest>().fence == 8);
+  CHECK(attempt.only<ConfirmRequest>().granted == 9);
 }
 
 TEST_CASE("who waits says so to every node, and learns its place in the line from most of them") {
   Client client;
-  Acquisition acquisition{{.ttl = kTtl,
-                           .node_timeout = kNodeTimeout,
-                           .least_validity = 100ms,
-                           .max_rounds = 24,
-                           .waiter = Waiter{.began_us = 5, .number = 6},
-                           .in_turn = true},
-                          client.electorate,
-                          client.ids,
-                          client.entropy};
+  AcquireOp acquisition{{.ttl = kTtl,
+                         .node_timeout = kNodeTimeout,
+                         .least_validity = 100ms,
+                         .max_rounds = 24,
+                         .waiter = Waiter{.began_us = 5, .number = 6},
+                         .in_turn = true},
+                        client.membership,
+                        client.ids,
+                        client.entropy};
   const std::vector<Send> sends = acquisition.start(client.now);
   REQUIRE(sends.size() == 5);
   for (const Send& send : sends) {
-    const auto& acquire = std::get<Acquire>(send.request);
+    const auto& acquire = std::get<AcquireRequest>(send.request);
     REQUIRE(acquire.waiter);
     CHECK(acquire.waiter->began_us == 5);
     CHECK(acquire.waiter->number == 6);
@@ -289,7 +289,7 @@ TEST_CASE("who waits says so to every node, and learns its place in the line fro
   }
   const auto refuse = [&](NodeIndex node, std::uint64_t ahead) {
     Refused answer = refused("them");
-    answer.place = Place{.ahead = ahead, .waiting = 9};
+    answer.position = QueuePosition{.ahead = ahead, .waiting = 9};
     acquisition.on_reply(client.now, node, sends[node].id, answer);
   };
   refuse(0, 0);  // has restarted, and forgotten the others
@@ -297,27 +297,27 @@ TEST_CASE("who waits says so to every node, and learns its place in the line fro
   refuse(2, 7);
   REQUIRE(acquisition.verdict());
   const auto& held = std::get<Held>(*acquisition.verdict());
-  REQUIRE(held.place);
-  CHECK(held.place->ahead == 4);
-  CHECK(held.place->waiting == 9);
+  REQUIRE(held.position);
+  CHECK(held.position->ahead == 4);
+  CHECK(held.position->waiting == 9);
 }
 
 TEST_CASE("who does not wait is in no line") {
   Attempt attempt;
   attempt.start();
-  for (const Send& send : attempt.sent) CHECK_FALSE(std::get<Acquire>(send.request).waiter);
+  for (const Send& send : attempt.sent) CHECK_FALSE(std::get<AcquireRequest>(send.request).waiter);
   for (NodeIndex node = 0; node < 3; ++node) attempt.answer(node, refused("them"));
   REQUIRE(attempt.verdict<Held>() != nullptr);
-  CHECK_FALSE(attempt.verdict<Held>()->place);
+  CHECK_FALSE(attempt.verdict<Held>()->position);
 }
 
 TEST_CASE("the TTL of a holder that a refusal shows is the quarantine of who asked, where it is longer") {
   Attempt attempt{3};
   for (const NodeIndex node : {0U, 1U}) {
-    attempt.electorate.on_identity(attempt.now, node, identity("young " + std::to_string(node), 4s));
+    attempt.membership.on_identity(attempt.now, node, identity("young " + std::to_string(node), 4s));
   }
-  attempt.electorate.on_identity(attempt.now, 2, identity("old"));
-  REQUIRE(attempt.electorate.standing(0, attempt.now.boot) == Standing::Voter);
+  attempt.membership.on_identity(attempt.now, 2, identity("old"));
+  REQUIRE(attempt.membership.eligibility(0, attempt.now.boot) == VoteEligibility::Voter);
   attempt.start();
   attempt.pass(5ms);
   SUBCASE("also when it is the last to answer: young nodes are no quorum by themselves") {
@@ -328,12 +328,12 @@ TEST_CASE("the TTL of a holder that a refusal shows is the quarantine of who ask
     shown.holder_ttl = 60s;
     attempt.answer(2, shown);
     CHECK(attempt.verdict<NoQuorum>() != nullptr);
-    CHECK(attempt.electorate.quarantine() == Duration{60s});
-    CHECK(attempt.count<Release>() == 2);
+    CHECK(attempt.membership.quarantine() == Duration{60s});
+    CHECK(attempt.count<ReleaseRequest>() == 2);
   }
   SUBCASE("of another library what is left of its key is known") {
     attempt.answer(2, refused("theirs", 30s));
-    CHECK(attempt.electorate.quarantine() == Duration{30s});
+    CHECK(attempt.membership.quarantine() == Duration{30s});
   }
   SUBCASE("a node that hangs shows nothing, and is waited for as long again as a quorum took") {
     attempt.answer(0, Granted{7});
@@ -345,10 +345,10 @@ TEST_CASE("the TTL of a holder that a refusal shows is the quarantine of who ask
 }
 
 TEST_CASE("a quarantine of zero stays, whatever a refusal shows, and no quarantine is longer than any TTL") {
-  Electorate trusting{3, Duration::zero()};
+  Membership trusting{3, Duration::zero()};
   trusting.on_holder_ttl(1h);
   CHECK(trusting.quarantine() == Duration::zero());
-  Electorate careful{3, 1s};
+  Membership careful{3, 1s};
   careful.on_holder_ttl(Duration{std::chrono::hours{24 * 365}});
   CHECK(careful.quarantine() == Duration{std::chrono::hours{30 * 24}});
 }

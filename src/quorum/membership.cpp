@@ -1,4 +1,4 @@
-#include "quorum/electorate.hpp"
+#include "quorum/membership.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -15,16 +15,16 @@ constexpr Duration kLongTtl = std::chrono::hours{1};
 
 }  // namespace
 
-void Electorate::on_holder_ttl(Duration ttl) {
+void Membership::on_holder_ttl(Duration ttl) {
   if (quarantine_ > Duration::zero()) quarantine_ = std::max(quarantine_, std::min(ttl, kLongestTtl));
 }
 
-bool Electorate::young(NodeIndex node, TimePoint sent) const {
+bool Membership::young(NodeIndex node, TimePoint sent) const {
   const auto& known = known_[node];
   return quarantine_ > Duration::zero() && known && known->identity.known && uptime(*known, sent) < kLongTtl;
 }
 
-void Electorate::on_identity(Now now, NodeIndex node, const Identity& identity) {
+void Membership::on_identity(Now now, NodeIndex node, const Identity& identity) {
   const auto& before = known_[node];
   const bool same_process = before && !identity.run_id.empty() && before->identity.run_id == identity.run_id;
   known_[node] = Known{
@@ -34,37 +34,37 @@ void Electorate::on_identity(Now now, NodeIndex node, const Identity& identity) 
 // Never too much: the node said it before `heard`, and what INFO says is the difference of two clock readings
 // that are each cut to whole seconds, so up to a second more than the truth. A node whose clock was set back behind its
 // start says nothing of use, also on later connections: of that one our own clock tells how long we know it.
-Duration Electorate::uptime(const Known& known, TimePoint at) const {
+Duration Membership::uptime(const Known& known, TimePoint at) const {
   const Duration said = std::max<Duration>(known.identity.uptime - std::chrono::seconds{1}, Duration::zero());
   return std::max(said + std::max(at - known.heard, Duration::zero()), at - known.first_heard);
 }
 
-Duration Electorate::least_uptime(NodeIndex node, TimePoint at) const {
+Duration Membership::least_uptime(NodeIndex node, TimePoint at) const {
   return known_[node] ? uptime(*known_[node], at) : Duration::zero();
 }
 
-Standing Electorate::standing(NodeIndex node, TimePoint sent) const {
+VoteEligibility Membership::eligibility(NodeIndex node, TimePoint sent) const {
   const auto& known = known_[node];
-  if (!known || !known->identity.known) return Standing::Voter;
-  if (known->identity.cluster) return Standing::ClusterMode;
-  if (known->identity.role == Role::Replica) return Standing::Replica;
-  if (known->identity.role == Role::Sentinel) return Standing::Sentinel;
-  return uptime(*known, sent) < quarantine_ ? Standing::Quarantined : Standing::Voter;
+  if (!known || !known->identity.known) return VoteEligibility::Voter;
+  if (known->identity.cluster) return VoteEligibility::ClusterMode;
+  if (known->identity.role == Role::Replica) return VoteEligibility::Replica;
+  if (known->identity.role == Role::Sentinel) return VoteEligibility::Sentinel;
+  return uptime(*known, sent) < quarantine_ ? VoteEligibility::Quarantined : VoteEligibility::Voter;
 }
 
-Duration Electorate::quarantine_left(NodeIndex node, TimePoint at) const {
+Duration Membership::quarantine_left(NodeIndex node, TimePoint at) const {
   const auto& known = known_[node];
   if (!known || !known->identity.known) return Duration::zero();
   return std::max(quarantine_ - uptime(*known, at), Duration::zero());
 }
 
-Electorate::Server Electorate::server_of(NodeIndex node) const {
+Membership::ServerId Membership::server_of(NodeIndex node) const {
   const auto& known = known_[node];
   if (!known || known->identity.run_id.empty()) return node;
   return std::hash<std::string_view>{}(known->identity.run_id);
 }
 
-std::optional<std::pair<NodeIndex, NodeIndex>> Electorate::duplicate() const {
+std::optional<std::pair<NodeIndex, NodeIndex>> Membership::duplicate() const {
   for (NodeIndex b = 1; b < known_.size(); ++b) {
     if (!known_[b] || !known_[b]->identity.known || known_[b]->identity.run_id.empty()) continue;
     for (NodeIndex a = 0; a < b; ++a) {

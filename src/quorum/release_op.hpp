@@ -8,11 +8,19 @@
 
 namespace redlock::quorum {
 
-// Gives a lock back on all nodes. Pure, like Acquisition.
-class Releasing final : public Operation {
+// How a release ended.
+enum class ReleaseResult {
+  Ours,     // a quorum still had it
+  Expired,  // a quorum answered; too few had it any more, nobody else has it
+  Others,   // a quorum answered; somebody else has it
+  NoQuorum  // too few nodes answered
+};
+
+// Gives a lock back on all nodes. Pure, like AcquireOp.
+class ReleaseOp final : public Operation {
  public:
   // `ids` must outlive this object.
-  Releasing(std::size_t nodes, Release release, Duration node_timeout, RequestIds& ids)
+  ReleaseOp(std::size_t nodes, ReleaseRequest release, Duration node_timeout, RequestIds& ids)
       : ids_{ids}, release_{std::move(release)}, node_timeout_{node_timeout}, votes_(nodes) {}
 
   // Requests to all nodes, each with the deadline `now + node_timeout`. There are no others: a release that is repeated
@@ -26,31 +34,25 @@ class Releasing final : public Operation {
   // A quorum has answered, or nothing more can come.
   bool done() const override;
   // Nothing more can come.
-  bool settled() const { return count(Outcome::Pending) == 0; }
+  bool settled() const { return count(ReleaseOutcome::Pending) == 0; }
 
-  enum class Result {
-    Ours,     // a quorum still had it
-    Expired,  // a quorum answered; too few had it any more, nobody else has it
-    Others,   // a quorum answered; somebody else has it
-    NoQuorum  // too few nodes answered
-  };
-  Result result() const;
+  ReleaseResult result() const;
   // Who has it instead, when the result is Others.
   const HolderInfo& other() const { return other_; }
 
  private:
-  enum class Outcome { Pending, WasOurs, WasAbsent, WasOthers, Failed };
-  struct Vote {
+  enum class ReleaseOutcome { Pending, WasOurs, WasAbsent, WasOthers, Failed };
+  struct NodeRelease {
     RequestId id = 0;
-    Outcome outcome = Outcome::Pending;
+    ReleaseOutcome outcome = ReleaseOutcome::Pending;
   };
-  std::size_t count(Outcome outcome) const;
+  std::size_t count(ReleaseOutcome outcome) const;
 
   RequestIds& ids_;
-  Release release_;
+  ReleaseRequest release_;
   Duration node_timeout_;
   HolderInfo other_;
-  std::vector<Vote> votes_;
+  std::vector<NodeRelease> votes_;
 };
 
 }  // namespace redlock::quorum

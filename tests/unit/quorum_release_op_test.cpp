@@ -16,7 +16,7 @@ struct Case : Client {
     releasing.on_reply(now, node, sent[node].id, released);
   }
   void fail(NodeIndex node) { releasing.on_failure(now, node, sent[node].id, failed()); }
-  Releasing releasing{3, {.token = {"ours"}}, kNodeTimeout, ids};
+  ReleaseOp releasing{3, {.token = {"ours"}}, kNodeTimeout, ids};
 };
 
 }  // namespace
@@ -24,7 +24,7 @@ struct Case : Client {
 TEST_CASE_FIXTURE(Case, "a release goes to all nodes with the holder's token") {
   REQUIRE(sent.size() == 3);
   for (const Send& send : sent) {
-    CHECK(std::get<Release>(send.request).token == Token{"ours"});
+    CHECK(std::get<ReleaseRequest>(send.request).token == Token{"ours"});
     CHECK(send.deadline == now.boot + kNodeTimeout);
   }
   CHECK_FALSE(releasing.done());
@@ -35,7 +35,7 @@ TEST_CASE_FIXTURE(Case, "a release is done with a quorum of answers, and settled
   CHECK_FALSE(releasing.done());
   answer(2, kOurs);
   CHECK(releasing.done());
-  CHECK(releasing.result() == Releasing::Result::Ours);
+  CHECK(releasing.result() == ReleaseResult::Ours);
   CHECK_FALSE(releasing.settled());
   fail(1);
   CHECK(releasing.settled());
@@ -46,11 +46,11 @@ TEST_CASE_FIXTURE(Case, "a lock that a quorum no longer had had expired, or is a
   answer(1, kAbsent);
   SUBCASE("nobody else has it") {
     answer(2, kAbsent);
-    CHECK(releasing.result() == Releasing::Result::Expired);
+    CHECK(releasing.result() == ReleaseResult::Expired);
   }
   SUBCASE("somebody else has it") {
     answer(2, kOthers);
-    CHECK(releasing.result() == Releasing::Result::Others);
+    CHECK(releasing.result() == ReleaseResult::Others);
   }
 }
 
@@ -60,7 +60,7 @@ TEST_CASE_FIXTURE(Case, "too few answers leave it open whether the lock is relea
   CHECK_FALSE(releasing.done());
   fail(2);
   CHECK(releasing.done());
-  CHECK(releasing.result() == Releasing::Result::NoQuorum);
+  CHECK(releasing.result() == ReleaseResult::NoQuorum);
 }
 
 TEST_CASE_FIXTURE(Case, "answers to other requests do not count") {

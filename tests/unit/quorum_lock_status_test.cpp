@@ -1,4 +1,4 @@
-#include "quorum/survey.hpp"
+#include "quorum/lock_status.hpp"
 
 #include <doctest/doctest.h>
 
@@ -13,34 +13,34 @@ namespace {
 
 constexpr TimePoint kNow{1h};
 
-Observation observation(std::variant<Sighting, Failure> answer) {
+Observation observation(std::variant<NodeLockState, Failure> answer) {
   return {.sent = kNow, .took = 1ms, .answer = std::move(answer)};
 }
 Observation shows(const std::string& token, std::chrono::milliseconds remaining = 10s, Fence counter = 7) {
   return observation(
-      Sighting{.holder = Token{token},
-               .remaining = remaining,
-               .info = {.host = "web3", .user = "carol", .command = "backup", .pid = 812, .since_us = 5},
-               .counter = counter,
-               .waiting = 0});
+      NodeLockState{.holder = Token{token},
+                    .remaining = remaining,
+                    .info = {.host = "web3", .user = "carol", .command = "backup", .pid = 812, .since_us = 5},
+                    .counter = counter,
+                    .waiting = 0});
 }
 Observation shows_foreign(const std::string& token) {
   Observation one = shows(token);
-  std::get<Sighting>(one.answer).info = {};
+  std::get<NodeLockState>(one.answer).info = {};
   return one;
 }
 Observation absent() {
-  return observation(Sighting{});
+  return observation(NodeLockState{});
 }
 Observation fails() {
   return observation(Failure{Failure::Kind::TimedOut, {}});
 }
 
-Survey survey_of(const Observations& observations) {
-  return survey(observations, Electorate{observations.size(), 0s});
+LockStatus status_of(const Observations& observations) {
+  return lock_status(observations, Membership{observations.size(), 0s});
 }
 LockState state_of(const Observations& observations) {
-  return survey_of(observations).state;
+  return status_of(observations).state;
 }
 
 constexpr std::chrono::seconds kLongUp{24h};
@@ -50,9 +50,9 @@ Identity identity(Role role, std::chrono::seconds uptime = kLongUp) {
 
 }  // namespace
 
-TEST_SUITE("survey of a lock") {
+TEST_SUITE("status of a lock") {
   TEST_CASE("one token with a quorum holds the lock") {
-    const Survey all = survey_of({shows("a"), shows("a"), shows("a"), shows("a"), shows("a")});
+    const LockStatus all = status_of({shows("a"), shows("a"), shows("a"), shows("a"), shows("a")});
     REQUIRE(all.holder() != nullptr);
     CHECK(all.holder()->token == Token{"a"});
     CHECK(all.holder()->votes == 5);
@@ -62,11 +62,11 @@ TEST_SUITE("survey of a lock") {
   }
 
   TEST_CASE("tokens of which none can have a quorum are a split") {
-    const Survey split = survey_of({shows("b"), shows("a"), shows("a"), shows("b"), absent()});
+    const LockStatus split = status_of({shows("b"), shows("a"), shows("a"), shows("b"), absent()});
     CHECK(split.state == LockState::Split);
     CHECK(split.holder() == nullptr);
-    REQUIRE(split.claims.size() == 2);
-    CHECK(split.claims[0].token == Token{"a"});  // a tie goes to the lesser token
+    REQUIRE(split.contenders.size() == 2);
+    CHECK(split.contenders[0].token == Token{"a"});  // a tie goes to the lesser token
     CHECK(state_of({shows("a"), absent(), absent(), absent(), absent()}) == LockState::Split);
   }
 
@@ -89,28 +89,28 @@ TEST_SUITE("survey of a lock") {
   }
 
   TEST_CASE("a node in quarantine is believed what it shows, not that it has nothing") {
-    Electorate electorate{3, 10s};
+    Membership membership{3, 10s};
     const Now now{.boot = kNow, .wall_us = 0};
-    electorate.on_identity(now, 0, identity(Role::Master, 2s));
-    electorate.on_identity(now, 1, identity(Role::Master));
-    electorate.on_identity(now, 2, identity(Role::Master));
-    CHECK(survey({shows("a"), shows("a"), absent()}, electorate).state == LockState::Held);
-    CHECK(survey({absent(), shows("a"), absent()}, electorate).state == LockState::Unknown);
-    CHECK(survey({absent(), absent(), absent()}, electorate).state == LockState::Free);
+    membership.on_identity(now, 0, identity(Role::Master, 2s));
+    membership.on_identity(now, 1, identity(Role::Master));
+    membership.on_identity(now, 2, identity(Role::Master));
+    CHECK(lock_status({shows("a"), shows("a"), absent()}, membership).state == LockState::Held);
+    CHECK(lock_status({absent(), shows("a"), absent()}, membership).state == LockState::Unknown);
+    CHECK(lock_status({absent(), absent(), absent()}, membership).state == LockState::Free);
   }
 
   TEST_CASE("what a replica shows does not count") {
-    Electorate electorate{3, 0s};
+    Membership membership{3, 0s};
     const Now now{.boot = kNow, .wall_us = 0};
-    electorate.on_identity(now, 0, identity(Role::Replica));
-    CHECK(survey({shows("a"), shows("a"), absent()}, electorate).state == LockState::Unknown);
-    CHECK(survey({shows("a"), shows("a"), shows("a")}, electorate).state == LockState::Held);
-    CHECK(survey({shows("a"), absent(), absent()}, electorate).state == LockState::Free);
+    membership.on_identity(now, 0, identity(Role::Replica));
+    CHECK(lock_status({shows("a"), shows("a"), absent()}, membership).state == LockState::Unknown);
+    CHECK(lock_status({shows("a"), shows("a"), shows("a")}, membership).state == LockState::Held);
+    CHECK(lock_status({shows("a"), absent(), absent()}, membership).state == LockState::Free);
   }
 
   TEST_CASE("what remains is the time until a quorum is free") {
     const auto remaining = [](const Observations& observations) {
-      return survey_of(observations).holder()->free_in;
+      return status_of(observations).holder()->free_in;
     };
     CHECK(remaining({shows("a", 1s), shows("a", 5s), shows("a", 3s), shows("a", 2s), shows("a", 4s)}) ==
           Duration{3s});
@@ -124,7 +124,7 @@ TEST_SUITE("survey of a lock") {
 
   TEST_CASE("the fence is told when a quorum of the holder's nodes agrees about it") {
     const auto fence = [](const Observations& observations) {
-      return survey_of(observations).holder()->fence;
+      return status_of(observations).holder()->fence;
     };
     CHECK(fence({shows("a", 1s, 9), shows("a", 1s, 9), shows("a", 1s, 9)}) == 9);
     CHECK(fence({shows("a", 1s, 8), shows("a", 1s, 9), shows("a", 1s, 9)}) == 9);
@@ -134,11 +134,11 @@ TEST_SUITE("survey of a lock") {
   }
 
   TEST_CASE("a holder that says nothing of itself is a foreign one, and has no fence") {
-    const Survey foreign = survey_of({shows_foreign("a"), shows_foreign("a"), absent()});
+    const LockStatus foreign = status_of({shows_foreign("a"), shows_foreign("a"), absent()});
     REQUIRE(foreign.holder() != nullptr);
     CHECK(is_anonymous(foreign.holder()->info));
     CHECK(foreign.holder()->fence == 0);
     // One node that knows is enough.
-    CHECK(survey_of({shows_foreign("a"), shows("a"), absent()}).holder()->info.host == "web3");
+    CHECK(status_of({shows_foreign("a"), shows("a"), absent()}).holder()->info.host == "web3");
   }
 }

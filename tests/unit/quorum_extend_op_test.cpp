@@ -1,4 +1,4 @@
-#include "quorum/extension.hpp"
+#include "quorum/extend_op.hpp"
 #include "quorum_fixture.hpp"
 
 using namespace redlock;
@@ -14,20 +14,20 @@ class ByHand : public Client {
  public:
   explicit ByHand(std::size_t nodes = 5) : Client{nodes} {
     for (NodeIndex node = 0; node < nodes; ++node)
-      electorate.on_identity(now, node, identity("run-" + std::to_string(node)));
+      membership.on_identity(now, node, identity("run-" + std::to_string(node)));
     take(extension.start(now));
   }
 
-  Extension extension{{.ttl = kTtl, .node_timeout = kNodeTimeout}, Token{"ours"}, electorate, ids};
-  std::vector<RequestId> asked = std::vector<RequestId>(electorate.nodes());
+  ExtendOp extension{{.ttl = kTtl, .node_timeout = kNodeTimeout}, Token{"ours"}, membership, ids};
+  std::vector<RequestId> asked = std::vector<RequestId>(membership.nodes());
 
   void answer(NodeIndex node, const Reply& reply) { take(extension.on_reply(now, node, asked[node], reply)); }
-  void here(NodeIndex node, std::uint64_t planted = 0, Fence counter = kFence) {
-    answer(node, Extended{.planted = planted, .counter = counter});
+  void here(NodeIndex node, std::uint64_t set_by = 0, Fence counter = kFence) {
+    answer(node, Extended{.set_by = set_by, .counter = counter});
   }
   // With the fence written down.
-  void vouched(NodeIndex node, Fence counter, std::uint64_t planted = 0) {
-    answer(node, Extended{.planted = planted, .counter = counter, .fence = kFence});
+  void vouched(NodeIndex node, Fence counter, std::uint64_t set_by = 0) {
+    answer(node, Extended{.set_by = set_by, .counter = counter, .fence = kFence});
   }
   void fail(NodeIndex node) { take(extension.on_failure(now, node, asked[node], failed())); }
   template <class Kind>
@@ -42,19 +42,19 @@ class ByHand : public Client {
   }
 };
 
-NotOurs absent(bool given_back = false) {
-  return {.holder = {}, .given_back = given_back, .info = {}};
+NotOurs absent(bool released = false) {
+  return {.holder = {}, .released = released, .info = {}};
 }
 NotOurs elsewhere() {
-  return {.holder = {"theirs"}, .given_back = false, .info = {}};
+  return {.holder = {"theirs"}, .released = false, .info = {}};
 }
 
 }  // namespace
 
 TEST_CASE("an extension by hand asks every node, and plants nothing") {
   ByHand one;
-  CHECK(one.count<Extend>() == 5);
-  CHECK_FALSE(one.only<Extend>().repair);
+  CHECK(one.count<ExtendRequest>() == 5);
+  CHECK_FALSE(one.only<ExtendRequest>().repair);
 }
 
 TEST_CASE(
@@ -66,7 +66,7 @@ TEST_CASE(
   one.here(1);
   CHECK_FALSE(one.extension.verdict());
   one.here(2);
-  const auto* extended = one.verdict<Extension::Extended>();
+  const auto* extended = one.verdict<LeaseExtended>();
   REQUIRE(extended != nullptr);
   CHECK(extended->fence == kFence);
   CHECK(extended->votes == 3);
@@ -78,7 +78,7 @@ TEST_CASE("where the fence is written down, a node counts unless it is above it,
   one.here(0, 0, kFence - 9);  // a late vote
   one.vouched(1, kFence + 5);  // a counter that was ahead
   one.vouched(2, kFence, 12);  // planted by a keeper that vouches for it
-  const auto* extended = one.verdict<Extension::Extended>();
+  const auto* extended = one.verdict<LeaseExtended>();
   REQUIRE(extended != nullptr);
   CHECK(extended->fence == kFence);
   CHECK(extended->votes == 3);
@@ -107,12 +107,12 @@ TEST_CASE("after a success the fence is written down where the node has the toke
   one.here(4, 7, kFence);  // planted by a keeper
   CHECK(one.sent.empty());
   one.here(2);
-  REQUIRE(one.verdict<Extension::Extended>() != nullptr);
-  CHECK(one.count<Extend>() == 2);
+  REQUIRE(one.verdict<LeaseExtended>() != nullptr);
+  CHECK(one.count<ExtendRequest>() == 2);
   const auto vouching = [&](NodeIndex node) {
-    const Send* send = one.request<Extend>(node);
+    const Send* send = one.request<ExtendRequest>(node);
     REQUIRE(send != nullptr);
-    return std::get<Extend>(send->request);
+    return std::get<ExtendRequest>(send->request);
   };
   CHECK(vouching(3).vouches == kFence + 40);
   CHECK(vouching(3).fence == kFence);
@@ -132,7 +132,7 @@ TEST_CASE("what an earlier extension by hand planted under a proven lease counts
   ByHand one{3};
   one.here(0);
   one.here(1, kWallUs);
-  CHECK(one.verdict<Extension::Extended>() != nullptr);
+  CHECK(one.verdict<LeaseExtended>() != nullptr);
 }
 
 TEST_CASE("a node that was somebody else's meanwhile does not count: its counter has grown") {
@@ -146,7 +146,7 @@ TEST_CASE("a node that was somebody else's meanwhile does not count: its counter
 
 TEST_CASE("a node that restarted lately does not count") {
   ByHand one{3};
-  one.electorate.on_identity(one.now, 1, identity("run-1", 0s));
+  one.membership.on_identity(one.now, 1, identity("run-1", 0s));
   one.here(0);
   one.here(1);
   one.fail(2);
@@ -160,13 +160,13 @@ TEST_CASE("a token is planted again where it is absent, but only behind a quorum
   one.here(1);
   CHECK(one.sent.empty());
   one.here(2);
-  REQUIRE(one.count<Extend>() == 1);
-  REQUIRE(one.request<Extend>(0) != nullptr);
-  CHECK(one.only<Extend>().repair);
-  CHECK(one.only<Extend>().fence == kFence);
-  CHECK(one.only<Extend>().attempt >= kLeastWallAttempt);
+  REQUIRE(one.count<ExtendRequest>() == 1);
+  REQUIRE(one.request<ExtendRequest>(0) != nullptr);
+  CHECK(one.only<ExtendRequest>().repair);
+  CHECK(one.only<ExtendRequest>().fence == kFence);
+  CHECK(one.only<ExtendRequest>().attempt >= kLeastWallAttempt);
   CHECK_FALSE(one.extension.done());
-  one.answer(0, Replanted{0});
+  one.answer(0, Restored{0});
   CHECK(one.extension.done());
 }
 
@@ -176,29 +176,29 @@ TEST_CASE("a lock that is wholly lost is not planted again") {
     one.answer(node, absent());
     CHECK(one.sent.empty());
   }
-  const auto* lapsed = one.verdict<Extension::Lapsed>();
+  const auto* lapsed = one.verdict<Lapsed>();
   REQUIRE(lapsed != nullptr);
-  CHECK_FALSE(lapsed->given_back);
+  CHECK_FALSE(lapsed->released);
 }
 
 TEST_CASE("a quorum that has not got it decides: it expired, or somebody else has it") {
   ByHand expired;
   expired.here(0);
   for (const NodeIndex node : {1U, 2U, 3U}) expired.answer(node, absent());
-  CHECK(expired.verdict<Extension::Lapsed>() != nullptr);
+  CHECK(expired.verdict<Lapsed>() != nullptr);
   ByHand taken;
   taken.answer(0, absent());
   taken.answer(1, elsewhere());
   taken.answer(2, elsewhere());
-  CHECK(taken.verdict<Extension::Others>() != nullptr);
+  CHECK(taken.verdict<HeldByOther>() != nullptr);
 }
 
 TEST_CASE("one node that knows of the release is enough, and then nothing is planted") {
   ByHand one{3};
   one.answer(0, absent(true));
-  const auto* lapsed = one.verdict<Extension::Lapsed>();
+  const auto* lapsed = one.verdict<Lapsed>();
   REQUIRE(lapsed != nullptr);
-  CHECK(lapsed->given_back);
+  CHECK(lapsed->released);
   one.here(1);
   one.here(2);
   CHECK(one.sent.empty());

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "quorum/acquisition.hpp"
-#include "quorum/electorate.hpp"
+#include "quorum/acquire_op.hpp"
 #include "quorum/ids.hpp"
+#include "quorum/membership.hpp"
 #include "quorum/operation.hpp"
 #include "quorum/types.hpp"
 
@@ -13,13 +13,27 @@
 
 namespace redlock::quorum {
 
-struct ExtensionRules {
+struct ExtendRules {
   std::chrono::milliseconds ttl;
-  Duration node_timeout;  // per flight
+  Duration node_timeout;  // per round trip
 };
 
+struct LeaseExtended {
+  TimePoint valid_until;
+  Fence fence;
+  std::size_t votes;
+};
+struct Lapsed {   // a quorum says that it is not ours, and nobody else's: it expired, or was never acquired;
+  bool released;  // or one node says that it was released, which is enough,
+  bool broken = false;  // or that somebody else has taken it away
+};
+struct HeldByOther {  // a quorum says that it is not ours; somebody else has it
+  HolderInfo info;
+};
+using ExtendVerdict = std::variant<LeaseExtended, Lapsed, HeldByOther, NoQuorum, SameServer>;
+
 // Extends a lease once, knowing nothing of it but its token: for a process that did not acquire it. Pure, like
-// Acquisition. What a Lease remembers of the acquisition, this one has to read from the nodes:
+// AcquireOp. What a Lease remembers of the acquisition, this one has to read from the nodes:
 //
 // First all are asked to extend what is there, and to plant nothing. An answer counts when
 // - the node has a vote now: one that restarted lately may show a token from an old copy of its data;
@@ -37,29 +51,15 @@ struct ExtensionRules {
 // Only then, and while the new validity lasts, the token is planted again where it is absent, with the fence, and the
 // fence is written down where the node has the token and did not count; a later extension counts both, unless the
 // counter is greater than the one that was found.
-class Extension final : public Operation {
+class ExtendOp final : public Operation {
  public:
-  struct Extended {
-    TimePoint valid_until;
-    Fence fence;
-    std::size_t votes;
-  };
-  struct Lapsed {  // a quorum says that it is not ours, and nobody else's: it expired, or was never acquired;
-    bool given_back;      // or one node says that it was released, which is enough,
-    bool broken = false;  // or that somebody else has taken it away
-  };
-  struct Others {  // a quorum says that it is not ours; somebody else has it
-    HolderInfo info;
-  };
-  using Verdict = std::variant<Extended, Lapsed, Others, NoQuorum, SameServer>;
-
-  // `electorate` and `ids` must outlive this object.
-  Extension(const ExtensionRules& rules, Token token, Electorate& electorate, RequestIds& ids)
+  // `membership` and `ids` must outlive this object.
+  ExtendOp(const ExtendRules& rules, Token token, Membership& membership, RequestIds& ids)
       : rules_{rules},
         token_{std::move(token)},
-        electorate_{electorate},
+        membership_{membership},
         ids_{ids},
-        answers_(electorate.nodes()) {}
+        answers_(membership.nodes()) {}
 
   std::vector<Send> start(Now now) override;
   std::vector<Send> on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply) override;
@@ -68,17 +68,17 @@ class Extension final : public Operation {
   TimePoint deadline() const override { return done() || !lingers_ ? TimePoint::max() : linger_until_; }
 
   // Set as soon as it is certain; after a success there may still be something to plant.
-  const std::optional<Verdict>& verdict() const { return verdict_; }
+  const std::optional<ExtendVerdict>& verdict() const { return verdict_; }
   bool done() const override { return done_; }
 
   // Nodes that have the token, but whose answer does not count.
   std::size_t doubtful() const;
 
  private:
-  enum class Answer { Pending, Here, Absent, Elsewhere, Failed, Planting, Settled };
-  struct Vote {
+  enum class ExtendAnswer { Pending, Here, Absent, Elsewhere, Failed, Planting, Settled };
+  struct NodeExtension {
     RequestId id = 0;
-    Answer answer = Answer::Pending;
+    ExtendAnswer answer = ExtendAnswer::Pending;
     bool votes = false;   // the node has a vote, and the token
     bool judged = false;  // and it was not a Lease that planted it
     Fence counter = 0;
@@ -88,21 +88,21 @@ class Extension final : public Operation {
   std::vector<Send> judge(Now now);
   std::vector<Send> repair(Now now);
   std::optional<std::pair<Fence, std::size_t>> agreed() const;
-  static bool counts(const Vote& vote, Fence fence);
-  std::size_t count(Answer answer) const;
+  static bool counts(const NodeExtension& vote, Fence fence);
+  std::size_t count(ExtendAnswer answer) const;
 
-  ExtensionRules rules_;
+  ExtendRules rules_;
   Token token_;
-  Electorate& electorate_;
+  Membership& membership_;
   RequestIds& ids_;
-  std::vector<Vote> answers_;
+  std::vector<NodeExtension> answers_;
   TimePoint began_{};
   TimePoint linger_until_ = TimePoint::max();
   bool lingers_ = true;  // for answers that may yet come
-  bool given_back_ = false;
+  bool released_ = false;
   bool broken_ = false;
   HolderInfo other_;
-  std::optional<Verdict> verdict_;
+  std::optional<ExtendVerdict> verdict_;
   bool done_ = false;
 };
 

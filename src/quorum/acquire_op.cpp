@@ -1,4 +1,4 @@
-#include "quorum/acquisition.hpp"
+#include "quorum/acquire_op.hpp"
 
 #include "base/overload.hpp"
 #include "quorum/validity.hpp"
@@ -9,10 +9,10 @@
 namespace redlock::quorum {
 namespace {
 
-// Pauses, in flights (the time that a quorum takes to answer), chosen by the simulator's stampedes (redlock-sim
+// Pauses, in round trips (the time that a quorum takes to answer), chosen by the simulator's stampedes (redlock-sim
 // --stampede): of 10,000 rounds of 50 clients at the same instant each has one winner, known after 4.1 round
 // trips at the median and 4.7 at the 99th percentile, the connect included. A keeper that is quicker finds votes
-// that are not given back yet; one that is slower only loses time. A yielder that is quicker (2 flights)
+// that are not given back yet; one that is slower only loses time. A yielder that is quicker (2 round trips)
 // disturbs the collecting when two of five nodes are dead: there one round in a hundred took more than 50 round
 // trips instead of 10. Longer pauses than these gain nothing.
 constexpr double kKeeperPause = 0.4;
@@ -20,7 +20,7 @@ constexpr double kYielderPause = 3.0;   // the least
 constexpr double kYielderSpread = 2.0;  // and up to this much more, growing with the rounds
 constexpr double kGreatestSpread = 16.0;
 constexpr unsigned kStillRounds = 4;  // that a live rival gives back within 2 or 3
-constexpr Duration kLeastFlight = std::chrono::microseconds{500};
+constexpr Duration kLeastRoundTrip = std::chrono::microseconds{500};
 constexpr Duration kLastWords = std::chrono::milliseconds{5};
 
 void append(std::vector<Send>& to, std::vector<Send> from) {
@@ -29,21 +29,21 @@ void append(std::vector<Send>& to, std::vector<Send> from) {
 
 }  // namespace
 
-Acquisition::Acquisition(const AcquireRules& rules, Electorate& electorate, RequestIds& ids, Entropy& entropy)
+AcquireOp::AcquireOp(const AcquireRules& rules, Membership& membership, RequestIds& ids, Entropy& entropy)
     : rules_{rules},
-      electorate_{electorate},
+      membership_{membership},
       ids_{ids},
       entropy_{entropy},
-      ballots_(electorate.nodes()),
-      confirmations_(electorate.nodes()) {
+      votes_(membership.nodes()),
+      confirmations_(membership.nodes()) {
 }
 
-std::vector<Send> Acquisition::start(Now now) {
+std::vector<Send> AcquireOp::start(Now now) {
   return ask(now);
 }
 
-// One round: every node, one flight. The votes of a former round are refreshed, so validity counts from here.
-std::vector<Send> Acquisition::ask(Now now) {
+// One round: every node, one round trip. The votes of a former round are refreshed, so validity counts from here.
+std::vector<Send> AcquireOp::ask(Now now) {
   ++round_;
   phase_ = Phase::Asking;
   const bool kept = std::exchange(keep_token_, false);
@@ -55,88 +55,88 @@ std::vector<Send> Acquisition::ask(Now now) {
   const Fence proposal = now.wall_us <= kMaxFence ? now.wall_us : 0;
 
   std::vector<Send> sends;
-  sends.reserve(ballots_.size());
-  for (NodeIndex node = 0; node < ballots_.size(); ++node) {
-    Ballot& ballot = ballots_[node];
-    ballot = Ballot{.id = ids_.next(),
+  sends.reserve(votes_.size());
+  for (NodeIndex node = 0; node < votes_.size(); ++node) {
+    NodeVote& vote = votes_[node];
+    vote = NodeVote{.id = ids_.next(),
                     .sent = now.boot,
-                    .answer = Pending{},
-                    .may_have_held = kept && ballot.may_hold_token(),
-                    .was_silent = ballot.pending()};
+                    .answer = Awaited{},
+                    .may_have_held = kept && vote.may_hold_token(),
+                    .was_silent = vote.pending()};
     sends.push_back({.node = node,
-                     .id = ballot.id,
-                     .request = Acquire{.token = token_,
-                                        .ttl = rules_.ttl,
-                                        .proposal = proposal,
-                                        .waiter = rules_.waiter,
-                                        .in_turn = rules_.in_turn},
+                     .id = vote.id,
+                     .request = AcquireRequest{.token = token_,
+                                               .ttl = rules_.ttl,
+                                               .proposal = proposal,
+                                               .waiter = rules_.waiter,
+                                               .in_turn = rules_.in_turn},
                      .deadline = now.boot + rules_.node_timeout});
   }
   return sends;
 }
 
-std::vector<Send> Acquisition::on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply) {
+std::vector<Send> AcquireOp::on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply) {
   if (verdict_) return take_late_vote(now, node, id, reply);
-  Ballot& ballot = ballots_[node];
+  NodeVote& vote = votes_[node];
   Confirmation& confirmation = confirmations_[node];
-  if (ballot.pending() && ballot.id == id) {
+  if (vote.pending() && vote.id == id) {
     std::visit(Overload{[&](const Granted& granted) {
-                          if (now.boot <= ballot.sent + rules_.node_timeout) {
-                            ballot.answer = granted;
+                          if (now.boot <= vote.sent + rules_.node_timeout) {
+                            vote.answer = granted;
                           } else {
-                            ballot.answer = Failure{Failure::Kind::TimedOut, "its vote was read too late"};
+                            vote.answer = Failure{Failure::Kind::TimedOut, "its vote was read too late"};
                           }
                         },
                         [&](const Refused& refused) {
-                          ballot.answer = refused;
-                          electorate_.on_holder_ttl(std::max(refused.holder_ttl, refused.remaining));
+                          vote.answer = refused;
+                          membership_.on_holder_ttl(std::max(refused.holder_ttl, refused.remaining));
                         },
                         [&](const auto&) {
-                          ballot.answer = Failure{Failure::Kind::Garbled, "an answer to another question"};
+                          vote.answer = Failure{Failure::Kind::Garbled, "an answer to another question"};
                         }},
                reply);
-    ballot.server = electorate_.server_of(node);
+    vote.server = membership_.server_of(node);
     return judge(now);
   }
-  if (confirmation.state == Confirmation::State::Pending && confirmation.id == id) {
+  if (confirmation.state == ConfirmState::Awaited && confirmation.id == id) {
     const auto* confirmed = std::get_if<Confirmed>(&reply);
     const bool accepted = confirmed != nullptr && confirmed->accepted;
-    confirmation.state = accepted ? Confirmation::State::Accepted : Confirmation::State::Failed;
+    confirmation.state = accepted ? ConfirmState::Accepted : ConfirmState::Failed;
     return judge(now);
   }
   return {};
 }
 
-std::vector<Send> Acquisition::on_failure(Now now, NodeIndex node, RequestId id, const Failure& failure) {
-  Ballot& ballot = ballots_[node];
+std::vector<Send> AcquireOp::on_failure(Now now, NodeIndex node, RequestId id, const Failure& failure) {
+  NodeVote& vote = votes_[node];
   if (verdict_) {
-    if (awaits_votes() && ballot.pending() && ballot.id == id) ballot.answer = failure;
+    if (awaits_votes() && vote.pending() && vote.id == id) vote.answer = failure;
     return {};
   }
   Confirmation& confirmation = confirmations_[node];
-  if (ballot.pending() && ballot.id == id) {
-    ballot.answer = failure;
-  } else if (confirmation.state == Confirmation::State::Pending && confirmation.id == id) {
-    confirmation.state = Confirmation::State::Failed;
+  if (vote.pending() && vote.id == id) {
+    vote.answer = failure;
+  } else if (confirmation.state == ConfirmState::Awaited && confirmation.id == id) {
+    confirmation.state = ConfirmState::Failed;
   } else {
     return {};
   }
   return judge(now);
 }
 
-std::vector<Send> Acquisition::on_time(Now now) {
+std::vector<Send> AcquireOp::on_time(Now now) {
   if (verdict_ || now.boot < wake_at_) return {};
   if (phase_ == Phase::Pausing) return ask(now);
   return judge(now);
 }
 
-std::vector<Send> Acquisition::cancel(Now now) {
+std::vector<Send> AcquireOp::cancel(Now now) {
   if (verdict_) return {};
-  return give_up(now, Withdrawn{});
+  return give_up(now, Cancelled{});
 }
 
-std::vector<Send> Acquisition::judge(Now now) {
-  if (const auto same = electorate_.duplicate()) return give_up(now, SameServer{same->first, same->second});
+std::vector<Send> AcquireOp::judge(Now now) {
+  if (const auto same = membership_.duplicate()) return give_up(now, SameServer{same->first, same->second});
   switch (phase_) {
     case Phase::Asking: return judge_votes(now);
     case Phase::Confirming: return judge_confirmations(now);
@@ -145,14 +145,14 @@ std::vector<Send> Acquisition::judge(Now now) {
   return {};
 }
 
-std::vector<Send> Acquisition::judge_votes(Now now) {
-  const std::size_t quorum = electorate_.quorum();
-  const std::size_t spare = electorate_.nodes() - quorum;  // so many nodes may be missing
-  const Tally sum = tally(ballots_, electorate_);
+std::vector<Send> AcquireOp::judge_votes(Now now) {
+  const std::size_t quorum = membership_.quorum();
+  const std::size_t spare = membership_.nodes() - quorum;  // so many nodes may be missing
+  const VoteCount sum = count_votes(votes_, membership_);
 
   if (sum.answered == quorum || sum.own == quorum) {
-    const Duration took = std::max(now.boot - round_began_, kLeastFlight);
-    flight_ = std::min(flight_.value_or(took), took);
+    const Duration took = std::max(now.boot - round_began_, kLeastRoundTrip);
+    round_trip_ = std::min(round_trip_.value_or(took), took);
   }
   if (sum.own >= quorum && !awaits_refusals(now, sum)) return begin_confirming(now);
   if (sum.own >= quorum) return {};
@@ -162,7 +162,7 @@ std::vector<Send> Acquisition::judge_votes(Now now) {
                              .info = holder.info,
                              .votes = sum.strongest_rival_votes,
                              .free_in = free_in(&holder),
-                             .place = place()});
+                             .position = position()});
   }
   if (sum.failed > spare) {
     // Certain. But who reads of it wants to know of every node, and those that refuse do so in no time.
@@ -180,29 +180,29 @@ std::vector<Send> Acquisition::judge_votes(Now now) {
 
 // Whether some node is worth waiting for that has not answered yet: for as long again as a quorum took, unless it was
 // silent in the round before, too.
-bool Acquisition::awaits_stragglers(Now now) {
-  const bool any = std::any_of(ballots_.begin(), ballots_.end(),
-                               [](const Ballot& ballot) { return ballot.pending() && !ballot.was_silent; });
+bool AcquireOp::awaits_stragglers(Now now) {
+  const bool any = std::any_of(votes_.begin(), votes_.end(),
+                               [](const NodeVote& vote) { return vote.pending() && !vote.was_silent; });
   if (!any) return false;
-  if (wake_at_ == TimePoint::max()) wake_at_ = now.boot + flight(now);
+  if (wake_at_ == TimePoint::max()) wake_at_ = now.boot + round_trip(now);
   return now.boot < wake_at_;
 }
 
 // Nodes that restarted not long ago may have forgotten a lock with a TTL that is longer than our quarantine; a node that
 // has not answered yet may show it.
-bool Acquisition::awaits_refusals(Now now, const Tally& sum) {
+bool AcquireOp::awaits_refusals(Now now, const VoteCount& sum) {
   if (sum.pending == 0) return false;
-  for (NodeIndex node = 0; node < ballots_.size(); ++node) {
-    if (votes(ballots_, node, electorate_) && electorate_.young(node, ballots_[node].sent))
+  for (NodeIndex node = 0; node < votes_.size(); ++node) {
+    if (is_vote(votes_, node, membership_) && membership_.young(node, votes_[node].sent))
       return awaits_stragglers(now);
   }
   return false;
 }
 
 // Nobody has a quorum. Contenders that see the same votes come to the same answer.
-std::vector<Send> Acquisition::settle_split(Now now, const Tally& sum) {
+std::vector<Send> AcquireOp::settle_split(Now now, const VoteCount& sum) {
   if (is_last_round(now) || stands_still(sum)) {
-    return give_up(now, Divided{.contenders = sum.rivals, .free_in = free_in(nullptr)});
+    return give_up(now, Split{.contenders = sum.rivals, .free_in = free_in(nullptr)});
   }
   const bool strongest =
       sum.own > sum.strongest_rival_votes ||
@@ -219,7 +219,7 @@ std::vector<Send> Acquisition::settle_split(Now now, const Tally& sum) {
 
 // Whether a rival neither collects the rest nor gives back what it has: it died, or it holds the lock with
 // votes of nodes that do not answer us. Then what we collect here only keeps it from its repairs.
-bool Acquisition::stands_still(const Tally& sum) {
+bool AcquireOp::stands_still(const VoteCount& sum) {
   const Token strongest = sum.strongest_rival != nullptr ? sum.strongest_rival->holder : Token{};
   const bool same = sum.strongest_rival != nullptr && last_strongest_ == strongest;
   still_rounds_ = same ? still_rounds_ + 1 : 0;
@@ -227,42 +227,42 @@ bool Acquisition::stands_still(const Tally& sum) {
   return still_rounds_ >= kStillRounds;
 }
 
-std::vector<Send> Acquisition::pause(Now now, double flights) {
+std::vector<Send> AcquireOp::pause(Now now, double round_trips) {
   phase_ = Phase::Pausing;
   // The last round begins when the time is up, not up to a pause before.
-  wake_at_ = std::min(now.boot + times(flight(now), flights), std::max(rules_.give_up_at, now.boot));
+  wake_at_ = std::min(now.boot + times(round_trip(now), round_trips), std::max(rules_.give_up_at, now.boot));
   return {};
 }
 
-bool Acquisition::is_last_round(Now now) const {
+bool AcquireOp::is_last_round(Now now) const {
   return round_ >= rules_.max_rounds || now.boot >= rules_.give_up_at;
 }
 
 // The fence is the greatest that a counted vote brought. It is final once a quorum of counters has reached
 // it: whoever is granted the lock later meets one of those (DESIGN section 3, "Fence").
-std::vector<Send> Acquisition::begin_confirming(Now now) {
+std::vector<Send> AcquireOp::begin_confirming(Now now) {
   phase_ = Phase::Confirming;
   wake_at_ = validity_ - rules_.least_validity;
   fence_ = 0;
   std::fill(confirmations_.begin(), confirmations_.end(), Confirmation{});
-  for (NodeIndex node = 0; node < ballots_.size(); ++node) {
-    if (votes(ballots_, node, electorate_)) fence_ = std::max(fence_, ballots_[node].granted()->fence);
+  for (NodeIndex node = 0; node < votes_.size(); ++node) {
+    if (is_vote(votes_, node, membership_)) fence_ = std::max(fence_, votes_[node].granted()->fence);
   }
   return judge_confirmations(now);
 }
 
-std::vector<Send> Acquisition::judge_confirmations(Now now) {
+std::vector<Send> AcquireOp::judge_confirmations(Now now) {
   std::vector<Send> sends;
   std::size_t accepted = 0;
   std::size_t open = 0;
-  for (NodeIndex node = 0; node < ballots_.size(); ++node) {
-    const Ballot& ballot = ballots_[node];
+  for (NodeIndex node = 0; node < votes_.size(); ++node) {
+    const NodeVote& vote = votes_[node];
     Confirmation& confirmation = confirmations_[node];
-    if (ballot.pending()) ++open;
-    if (!votes(ballots_, node, electorate_)) continue;
-    using enum Confirmation::State;
+    if (vote.pending()) ++open;
+    if (!is_vote(votes_, node, membership_)) continue;
+    using enum ConfirmState;
     if (confirmation.state == None) {
-      const Fence fence = ballot.granted()->fence;
+      const Fence fence = vote.granted()->fence;
       if (fence == fence_) {
         confirmation.state = Accepted;
       } else if (fence > fence_) {
@@ -270,63 +270,64 @@ std::vector<Send> Acquisition::judge_confirmations(Now now) {
       }
     }
     if (confirmation.state == Accepted) ++accepted;
-    if (confirmation.state == Pending || confirmation.state == None) ++open;
+    if (confirmation.state == Awaited || confirmation.state == None) ++open;
   }
   if (validity_ - now.boot <= rules_.least_validity) return give_up(now, TooLate{now.boot - round_began_});
-  if (accepted >= electorate_.quorum()) return win(now);
-  if (accepted + open < electorate_.quorum()) {
+  if (accepted >= membership_.quorum()) return win(now);
+  if (accepted + open < membership_.quorum()) {
     // The write-back reached no quorum: somebody else came between, or nodes fell silent. Begin anew.
     if (is_last_round(now)) return give_up(now, NoQuorum{});
     sends = give_back(now);
     append(sends, pause(now, kYielderPause));
     return sends;
   }
-  for (NodeIndex node = 0; node < ballots_.size(); ++node) {
+  for (NodeIndex node = 0; node < votes_.size(); ++node) {
     Confirmation& confirmation = confirmations_[node];
-    if (!votes(ballots_, node, electorate_) || confirmation.state != Confirmation::State::None) continue;
-    confirmation = {.id = ids_.next(), .state = Confirmation::State::Pending};
+    if (!is_vote(votes_, node, membership_) || confirmation.state != ConfirmState::None) continue;
+    confirmation = {.id = ids_.next(), .state = ConfirmState::Awaited};
     sends.push_back(confirm(now, node, confirmation.id));
   }
   return sends;
 }
 
-Send Acquisition::confirm(Now now, NodeIndex node, RequestId id) const {
-  return {.node = node,
-          .id = id,
-          .request = Confirm{.token = token_, .fence = fence_, .granted = ballots_[node].granted()->fence},
-          .deadline = std::min(now.boot + rules_.node_timeout, validity_)};
+Send AcquireOp::confirm(Now now, NodeIndex node, RequestId id) const {
+  return {
+      .node = node,
+      .id = id,
+      .request = ConfirmRequest{.token = token_, .fence = fence_, .granted = votes_[node].granted()->fence},
+      .deadline = std::min(now.boot + rules_.node_timeout, validity_)};
 }
 
-bool Acquisition::awaits_votes() const {
+bool AcquireOp::awaits_votes() const {
   return verdict_ && std::holds_alternative<Won>(*verdict_) &&
-         std::any_of(ballots_.begin(), ballots_.end(), [](const Ballot& ballot) { return ballot.pending(); });
+         std::any_of(votes_.begin(), votes_.end(), [](const NodeVote& vote) { return vote.pending(); });
 }
 
 // A vote that comes when the lock is ours makes no difference to us. But an extension by hand, which knows nothing but
 // what the nodes say, can count a node whose counter is not the fence only if the fence is written down there.
-std::vector<Send> Acquisition::take_late_vote(Now now, NodeIndex node, RequestId id, const Reply& reply) {
-  Ballot& ballot = ballots_[node];
-  if (!awaits_votes() || !ballot.pending() || ballot.id != id) return {};
+std::vector<Send> AcquireOp::take_late_vote(Now now, NodeIndex node, RequestId id, const Reply& reply) {
+  NodeVote& vote = votes_[node];
+  if (!awaits_votes() || !vote.pending() || vote.id != id) return {};
   const auto* granted = std::get_if<Granted>(&reply);
   if (granted == nullptr) {
-    ballot.answer = Unasked{};
+    vote.answer = NotAsked{};
     return {};
   }
-  ballot.answer = *granted;
+  vote.answer = *granted;
   if (granted->fence == fence_ || now.boot >= validity_) return {};
   return {confirm(now, node, ids_.next())};
 }
 
-std::vector<Send> Acquisition::win(Now now) {
+std::vector<Send> AcquireOp::win(Now now) {
   Won won{.token = token_, .fence = fence_, .valid_until = valid_until(), .voters = {}};
-  for (NodeIndex node = 0; node < ballots_.size(); ++node) {
-    if (votes(ballots_, node, electorate_)) won.voters.push_back(node);
+  for (NodeIndex node = 0; node < votes_.size(); ++node) {
+    if (is_vote(votes_, node, membership_)) won.voters.push_back(node);
   }
   verdict_ = std::move(won);
   // Votes that were not needed, for an extension by hand: as take_late_vote() does.
   std::vector<Send> sends;
-  for (NodeIndex node = 0; node < ballots_.size(); ++node) {
-    const Granted* granted = ballots_[node].granted();
+  for (NodeIndex node = 0; node < votes_.size(); ++node) {
+    const Granted* granted = votes_[node].granted();
     const bool asked = confirmations_[node].id != 0;
     if (granted != nullptr && granted->fence != fence_ && !asked)
       sends.push_back(confirm(now, node, ids_.next()));
@@ -334,7 +335,7 @@ std::vector<Send> Acquisition::win(Now now) {
   return sends;
 }
 
-std::vector<Send> Acquisition::give_up(Now now, Verdict verdict) {
+std::vector<Send> AcquireOp::give_up(Now now, AcquireVerdict verdict) {
   std::vector<Send> sends = phase_ == Phase::Pausing && !keep_token_ ? std::vector<Send>{} : give_back(now);
   verdict_ = std::move(verdict);
   return sends;
@@ -342,52 +343,53 @@ std::vector<Send> Acquisition::give_up(Now now, Verdict verdict) {
 
 // Releases on every node that may have the token, silent ones included, behind the request on the same
 // connection.
-std::vector<Send> Acquisition::give_back(Now now) {
+std::vector<Send> AcquireOp::give_back(Now now) {
   std::vector<Send> sends;
-  for (NodeIndex node = 0; node < ballots_.size(); ++node) {
-    if (!ballots_[node].may_hold_token()) continue;
+  for (NodeIndex node = 0; node < votes_.size(); ++node) {
+    if (!votes_[node].may_hold_token()) continue;
     sends.push_back({.node = node,
                      .id = ids_.next(),
-                     .request = Release{token_},
+                     .request = ReleaseRequest{token_},
                      .deadline = now.boot + rules_.node_timeout});
   }
   return sends;
 }
 
-Duration Acquisition::flight(Now now) const {
-  return flight_.value_or(std::max(now.boot - round_began_, kLeastFlight));
+Duration AcquireOp::round_trip(Now now) const {
+  return round_trip_.value_or(std::max(now.boot - round_began_, kLeastRoundTrip));
 }
 
 // When so many of the refusing nodes' keys will have expired that a quorum is free: those of one holder, or
 // of all. A node that failed is not free; one that has not answered yet may be, unless it has been waited for in vain.
-std::optional<Duration> Acquisition::free_in(const Refused* of) const {
+std::optional<Duration> AcquireOp::free_in(const Refused* of) const {
   std::vector<Duration> remaining;
   std::size_t free = 0;
-  for (const Ballot& ballot : ballots_) {
-    const Refused* refused = ballot.refused();
+  for (const NodeVote& vote : votes_) {
+    const Refused* refused = vote.refused();
     const bool in_the_way = refused != nullptr && (of == nullptr || refused->holder == of->holder);
-    const bool hangs = ballot.pending() && of == nullptr;
-    if (ballot.failure() == nullptr && !in_the_way && !hangs) ++free;
+    const bool hangs = vote.pending() && of == nullptr;
+    if (vote.failure() == nullptr && !in_the_way && !hangs) ++free;
     if (in_the_way && refused->remaining.count() >= 0) remaining.push_back(refused->remaining);
   }
-  if (free >= electorate_.quorum()) return Duration::zero();
-  const std::size_t needed = electorate_.quorum() - free;  // so many must expire
+  if (free >= membership_.quorum()) return Duration::zero();
+  const std::size_t needed = membership_.quorum() - free;  // so many must expire
   if (needed > remaining.size()) return std::nullopt;
   std::sort(remaining.begin(), remaining.end());
   return remaining[needed - 1];
 }
 
-// The median of what the nodes say: one that restarted has forgotten the line.
-std::optional<Place> Acquisition::place() const {
-  std::vector<Place> places;
-  for (const Ballot& ballot : ballots_) {
-    const Refused* refused = ballot.refused();
-    if (refused != nullptr && refused->place) places.push_back(*refused->place);
+// The median of what the nodes say: one that restarted has forgotten the queue.
+std::optional<QueuePosition> AcquireOp::position() const {
+  std::vector<QueuePosition> positions;
+  for (const NodeVote& vote : votes_) {
+    const Refused* refused = vote.refused();
+    if (refused != nullptr && refused->position) positions.push_back(*refused->position);
   }
-  if (places.empty()) return std::nullopt;
-  const auto middle = places.begin() + static_cast<std::ptrdiff_t>(places.size() / 2);
-  std::nth_element(places.begin(), middle, places.end(),
-                   [](const Place& one, const Place& other) { return one.ahead < other.ahead; });
+  if (positions.empty()) return std::nullopt;
+  const auto middle = positions.begin() + static_cast<std::ptrdiff_t>(positions.size() / 2);
+  std::nth_element(
+      positions.begin(), middle, positions.end(),
+      [](const QueuePosition& one, const QueuePosition& other) { return one.ahead < other.ahead; });
   return *middle;
 }
 
