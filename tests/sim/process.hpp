@@ -4,6 +4,7 @@
 #include "link.hpp"
 #include "quorum/types.hpp"
 #include "setting.hpp"
+#include "views.hpp"
 
 #include <deque>
 #include <string>
@@ -15,12 +16,12 @@ class Server;
 
 // A client's process on its machine: it reads its links and its timers while it runs, and stops, sleeps or
 // dies at any point. What it does is its subclasses' business.
-class Process {
+class Process : public ClientView {
  public:
   Process(Setting& setting, std::string name, const std::vector<Server*>& server_of_address);
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
-  virtual ~Process() = default;
+  ~Process() override = default;
 
   // The first step, now or as soon as it runs.
   void start();
@@ -36,11 +37,11 @@ class Process {
   void hold_back_link(std::size_t address, Instant until) { links_[address].hold_back(until); }
   void lead_link_to(std::size_t address, Server& server) { links_[address].lead_to(server); }
 
-  bool dead() const { return dead_; }
+  bool dead() const override { return dead_; }
   bool paused() const { return setting_.queue.now() < paused_until_; }
-  const std::string& name() const { return name_; }
-  Now now() const { return machine_.read(setting_.queue.now()); }
-  TimePoint read(Instant instant) const { return machine_.read(instant).boot; }
+  const std::string& name() const override { return name_; }
+  Now now() const override { return machine_.read(setting_.queue.now()); }
+  TimePoint read(Instant instant) const override { return machine_.read(instant).boot; }
 
  protected:
   virtual void on_start() = 0;

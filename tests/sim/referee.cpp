@@ -2,9 +2,7 @@
 
 #include "base/overload.hpp"
 #include "describe.hpp"
-#include "process.hpp"
 #include "quorum/validity.hpp"
-#include "server.hpp"
 
 #include <algorithm>
 
@@ -18,7 +16,7 @@ using quorum::Token;
 Referee::Referee(Setting& setting) : setting_{setting} {
 }
 
-void Referee::begin(const std::vector<Server*>& server_of_address) {
+void Referee::begin(const std::vector<ServerView*>& server_of_address) {
   server_of_address_ = server_of_address;
   servers_ = server_of_address;
   servers_.erase(std::unique(servers_.begin(), servers_.end()), servers_.end());
@@ -32,26 +30,26 @@ Referee::Story& Referee::story(const Token& token) {
 
 // ---- Servers
 
-void Referee::executed(const Server& server, const Command& command, const quorum::Reply& reply,
+void Referee::executed(const ServerView& server, const Command& command, const quorum::Reply& reply,
                        const Token& before, quorum::Fence counter_before) {
   const std::size_t index = server.index();
   const Instant now = setting_.queue.now();
   const auto hands_off = [&](const Token& token) {
     const bool fresh = before.value.empty() && !std::holds_alternative<quorum::ConfirmRequest>(command);
     if (fresh || before == token) return;
-    if (server.keys().counter(server.now_ms()) != counter_before) {
+    if (server.counter() != counter_before) {
       setting_.violated(fmt::format("{} changed the counter of {}, which it does not hold", describe(token),
                                     server.name()));
     }
     if (before.value.empty()) return;
-    const Token* after = server.keys().holder(server.now_ms());
-    if (after == nullptr || *after != before) {
+    const std::string* after = server.holder();
+    if (after == nullptr || *after != before.value) {
       setting_.violated(fmt::format("{} took {} from {}", describe(token), server.name(), describe(before)));
     }
   };
   const auto vouched = [&](const Token& token, quorum::Fence fence) {
-    const Token* holder = server.keys().holder(server.now_ms());
-    if (holder == nullptr || *holder != token || server.keys().written_fence() != fence) return;
+    const std::string* holder = server.holder();
+    if (holder == nullptr || *holder != token.value || server.written_fence() != fence) return;
     Story& tale = story(token);
     tale.places[index].vouched = !granted_since(tale);
   };
@@ -111,38 +109,39 @@ void Referee::executed(const Server& server, const Command& command, const quoru
       command);
 }
 
-void Referee::expired(const Server& server) {
-  Place& place = story(*server.keys().last_holder()).places[server.index()];
+void Referee::expired(const ServerView& server) {
+  Place& place = story(Token{*server.last_holder()}).places[server.index()];
   if (!place.there) return;
   place.there = false;
-  place.outlived = server.gone_at(server.keys().last_ms());
+  place.outlived = server.gone_at(server.last_ms());
 }
 
-void Referee::forgot(const Server& server) {
+void Referee::forgot(const ServerView& server) {
   ++losses_;
   for (auto& [token, tale] : stories_) {
     if (!tale.places.empty())
       tale.places[server.index()].noted_until = {};  // its notes are gone with the rest
   }
-  if (const Token* token = server.keys().last_holder()) story(*token).places[server.index()].there = false;
+  if (const std::string* token = server.last_holder())
+    story(Token{*token}).places[server.index()].there = false;
 }
 
-bool Referee::anywhere_but(const Token& token, const Server& except) const {
-  return std::any_of(servers_.begin(), servers_.end(), [&](const Server* server) {
+bool Referee::anywhere_but(const Token& token, const ServerView& except) const {
+  return std::any_of(servers_.begin(), servers_.end(), [&](const ServerView* server) {
     // What has expired is there again when the server's clock jumps back.
     const bool jumps = has(setting_.scenario.faults, Fault::NodeJumps);
-    const Token* holder = jumps ? server->keys().last_holder() : server->keys().holder(server->now_ms());
-    return server != &except && holder != nullptr && *holder == token;
+    const std::string* holder = jumps ? server->last_holder() : server->holder();
+    return server != &except && holder != nullptr && *holder == token.value;
   });
 }
 
 // ---- Clients
 
-void Referee::asked(const Process& client, const Token& token) {
+void Referee::asked(const ClientView& client, const Token& token) {
   story(token).owner = &client;
 }
 
-void Referee::granted(const Process& client, const quorum::Won& won, const std::vector<Vote>& votes,
+void Referee::granted(const ClientView& client, const quorum::Won& won, const std::vector<Vote>& votes,
                       Instant round_began, Duration longest_round) {
   check_voters(client, won, votes, longest_round);
   check_exclusion(client);
@@ -170,7 +169,7 @@ void Referee::granted(const Process& client, const quorum::Won& won, const std::
   grants_.push_back(std::move(grant));
 }
 
-void Referee::granted_to_foreigner(const Process& client, const Token& token, TimePoint valid_until) {
+void Referee::granted_to_foreigner(const ClientView& client, const Token& token, TimePoint valid_until) {
   check_exclusion(client);
   story(token).grant = grants_.size();
   grants_.push_back({.client = &client,
@@ -186,7 +185,7 @@ void Referee::granted_to_foreigner(const Process& client, const Token& token, Ti
                      .votes = {}});
 }
 
-void Referee::check_exclusion(const Process& client) {
+void Referee::check_exclusion(const ClientView& client) {
   if (!setting_.scenario.inside_model) return;
   for (const Grant& other : grants_) {
     if (!other.active || other.client->now().boot >= other.valid_until) continue;
@@ -196,9 +195,9 @@ void Referee::check_exclusion(const Process& client) {
   }
 }
 
-void Referee::check_voters(const Process& client, const quorum::Won& won, const std::vector<Vote>& votes,
+void Referee::check_voters(const ClientView& client, const quorum::Won& won, const std::vector<Vote>& votes,
                            Duration longest_round) {
-  std::vector<const Server*> voters;
+  std::vector<const ServerView*> voters;
   for (const quorum::NodeIndex address : won.voters) {
     voters.push_back(votes[address].server);
     if (votes[address].read - votes[address].sent <= longest_round) continue;
@@ -350,8 +349,8 @@ void Referee::release_failed(const Token& token, quorum::NodeIndex address, bool
 // ---- The end
 
 void Referee::final_whistle() {
-  for (const Server* server : servers_) {
-    if (server->keys().last_holder() != nullptr && server->keys().holder(server->now_ms()) == nullptr) {
+  for (const ServerView* server : servers_) {
+    if (server->last_holder() != nullptr && server->holder() == nullptr) {
       expired(*server);
     }
   }

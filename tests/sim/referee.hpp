@@ -4,6 +4,7 @@
 #include "keyspace.hpp"
 #include "quorum/acquire_op.hpp"
 #include "setting.hpp"
+#include "views.hpp"
 
 #include <cstdint>
 #include <map>
@@ -13,15 +14,12 @@
 
 namespace redlock::sim {
 
-class Process;
-class Server;
-
 // The outcome of the request of a round to one address.
 struct Vote {
   quorum::RequestId id = 0;
-  TimePoint sent{};                // by the client's clock
-  TimePoint read{};                // the same
-  const Server* server = nullptr;  // that answered
+  TimePoint sent{};                    // by the client's clock
+  TimePoint read{};                    // the same
+  const ServerView* server = nullptr;  // that answered
 };
 
 // Sees all of the world and knows what must be true in it. Every check that fails throws a Violation.
@@ -46,22 +44,22 @@ class Referee {
  public:
   explicit Referee(Setting& setting);
   // The configured addresses lead to these; servers are numbered in this order.
-  void begin(const std::vector<Server*>& server_of_address);
+  void begin(const std::vector<ServerView*>& server_of_address);
 
   // ---- What the servers do. `before`: whose the key was, and what the counter said.
-  void executed(const Server& server, const Command& command, const quorum::Reply& reply,
+  void executed(const ServerView& server, const Command& command, const quorum::Reply& reply,
                 const quorum::Token& before, quorum::Fence counter_before);
   // The key on this server is gone by its TTL.
-  void expired(const Server& server);
+  void expired(const ServerView& server);
   // The server's key goes otherwise.
-  void forgot(const Server& server);
+  void forgot(const ServerView& server);
 
   // ---- What the clients do.
-  void asked(const Process& client, const quorum::Token& token);
+  void asked(const ClientView& client, const quorum::Token& token);
   // `votes`: by address. `longest_round`: of any client, with what clocks may differ by.
-  void granted(const Process& client, const quorum::Won& won, const std::vector<Vote>& votes,
+  void granted(const ClientView& client, const quorum::Won& won, const std::vector<Vote>& votes,
                Instant round_began, Duration longest_round);
-  void granted_to_foreigner(const Process& client, const quorum::Token& token, TimePoint valid_until);
+  void granted_to_foreigner(const ClientView& client, const quorum::Token& token, TimePoint valid_until);
   // `asked`: when the attempt began.
   void extended(const quorum::Token& token, std::uint64_t attempt, Instant asked, TimePoint valid_until,
                 std::chrono::milliseconds ttl);
@@ -111,7 +109,7 @@ class Referee {
     bool unreachable = false;         // it failed, and was owed to the end, or the node has refused it
   };
   struct Story {
-    const Process* owner = nullptr;
+    const ClientView* owner = nullptr;
     std::vector<Place> places;           // per server
     std::optional<Instant> wholly_lost;  // not later than this
     Instant abandoned_at = Instant::max();
@@ -125,7 +123,7 @@ class Referee {
     Instant proven_by_hand{};  // the last extension by a hand that succeeded was asked for then
   };
   struct Grant {
-    const Process* client;
+    const ClientView* client;
     quorum::Token token;
     bool foreign;
     bool active;
@@ -144,17 +142,17 @@ class Referee {
   template <class Judge>
   void check_extension(const quorum::Token& token, Instant asked, TimePoint valid_until,
                        std::chrono::milliseconds ttl, Judge judge);
-  void check_exclusion(const Process& client);
-  void check_voters(const Process& client, const quorum::Won& won, const std::vector<Vote>& votes,
+  void check_exclusion(const ClientView& client);
+  void check_voters(const ClientView& client, const quorum::Won& won, const std::vector<Vote>& votes,
                     Duration longest_round);
   void check_fence(const Grant& later, Instant round_began);
   bool granted_since(const Story& tale) const;
-  bool anywhere_but(const quorum::Token& token, const Server& except) const;
+  bool anywhere_but(const quorum::Token& token, const ServerView& except) const;
   void check_ghosts(const quorum::Token& token, const Story& tale);
 
   Setting& setting_;
-  std::vector<Server*> server_of_address_;
-  std::vector<Server*> servers_;
+  std::vector<ServerView*> server_of_address_;
+  std::vector<ServerView*> servers_;
   unsigned losses_ = 0;  // of all servers
   std::map<quorum::Token, Story> stories_;
   std::vector<Grant> grants_;

@@ -4,6 +4,7 @@
 #include "keyspace.hpp"
 #include "quorum/types.hpp"
 #include "setting.hpp"
+#include "views.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -19,7 +20,7 @@ class Referee;
 double draw_rate(Setting& setting);
 
 // A Redis server: the keys, a process that crashes and hangs, and a clock of its own.
-class Server {
+class Server final : public ServerView {
  public:
   Server(Setting& setting, Referee& referee, std::size_t index);
 
@@ -42,16 +43,23 @@ class Server {
   Duration until_full_second() const;  // of its own clock
   quorum::Identity identity() const;
   const Keyspace& keys() const { return keys_; }
-  // When a key whose last millisecond is `last_ms` is gone.
-  Instant gone_at(std::int64_t last_ms) const;
-  std::size_t index() const { return index_; }
-  const std::string& name() const { return name_; }
-  // How often it has lost its keys and counters.
-  unsigned losses() const { return losses_; }
-  // When it came up last; long ago if it never crashed.
-  Instant started_at() const { return started_at_; }
+
+  // ---- ServerView
+  std::size_t index() const override { return index_; }
+  const std::string& name() const override { return name_; }
+  const std::string* holder() const override { return text_of(keys_.holder(now_ms())); }
+  const std::string* last_holder() const override { return text_of(keys_.last_holder()); }
+  std::int64_t last_ms() const override { return keys_.last_ms(); }
+  quorum::Fence counter() const override { return keys_.counter(now_ms()); }
+  quorum::Fence written_fence() const override { return keys_.written_fence(); }
+  unsigned losses() const override { return losses_; }
+  Instant started_at() const override { return started_at_; }
+  Instant gone_at(std::int64_t last_ms) const override;
 
  private:
+  static const std::string* text_of(const quorum::Token* token) {
+    return token != nullptr ? &token->value : nullptr;
+  }
   void execute(Link& link, std::size_t message);
   void resume();
 

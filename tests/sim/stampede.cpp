@@ -78,7 +78,7 @@ void run_round(const Case& what, std::uint64_t seed, Count& count) {
     servers.push_back(std::make_unique<Server>(setting, referee, i));
     server_of_address.push_back(servers.back().get());
   }
-  referee.begin(server_of_address);
+  referee.begin({server_of_address.begin(), server_of_address.end()});
   for (std::size_t i = 0; i < what.dead_nodes; ++i) servers[i]->crash(std::chrono::hours{1}, false, true);
   const Habits habits{.ttl = scenario.ttl,
                       .node_timeout = scenario.node_timeout,

@@ -21,7 +21,7 @@ class World {
       servers_.push_back(std::make_unique<Server>(setting_, referee_, i));
     }
     for (const std::size_t server : drawn.server_of) server_of_address_.push_back(servers_[server].get());
-    referee_.begin(server_of_address_);
+    referee_.begin({server_of_address_.begin(), server_of_address_.end()});
     for (std::size_t i = 0; i < drawn.contenders; ++i) add_contender(i, request.seed);
     for (std::size_t i = 0; i < drawn.foreigners; ++i) {
       processes_.push_back(std::make_unique<Foreigner>(setting_, referee_, fmt::format("other {}", i + 1),
