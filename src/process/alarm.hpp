@@ -3,7 +3,7 @@
 #include "process/child.hpp"
 #include "process/leash.hpp"
 #include "process/timer.hpp"
-#include "process/watched.hpp"
+#include "process/watched_process.hpp"
 
 namespace redlock::process {
 
@@ -15,7 +15,7 @@ namespace redlock::process {
 class Alarm {
  public:
   // Starts the process; there may be threads. It sends `signal` when the leash is lost or leash.term_at() has come, unless
-  // somebody else has taken that on himself (Leash::begin_stop, Leash::claim_own_end). All must outlive this object.
+  // somebody else has taken that on himself (Leash::begin_stop, Leash::claim_own_exit). All must outlive this object.
   // Throws SystemError.
   Alarm(Leash& leash, const WatchedProcess& watched, int signal);
 

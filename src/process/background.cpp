@@ -84,13 +84,13 @@ int Background::wait() noexcept {
   return status;
 }
 
-void Background::await_letting_go() const noexcept {
+void Background::await_detach() const noexcept {
   constexpr int patience = 1000;  // milliseconds
   pollfd end{.fd = fd_.get(), .events = POLLIN, .revents = 0};
   poll(&end, 1, patience);
 }
 
-void Background::let_go() {
+void Background::detach() {
   prctl(PR_SET_PDEATHSIG, 0);
   replace_by_null(STDERR_FILENO);
   [[maybe_unused]] const int moved = chdir("/");

@@ -33,11 +33,11 @@ class Background {
   // Waits for its end; returns what waitpid(2) says. Once only.
   int wait() noexcept;
   // Waits until it, and whatever it has forked, has let go: for a second at most.
-  void await_letting_go() const noexcept;
+  void await_detach() const noexcept;
 
   // ---- In the background process: lives on by itself, without standard error and out of the folder that it was started
   // in.
-  void let_go();
+  void detach();
 
  private:
   Background(pid_t pid, UniqueFd fd) noexcept : pid_{pid}, fd_{static_cast<UniqueFd&&>(fd)} {}

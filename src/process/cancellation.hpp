@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
-#include "process/ending.hpp"
+#include "process/exit_reason.hpp"
 
 #include <optional>
 
@@ -25,12 +25,12 @@ class Cancellation {
   // It was ended by a signal when it died of one that asks to end, whoever sent it; when it was told to end and died of
   // another, or exited with a status other than 0; when it exited with 0 after TERM, or within kill_after of the others,
   // which some programs take for something else: to read their configuration again, to interrupt one request.
-  std::optional<int> ended_by(const Ending& ending, TimePoint now) const noexcept;
+  std::optional<int> cancelled_by(const ExitReason& reason, TimePoint now) const noexcept;
 
  private:
   Duration kill_after_;
-  std::optional<int> told_;  // the last
-  TimePoint told_at_{};
+  std::optional<int> asked_;  // the last
+  TimePoint asked_at_{};
 };
 
 }  // namespace redlock::process

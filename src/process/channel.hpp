@@ -13,22 +13,22 @@ struct Message {
   enum class Kind : std::int32_t {
     // redlock to guard
     Signal,    // value: send this signal to the command; detail: 1 if pid sent it to all of the job's group
-    Ping,      // answer with Awake
+    Ping,      // answer with Pong
     Continue,  // send SIGCONT if the command is still in stop `serial`: redlock itself has been continued
     // One of these when the report of the command's own end has arrived. Until then the guard holds the deadline for
     // what the command has left running.
-    Dismiss,    // go, and leave that alone
-    AwaitRest,  // stay until it has ended, then send RestEnded
-    EndRest,    // the same; value: it gets this signal, and KILL when kill_after has passed
+    Dismiss,           // go, and leave that alone
+    AwaitDescendants,  // stay until it has ended, then send DescendantsEnded
+    EndDescendants,    // the same; value: it gets this signal, and KILL when kill_after has passed
     // guard to redlock
-    Awake,       // the answer to Ping
+    Pong,        // the answer to Ping
     Stuck,       // pid: it was killed and does not end; 0: nobody knows which
     JobStopped,  // value: the signal that stopped the command; continued: how many times redlock had it continued
     Exited,      // value: status
-    Signalled,    // value: signal
-    Stopped,      // value: survivors
-    RestEnded,    // nothing is left of the tree but survivors (value); detail: 1 if the deadline has ended it
-    ForkRefused,  // value: errno
+    Signalled,         // value: signal
+    Stopped,           // value: survivors
+    DescendantsEnded,  // nothing is left of the tree but survivors (value); detail: 1 if the deadline has ended it
+    ForkRefused,       // value: errno
     ListsRefused,  // value: errno; the processes of the command could not be found (ChildLists)
     ExecRefused,   // value: errno; detail: index of the candidate
     TooLate,       // the lease was over before the exec

@@ -27,7 +27,7 @@ UniqueFd open_child_events() {
 
 }  // namespace
 
-Command::Command(CommandSpec spec, Leash& leash, SignalGate& signals)
+Command::Command(CommandSpec spec, Leash& leash, SignalFd& signals)
     : spec_{std::move(spec)},
       leash_{leash},
       signals_{signals},
@@ -42,7 +42,7 @@ pid_t Command::fork_guard(ChannelPair& channel) {
   if (guard != 0) return guard;
   channel.redlock.close();
   run_guard({.plan = plan_,
-             .gate = signals_,
+             .signals = signals_,
              .leash = leash_,
              .channel = channel.guard,
              .timer = guard_timer_,
@@ -51,14 +51,14 @@ pid_t Command::fork_guard(ChannelPair& channel) {
              .stop_when_lost = spec_.stop_when_lost});
 }
 
-Outcome Command::run(const std::function<void()>& lasting, const std::function<void()>& ended) {
-  if (leash_.term_is_due()) return {.ending = too_late(), .lease_lost = true};
-  const std::vector<pid_t> strangers = present_children();
+CommandResult Command::run(const std::function<void()>& on_long_run, const std::function<void()>& ended) {
+  if (leash_.term_is_due()) return {.exit_reason = too_late(), .lease_lost = true};
+  const std::vector<pid_t> foreign_children = present_children();
   const Subreaper subreaper;
   Foreground foreground;
   ChannelPair channel = open_channel();
   OwnedChild guard{fork_guard(channel)};
-  if (!guard) return {.ending = fork_refused(errno)};
+  if (!guard) return {.exit_reason = fork_refused(errno)};
   channel.guard.close();
   return supervise({.plan = plan_,
                     .leash = leash_,
@@ -66,11 +66,11 @@ Outcome Command::run(const std::function<void()>& lasting, const std::function<v
                     .channel = channel.redlock,
                     .timer = own_timer_,
                     .lists = lists_,
-                    .strangers = strangers,
+                    .foreign_children = foreign_children,
                     .stop_when_lost = spec_.stop_when_lost,
                     .until_all_ended = spec_.until_all_ended,
                     .foreground = foreground,
-                    .lasting = lasting,
+                    .on_long_run = on_long_run,
                     .ended = ended},
                    std::move(guard));
 }

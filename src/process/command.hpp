@@ -4,10 +4,10 @@
 #include "process/channel.hpp"
 #include "process/child.hpp"
 #include "process/children.hpp"
-#include "process/ending.hpp"
 #include "process/executable.hpp"
+#include "process/exit_reason.hpp"
 #include "process/leash.hpp"
-#include "process/signals.hpp"
+#include "process/signal_fd.hpp"
 #include "process/spawn.hpp"
 #include "process/timer.hpp"
 
@@ -27,11 +27,11 @@ struct CommandSpec {
       false;  // --release-when=all: what the command leaves running is waited for, under the leash
 };
 
-struct Outcome {
-  Ending ending;
+struct CommandResult {
+  ExitReason exit_reason;
   bool lease_lost = false;  // the lease was lost, ran out, or was given up to stop the command in time
   // The command died of this signal, INT or QUIT, which a terminal had sent to the job: for the shell's sake redlock is to
-  // die of it too (SignalGate::die_of()), or a loop of runs could not be left with Ctrl-C.
+  // die of it too (SignalFd::die_of()), or a loop of runs could not be left with Ctrl-C.
   std::optional<int> terminal_signal = {};
   // The guard, which has done its work and is on its way out: reaped on destruction. Release the lock before
   // that, not after: the one takes as long as the other, and they do not wait for each other.
@@ -42,7 +42,7 @@ struct Outcome {
 class Command {
  public:
   // Starts nothing. `leash` and `signals` must outlive the command. Throws SystemError when the kernel refuses.
-  Command(CommandSpec spec, Leash& leash, SignalGate& signals);
+  Command(CommandSpec spec, Leash& leash, SignalFd& signals);
   Command(const Command&) = delete;
   Command& operator=(const Command&) = delete;
 
@@ -52,7 +52,7 @@ class Command {
   // Processes that the command leaves running are ended if the command was cancelled (see Cancellation), waited for with
   // `until_all_ended`, and left alone otherwise.
   //
-  // `lasting` is called once in this process when the command has not ended after 10 ms, or sooner where TERM is near:
+  // `on_long_run` is called once in this process when the command has not ended after 10 ms, or sooner where TERM is near:
   // the place to start the keeper thread, which costs more than many a command. What it throws goes to the caller, with
   // all processes dead.
   //
@@ -61,18 +61,18 @@ class Command {
   // give the lock back without delay. It is not called when the guard came to no report. What it throws goes to the
   // caller, too.
   //
-  // When this returns, everything that was started is dead, but for the guard (see Outcome), what outlived the
-  // command's own end (a daemon) and what Ending calls survivors. Orphans that reach this process meanwhile (as
+  // When this returns, everything that was started is dead, but for the guard (see CommandResult), what outlived the
+  // command's own end (a daemon) and what ExitReason calls survivors. Orphans that reach this process meanwhile (as
   // PID 1, say) are reaped, unless it had children before: those, and what comes of them, are neither reaped
   // nor killed.
-  Outcome run(const std::function<void()>& lasting = {}, const std::function<void()>& ended = {});
+  CommandResult run(const std::function<void()>& on_long_run = {}, const std::function<void()>& ended = {});
 
  private:
   pid_t fork_guard(ChannelPair& channel);
 
   CommandSpec spec_;
   Leash& leash_;
-  SignalGate& signals_;
+  SignalFd& signals_;
   ExecPlan plan_;
   ChildLists lists_;  // before a command could unmount /proc
   Timer guard_timer_;

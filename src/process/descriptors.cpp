@@ -31,7 +31,7 @@ int open_null() {
 
 // What redlock was given beside the standard descriptors: all that it opens itself is close-on-exec. Nothing where /proc
 // cannot be read.
-std::vector<int> given_descriptors() {
+std::vector<int> inherited_descriptors() {
   const std::unique_ptr<DIR, int (*)(DIR*)> open_files{opendir("/proc/self/fd"), &closedir};
   if (!open_files) return {};
   std::vector<int> found;
@@ -66,11 +66,11 @@ void replace_by_null(int fd) {
   if (dup3(null.get(), fd, O_CLOEXEC) < 0) throw SystemError{"cannot let go of a descriptor", errno};
 }
 
-void let_go_of_given_descriptors() noexcept {
+void close_inherited_descriptors() noexcept {
   try {
     replace_by_null(STDIN_FILENO);
     replace_by_null(STDOUT_FILENO);
-    for (const int fd : given_descriptors()) close(fd);
+    for (const int fd : inherited_descriptors()) close(fd);
   } catch (
       const std::exception&) {  // no descriptor or memory is left: nothing that the command should pay for
     return;

@@ -18,7 +18,7 @@ void replace_by_null(int fd);
 
 // Lets go of all that redlock was given for its command, but for standard error: the other end of a pipe is to hear of it
 // when the command closes its own. As far as the kernel permits.
-void let_go_of_given_descriptors() noexcept;
+void close_inherited_descriptors() noexcept;
 
 // Closes every descriptor but these; on a kernel without close_range(2) (before 5.9), of the first thousand.
 // Async-signal-safe.

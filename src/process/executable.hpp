@@ -1,6 +1,6 @@
 #pragma once
 
-#include "process/ending.hpp"
+#include "process/exit_reason.hpp"
 #include "process/leash.hpp"
 
 #include <cstddef>

@@ -37,13 +37,13 @@ std::optional<pid_t> Foreground::ours(pid_t command) const noexcept {
   return front > 0 && (front == getpgrp() || front == getpgid(command)) ? std::optional{front} : std::nullopt;
 }
 
-void Foreground::put_back(std::optional<pid_t> front) noexcept {
+void Foreground::restore(std::optional<pid_t> front) noexcept {
   if (!terminal_ || group() != getpgrp()) return;
   had_it_ = true;
   if (front && *front != getpgrp()) give_terminal(terminal_.get(), *front);
 }
 
-void Foreground::take_back() const noexcept {
+void Foreground::reclaim() const noexcept {
   if (!had_it_) return;
   const pid_t front = group();
   if (front > 0 && front != getpgrp() && has_no_process(front)) give_terminal(terminal_.get(), getpgrp());

@@ -29,11 +29,11 @@ class Foreground {
 
   // The shell has continued the job, which had stopped while `group` was in the foreground: if the job is there again, so
   // is the group.
-  void put_back(std::optional<pid_t> group) noexcept;
+  void restore(std::optional<pid_t> group) noexcept;
 
   // Gives the terminal to the job again where the command took it and is gone, with all of its group. Otherwise a script
   // that goes on behind redlock could not read from it. A job that was always in the background takes nothing.
-  void take_back() const noexcept;
+  void reclaim() const noexcept;
 
  private:
   pid_t group() const noexcept { return tcgetpgrp(terminal_.get()); }

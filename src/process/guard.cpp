@@ -33,7 +33,7 @@ constexpr Duration kGraceWithoutRedlock = 80ms;
 constexpr int kKillPerWalk = 6;
 
 // For how long the guard tries to kill what the kernel says it must not.
-constexpr Duration kPatience = 200ms;
+constexpr Duration kGiveUpAfter = 200ms;
 
 class Guard final : private Tree::StuckListener {
  public:
@@ -45,7 +45,7 @@ class Guard final : private Tree::StuckListener {
     leave_the_job();
     for (;;) {
       reap();
-      obey();
+      handle();
       decide();
       wait();
     }
@@ -63,15 +63,15 @@ class Guard final : private Tree::StuckListener {
   // Does not wait for the exec, which may take its time where PATH leads over a slow network.
   void start_command() noexcept {
     if (!tree_.prepare()) report_and_exit({.kind = Message::Kind::ListsRefused, .value = errno});
-    command_ = spawn(tools_.plan, leash_, tools_.gate, tools_.start_failure);
+    command_ = spawn(tools_.plan, leash_, tools_.signals, tools_.start_failure);
     if (command_ < 0) report_and_exit({.kind = Message::Kind::ForkRefused, .value = errno});
     leash_.set_command(command_);
-    hand_on_early_signals();
+    forward_early_signals();
   }
 
   // Signals that a terminal sent to the job between the grant and the fork reached the guard, where they are pending, and
   // not the command.
-  void hand_on_early_signals() const noexcept {
+  void forward_early_signals() const noexcept {
     sigset_t early{};
     sigemptyset(&early);
     for (const int signal : {SIGINT, SIGQUIT, SIGHUP, SIGTSTP}) sigaddset(&early, signal);
@@ -103,7 +103,7 @@ class Guard final : private Tree::StuckListener {
 
   std::optional<TimePoint> next_deadline() const noexcept {
     if (!heeds_lease()) return kill_due_;
-    const TimePoint due = is_measured() ? leash_.term_at() : std::min(leash_.look_at(), leash_.term_at());
+    const TimePoint due = is_measured() ? leash_.term_at() : std::min(leash_.measure_at(), leash_.term_at());
     return kill_due_ ? std::min(*kill_due_, due) : due;
   }
 
@@ -174,26 +174,26 @@ class Guard final : private Tree::StuckListener {
   }
 
   // Does what redlock asks for, and sees when there is no redlock any more.
-  void obey() noexcept {
+  void handle() noexcept {
     Message message{};
     while (!redlock_gone_) {
       switch (tools_.channel.receive(message)) {
         case Channel::Receipt::Nothing: return;
         case Channel::Receipt::Closed: redlock_gone_ = true; return;
-        case Channel::Receipt::Got: obey(message); break;
+        case Channel::Receipt::Got: handle(message); break;
       }
     }
   }
 
-  void obey(const Message& message) noexcept {
+  void handle(const Message& message) noexcept {
     using Kind = Message::Kind;
     switch (message.kind) {
       case Kind::Dismiss: _exit(0);
-      case Kind::Ping: tools_.channel.send({.kind = Kind::Awake}); break;
-      case Kind::AwaitRest: awaits_rest_ = true; break;
-      case Kind::EndRest:
-        awaits_rest_ = true;
-        rest_gets_ = message.value;
+      case Kind::Ping: tools_.channel.send({.kind = Kind::Pong}); break;
+      case Kind::AwaitDescendants: awaits_descendants_ = true; break;
+      case Kind::EndDescendants:
+        awaits_descendants_ = true;
+        signal_for_descendants_ = message.value;
         break;
       default: pass_on(message);
     }
@@ -205,7 +205,7 @@ class Guard final : private Tree::StuckListener {
     if (signal == SIGCONT && !after_stop) ++continued_;
     if (end_) return;  // reaped: the pid may be another's by now
     if (after_stop && (!stopped_ || message.serial != stop_serial_)) return;
-    if (message.detail != 0 && getpgid(command_) == job_ && !got_as_well(signal, message.pid)) return;
+    if (message.detail != 0 && getpgid(command_) == job_ && !guard_got(signal, message.pid)) return;
     kill(command_, signal);
     // As timeout(1) does: a command that is stopped would hold the lock until somebody continues it.
     if (stopped_ && asks_to_end(signal)) kill(command_, SIGCONT);
@@ -213,7 +213,7 @@ class Guard final : private Tree::StuckListener {
 
   // Whether the sender has signalled the guard, which is in no group with the command: then it was each process by itself
   // (`pkill -f`), and the command may not have been among them.
-  static bool got_as_well(int signal, pid_t sender) noexcept {
+  static bool guard_got(int signal, pid_t sender) noexcept {
     sigset_t only{};
     sigemptyset(&only);
     sigaddset(&only, signal);
@@ -226,8 +226,8 @@ class Guard final : private Tree::StuckListener {
 
   void decide() noexcept {
     using Kind = Message::Kind;
-    if (end_ && !reported_ && !kill_due_ && leash_.claim_own_end()) report_own_end();
-    if (heeds_lease() && !is_measured() && BootClock::now() >= leash_.look_at())
+    if (end_ && !reported_ && !kill_due_ && leash_.claim_own_exit()) report_own_exit();
+    if (heeds_lease() && !is_measured() && BootClock::now() >= leash_.measure_at())
       expect(tree_.measure(leash_.kill_at()));
     const TimePoint now = BootClock::now();
     if (redlock_gone_) {
@@ -236,16 +236,16 @@ class Guard final : private Tree::StuckListener {
     } else if (leash_.stop_begun() || (tools_.stop_when_lost && now >= leash_.term_at())) {
       deadline_came_ = true;
       begin_stop(leash_.kill_at());
-    } else if (rest_gets_) {
-      end_rest(*std::exchange(rest_gets_, std::nullopt), now + leash_.kill_after());
+    } else if (signal_for_descendants_) {
+      end_descendants(*std::exchange(signal_for_descendants_, std::nullopt), now + leash_.kill_after());
     }
-    const Kind done = reported_ ? Kind::RestEnded : Kind::Stopped;
-    if (childless_ && (kill_due_ || awaits_rest_)) {
+    const Kind done = reported_ ? Kind::DescendantsEnded : Kind::Stopped;
+    if (childless_ && (kill_due_ || awaits_descendants_)) {
       report_and_exit({.kind = done, .detail = deadline_came_ ? 1 : 0, .late_ms = late_ms()});
     }
     if (!kill_due_ || BootClock::now() < *kill_due_) return;
     const int survivors =
-        tree_.kill_all(end_ ? 0 : command_, std::max(leash_.valid_until(), now + kPatience), *this);
+        tree_.kill_all(end_ ? 0 : command_, std::max(leash_.valid_until(), now + kGiveUpAfter), *this);
     report_and_exit(
         {.kind = done, .value = survivors, .detail = deadline_came_ ? 1 : 0, .late_ms = late_ms()});
   }
@@ -256,7 +256,7 @@ class Guard final : private Tree::StuckListener {
 
   // Not the end yet: whoever killed the command may have killed redlock with it (`kill -KILL -PGID`), and
   // then the rest of the tree has to go too. It may stay if redlock takes the report, and says so before the deadline.
-  void report_own_end() noexcept {
+  void report_own_exit() noexcept {
     tools_.channel.send(*end_);
     reported_ = true;
   }
@@ -265,16 +265,16 @@ class Guard final : private Tree::StuckListener {
   void begin_stop(TimePoint kill_due) noexcept {
     const bool alone = redlock_gone_ || reported_;  // with the decision as well
     const bool first = leash_.begin_stop() || (alone && !kill_due_);
-    if (first) tell_witness(kill_due);
+    if (first) wake_witness(kill_due);
     if (first && kill_due - BootClock::now() > walk_time_)
       expect(tree_.signal_all({SIGTERM, SIGCONT}, kill_due));
     if (tools_.stop_when_lost) kill_due = std::min(kill_due, leash_.kill_at());
     kill_due_ = kill_due_ ? std::min(*kill_due_, kill_due) : kill_due;
   }
 
-  // For the terminal, see Witness. When redlock is gone its shell takes the terminal back: let it come to reading before
+  // For the terminal, see SignalWitness. When redlock is gone its shell takes the terminal back: let it come to reading before
   // a shell of the command, which loses a process by TERM, takes it away for a moment.
-  void tell_witness(TimePoint kill_due) const noexcept {
+  void wake_witness(TimePoint kill_due) const noexcept {
     const pid_t witness = leash_.witness();
     if (witness <= 0) return;
     kill(witness, SIGCONT);
@@ -282,7 +282,7 @@ class Guard final : private Tree::StuckListener {
     if (redlock_gone_ && kill_due - BootClock::now() > kGraceWithoutRedlock / 2) nanosleep(&pause, nullptr);
   }
 
-  void end_rest(int signal, TimePoint kill_due) noexcept {
+  void end_descendants(int signal, TimePoint kill_due) noexcept {
     if (!childless_) expect(tree_.signal_all({signal, SIGCONT}, kill_due));
     kill_due_ = kill_due_ ? std::min(*kill_due_, kill_due) : kill_due;
   }
@@ -295,7 +295,7 @@ class Guard final : private Tree::StuckListener {
 
   std::int32_t late_ms() const noexcept {
     if (!deadline_came_) return 0;
-    return static_cast<std::int32_t>(duration_cast<std::chrono::milliseconds>(leash_.over_since()).count());
+    return static_cast<std::int32_t>(duration_cast<std::chrono::milliseconds>(leash_.expired_for()).count());
   }
 
   [[noreturn]] void report_and_exit(const Message& message) const noexcept {
@@ -308,19 +308,19 @@ class Guard final : private Tree::StuckListener {
   Tree tree_;
   const pid_t job_ = getpgrp();  // which the guard leaves
   pid_t command_ = -1;
-  std::optional<Message> end_;         // how the command ended, once it has been reaped
-  std::optional<TimePoint> kill_due_;  // set once TERM, or what cancelled the command, has been sent
-  std::optional<int> rest_gets_;       // a signal for what the command has left running
-  Duration walk_time_{0};              // how long it took to find all of the tree, last time
-  TimePoint measured_for_;             // the end of validity before which that was
-  std::int32_t continued_ = 0;         // SIGCONTs that redlock was sent by others and passed on
-  std::int32_t stop_serial_ = 0;       // stops of the command so far
-  bool stopped_ = false;               // the command, by a signal
-  bool childless_ = false;             // nobody is left of the tree
+  std::optional<Message> end_;                 // how the command ended, once it has been reaped
+  std::optional<TimePoint> kill_due_;          // set once TERM, or what cancelled the command, has been sent
+  std::optional<int> signal_for_descendants_;  // a signal for what the command has left running
+  Duration walk_time_{0};                      // how long it took to find all of the tree, last time
+  TimePoint measured_for_;                     // the end of validity before which that was
+  std::int32_t continued_ = 0;                 // SIGCONTs that redlock was sent by others and passed on
+  std::int32_t stop_serial_ = 0;               // stops of the command so far
+  bool stopped_ = false;                       // the command, by a signal
+  bool childless_ = false;                     // nobody is left of the tree
   bool redlock_gone_ = false;
-  bool reported_ = false;       // the command's own end
-  bool awaits_rest_ = false;    // the end of what it has left running, too
-  bool deadline_came_ = false;  // TERM was due
+  bool reported_ = false;            // the command's own end
+  bool awaits_descendants_ = false;  // the end of what it has left running, too
+  bool deadline_came_ = false;       // TERM was due
 };
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include "process/channel.hpp"
 #include "process/executable.hpp"
 #include "process/leash.hpp"
-#include "process/signals.hpp"
+#include "process/signal_fd.hpp"
 #include "process/spawn.hpp"
 #include "process/timer.hpp"
 
@@ -14,7 +14,7 @@ namespace redlock::process {
 // All that the guard works with, made by redlock before the fork, where a failure can still be told.
 struct GuardTools {
   const ExecPlan& plan;
-  const SignalGate& gate;
+  const SignalFd& signals;
   Leash& leash;
   Channel& channel;  // the guard's end
   Timer& timer;

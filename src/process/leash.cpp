@@ -15,7 +15,7 @@ namespace {
 using Nanoseconds = std::int64_t;
 static_assert(std::atomic<Nanoseconds>::is_always_lock_free);
 
-enum class Fate : std::uint8_t { Open, OwnEnd, Stopped };
+enum class Fate : std::uint8_t { Open, OwnExit, Stopped };
 static_assert(std::atomic<Fate>::is_always_lock_free);
 
 constexpr Nanoseconds kNotLost = 0;
@@ -25,7 +25,7 @@ constexpr Nanoseconds kNotLost = 0;
 constexpr Duration kLeastLead = std::chrono::milliseconds{10};
 
 // The tree is measured this many margins before KILL: a quarter of the TTL, so never while extensions succeed.
-constexpr int kLookAhead = 5;
+constexpr int kMeasureAhead = 5;
 
 Nanoseconds count(TimePoint at) {
   return at.time_since_epoch().count();
@@ -83,8 +83,8 @@ TimePoint Leash::kill_at() const noexcept {
   return lost_at == kNotLost ? bound : std::min(bound, time_point(lost_at) + kill_after_);
 }
 
-TimePoint Leash::look_at() const noexcept {
-  return valid_until() - margin_ - lead() - kLookAhead * margin_;
+TimePoint Leash::measure_at() const noexcept {
+  return valid_until() - margin_ - lead() - kMeasureAhead * margin_;
 }
 
 Duration Leash::lead() const noexcept {
@@ -120,7 +120,7 @@ bool Leash::lost() const noexcept {
   return shared_->lost_at.load() != kNotLost;
 }
 
-Duration Leash::over_since() const noexcept {
+Duration Leash::expired_for() const noexcept {
   return std::max(BootClock::now() - valid_until(), Duration::zero());
 }
 
@@ -129,9 +129,9 @@ bool Leash::begin_stop() noexcept {
   return shared_->fate.compare_exchange_strong(open, Fate::Stopped);
 }
 
-bool Leash::claim_own_end() noexcept {
+bool Leash::claim_own_exit() noexcept {
   Fate open = Fate::Open;
-  return shared_->fate.compare_exchange_strong(open, Fate::OwnEnd);
+  return shared_->fate.compare_exchange_strong(open, Fate::OwnExit);
 }
 
 bool Leash::stop_begun() const noexcept {

@@ -16,7 +16,7 @@ namespace redlock::process {
 // The timeline of a lease that ends at V (DESIGN section 4):
 //
 //     term_at = V - kill_after        TERM to the whole tree
-//     look_at = V - margin - lead - 5 margin
+//     measure_at = V - margin - lead - 5 margin
 //                               the guard measures the tree, if TERM did not come before
 //     kill_at = V - margin - lead     KILL begins; lead is the time that killing the
 //                               tree may take: as measured, no less than margin / 2 and 10 ms
@@ -43,10 +43,10 @@ class Leash {
   TimePoint kill_at() const noexcept;  // when KILL is due; no later than lose() + kill_after
   Duration kill_after() const noexcept { return kill_after_; }
   bool term_is_due() const noexcept { return stop_begun() || BootClock::now() >= term_at(); }
-  TimePoint look_at() const noexcept;  // when the tree is to be measured
+  TimePoint measure_at() const noexcept;  // when the tree is to be measured
   Duration lead() const noexcept;
   bool lost() const noexcept;
-  Duration over_since() const noexcept;  // the time since the end of validity; 0 before
+  Duration expired_for() const noexcept;  // the time since the end of validity; 0 before
 
   // The guard says how long it will take to kill the tree: kill_at() comes so much earlier.
   void expect_kill_to_take(Duration duration) noexcept;
@@ -64,8 +64,8 @@ class Leash {
 
   // Whether the command ended by itself or was stopped is settled here, once, by the first who asks, in
   // whichever process: so the exit status is the same however close together the two came.
-  bool begin_stop() noexcept;     // true for the first caller: it is the one to send TERM
-  bool claim_own_end() noexcept;  // the command has been reaped: true if its own status counts
+  bool begin_stop() noexcept;      // true for the first caller: it is the one to send TERM
+  bool claim_own_exit() noexcept;  // the command has been reaped: true if its own status counts
   bool stop_begun() const noexcept;
 
  private:

@@ -17,12 +17,12 @@ namespace {
 constexpr unsigned kCandidateShift = 32;
 constexpr std::uint64_t kTooLate = std::uint64_t{1} << 31;
 
-[[noreturn]] void become_command(const ExecPlan& plan, const Leash& leash, const SignalGate& gate,
+[[noreturn]] void become_command(const ExecPlan& plan, const Leash& leash, const SignalFd& signals,
                                  const StartFailure& failure, pid_t parent) noexcept {
   // A guard that dies takes the command with it; one that died just before has left us to another parent.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(exit_status::kSystem);
-  gate.restore_in_child();
+  signals.restore_in_child();
   failure.put(plan.exec(leash));
   _exit(exit_status::kNotFound);
 }
@@ -47,13 +47,13 @@ std::optional<ExecPlan::Failure> StartFailure::take() const noexcept {
                            .too_late = (value & kTooLate) != 0};
 }
 
-pid_t spawn(const ExecPlan& plan, const Leash& leash, const SignalGate& gate,
+pid_t spawn(const ExecPlan& plan, const Leash& leash, const SignalFd& signals,
             const StartFailure& failure) noexcept {
   // Not vfork(2), which would hold this process until the exec has succeeded: the guard is to be awake in the meantime.
   // _Fork(3) is the one that takes no locks.
   const pid_t self = getpid();
   const pid_t pid = _Fork();
-  if (pid == 0) become_command(plan, leash, gate, failure, self);
+  if (pid == 0) become_command(plan, leash, signals, failure, self);
   return pid;
 }
 

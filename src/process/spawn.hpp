@@ -3,7 +3,7 @@
 #include "base/fd.hpp"
 #include "process/executable.hpp"
 #include "process/leash.hpp"
-#include "process/signals.hpp"
+#include "process/signal_fd.hpp"
 
 #include <sys/types.h>
 
@@ -31,7 +31,7 @@ class StartFailure {
 // found them, in the same process group, provided that the leash is still good just before the exec. Returns the pid of
 // the child at once, which may look for the program on slow file systems for long; -1 and errno where the kernel refuses.
 // Async-signal-safe.
-pid_t spawn(const ExecPlan& plan, const Leash& leash, const SignalGate& gate,
+pid_t spawn(const ExecPlan& plan, const Leash& leash, const SignalFd& signals,
             const StartFailure& failure) noexcept;
 
 }  // namespace redlock::process

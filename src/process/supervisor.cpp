@@ -4,9 +4,9 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "process/cancellation.hpp"
-#include "process/courier.hpp"
 #include "process/descriptors.hpp"
 #include "process/proc_stat.hpp"
+#include "process/signal_forwarder.hpp"
 #include "process/tree.hpp"
 
 #include <fmt/format.h>
@@ -30,11 +30,11 @@ using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
 // Who has run for so long is taken to go on for a while; or for this part of the time until TERM.
-constexpr Duration kMoment = 10ms;
-constexpr int kPartOfLease = 8;
+constexpr Duration kShortRun = 10ms;
+constexpr int kShortRunPart = 8;
 
 // For how long we try to kill what the kernel says we must not.
-constexpr Duration kPatience = 200ms;
+constexpr Duration kGiveUpAfter = 200ms;
 
 // A guard that has been continued must answer within this time.
 constexpr Duration kTimeToAnswer = 500ms;
@@ -44,33 +44,33 @@ class Supervisor final : private Tree::StuckListener {
   Supervisor(const Supervision& with, OwnedChild guard) noexcept
       : with_{with},
         guard_{std::move(guard)},
-        tree_{std::move(with.lists), with.strangers},
-        courier_{with.leash.kill_after(), with.signals, with.channel, with.foreground} {}
+        tree_{std::move(with.lists), with.foreign_children},
+        forwarder_{with.leash.kill_after(), with.signals, with.channel, with.foreground} {}
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
   ~Supervisor() {
     if (guard_) kill_everything();
   }
 
-  Outcome watch() {
+  CommandResult watch() {
     const TimePoint now = BootClock::now();
-    heed_children();
-    lasts_at_ = now + std::min(kMoment, (with_.leash.term_at() - now) / kPartOfLease);
+    handle_children();
+    long_run_at_ = now + std::min(kShortRun, (with_.leash.term_at() - now) / kShortRunPart);
     take_signals();  // those from before the fork, of a terminal too, may be known to redlock alone
-    courier_.command_is_there();
-    while (!ending_) {
+    forwarder_.command_is_there();
+    while (!exit_reason_) {
       wait();
       take_signals();
       take_messages();
-      if (!ending_ && answer_due_ && BootClock::now() >= *answer_due_) replace_the_guard();
-      if (ending_) break;
+      if (!exit_reason_ && answer_due_ && BootClock::now() >= *answer_due_) replace_the_guard();
+      if (exit_reason_) break;
       keep_the_deadline();
-      if (!ending_ && lasts_at_ && BootClock::now() >= *lasts_at_) settle_in();
+      if (!exit_reason_ && long_run_at_ && BootClock::now() >= *long_run_at_) begin_long_run();
     }
-    with_.foreground.take_back();
-    return {.ending = *ending_,
-            .lease_lost = std::holds_alternative<Stopped>(*ending_) || lease_is_over(),
-            .terminal_signal = courier_.terminal_signal_that_ended(*ending_),
+    with_.foreground.reclaim();
+    return {.exit_reason = *exit_reason_,
+            .lease_lost = std::holds_alternative<Stopped>(*exit_reason_) || lease_is_over(),
+            .terminal_signal = forwarder_.terminal_signal_that_ended(*exit_reason_),
             .guard = std::move(guard_)};
   }
 
@@ -80,25 +80,25 @@ class Supervisor final : private Tree::StuckListener {
   }
 
   // A command that is over in a moment is spared this.
-  void settle_in() {
-    lasts_at_.reset();
-    let_go_of_given_descriptors();
+  void begin_long_run() {
+    long_run_at_.reset();
+    close_inherited_descriptors();
     const bool at_terminal = with_.foreground.has_terminal();
-    courier_.post_witness(at_terminal ? guard_.pid() : 0);  // before there are threads, where it can be
-    if (at_terminal) with_.leash.set_witness(courier_.witness());
-    if (with_.lasting) with_.lasting();
+    forwarder_.start_witness(at_terminal ? guard_.pid() : 0);  // before there are threads, where it can be
+    if (at_terminal) with_.leash.set_witness(forwarder_.witness());
+    if (with_.on_long_run) with_.on_long_run();
   }
 
   // The guard acts first; `lead` later it is our turn.
   std::optional<TimePoint> next_deadline() const noexcept {
-    if (lasts_at_) return lasts_at_;  // comes before TERM
+    if (long_run_at_) return long_run_at_;  // comes before TERM
     const auto due = deadline_of_lease();
     return due && answer_due_ ? std::min(*due, *answer_due_) : (due ? due : answer_due_);
   }
 
   std::optional<TimePoint> deadline_of_lease() const noexcept {
     const Leash& leash = with_.leash;
-    if (leash.stop_begun() || (own_end_ && with_.stop_when_lost)) return leash.kill_at() + leash.lead();
+    if (leash.stop_begun() || (own_exit_ && with_.stop_when_lost)) return leash.kill_at() + leash.lead();
     if (with_.stop_when_lost) return leash.term_at() + leash.lead();
     if (!loss_told_) return leash.valid_until();
     return std::nullopt;
@@ -120,16 +120,16 @@ class Supervisor final : private Tree::StuckListener {
   void take_signals() {
     while (const auto info = with_.signals.take()) {
       if (static_cast<int>(info->ssi_signo) == SIGCHLD) {
-        heed_children();
+        handle_children();
       } else {
-        courier_.take(*info);
+        forwarder_.take(*info);
         if (asks_to_end(static_cast<int>(info->ssi_signo)))
           await_answer(std::max(with_.leash.kill_after(), kTimeToAnswer));
       }
     }
   }
 
-  void heed_children() noexcept {
+  void handle_children() noexcept {
     reap_foreign();
     continue_guard();
   }
@@ -157,71 +157,71 @@ class Supervisor final : private Tree::StuckListener {
       siginfo_t child{};
       if (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) != 0) break;
       if (child.si_pid == 0 || child.si_pid == guard_.pid()) break;
-      if (child.si_pid == courier_.witness()) {
+      if (child.si_pid == forwarder_.witness()) {
         with_.leash.set_witness(0);
-        courier_.dismiss_witness();
+        forwarder_.end_witness();
       } else {
         reaped = waitpid(child.si_pid, nullptr, WNOHANG) > 0;
       }
     }
-    if (reaped) tree_.forget_the_reaped();
+    if (reaped) tree_.drop_reaped();
   }
 
   void take_messages() {
     Message message{};
-    while (!ending_) {
+    while (!exit_reason_) {
       switch (with_.channel.receive(message)) {
         case Channel::Receipt::Nothing: return;
         case Channel::Receipt::Closed: replace_the_guard(); return;
-        case Channel::Receipt::Got: obey(message); break;
+        case Channel::Receipt::Got: handle(message); break;
       }
     }
   }
 
-  void obey(const Message& message) {
+  void handle(const Message& message) {
     switch (message.kind) {
-      case Message::Kind::Awake: answer_due_.reset(); return;
+      case Message::Kind::Pong: answer_due_.reset(); return;
       case Message::Kind::Stuck: is_stuck(message.pid); return;
-      case Message::Kind::JobStopped: courier_.stop_with_the_job(message); return;
+      case Message::Kind::JobStopped: forwarder_.stop_with_the_job(message); return;
       case Message::Kind::Exited:
-      case Message::Kind::Signalled: take_own_end(ending_of(message)); return;
-      case Message::Kind::RestEnded: conclude(ending_after_rest(message)); return;
-      default: conclude(ending_of(message));
+      case Message::Kind::Signalled: take_own_exit(reason_of(message)); return;
+      case Message::Kind::DescendantsEnded: conclude(reason_after_descendants(message)); return;
+      default: conclude(reason_of(message));
     }
   }
 
   // The command has ended, but not by the deadline. The lock goes on as long as something of a cancelled command is left:
   // the next holder would work beside it.
-  void take_own_end(const Ending& ending) {
+  void take_own_exit(const ExitReason& reason) {
     take_signals();  // that of a terminal, of which it may have died, is here before the guard's report
-    own_end_ = ending;
-    const auto signal = courier_.signal_that_ended(ending);
-    courier_.command_is_gone();
+    own_exit_ = reason;
+    const auto signal = forwarder_.signal_that_ended(reason);
+    forwarder_.command_is_gone();
     cancelled_ = signal.has_value();
     if (signal) {
-      with_.channel.send({.kind = Message::Kind::EndRest, .value = *signal});
+      with_.channel.send({.kind = Message::Kind::EndDescendants, .value = *signal});
     } else if (with_.until_all_ended) {
-      with_.channel.send({.kind = Message::Kind::AwaitRest});
+      with_.channel.send({.kind = Message::Kind::AwaitDescendants});
     } else {
-      conclude(ending);
+      conclude(reason);
     }
   }
 
   // What was waited for as if it were the command is also stopped as if it were.
-  Ending ending_after_rest(const Message& report) const {
+  ExitReason reason_after_descendants(const Message& report) const {
     const bool stopped = report.detail != 0;
     if (stopped && !cancelled_) return Stopped{report.value, milliseconds{report.late_ms}};
     if (report.value > 0) log::warning(survivors_message(report.value));
-    return *own_end_;
+    return *own_exit_;
   }
 
-  void conclude(Ending ending) {
-    ending_ = std::move(ending);
+  void conclude(ExitReason reason) {
+    exit_reason_ = std::move(reason);
     if (with_.ended) with_.ended();
     with_.channel.send({.kind = Message::Kind::Dismiss});
   }
 
-  Ending ending_of(const Message& report) const {
+  ExitReason reason_of(const Message& report) const {
     using Kind = Message::Kind;
     switch (report.kind) {
       case Kind::Exited: return Exited{report.value};
@@ -251,7 +251,7 @@ class Supervisor final : private Tree::StuckListener {
     if (now >= leash.kill_at() + leash.lead()) {
       leash.begin_stop();
       replace_the_guard();
-    } else if (!own_end_ && now >= leash.term_at() + leash.lead() && leash.begin_stop()) {
+    } else if (!own_exit_ && now >= leash.term_at() + leash.lead() && leash.begin_stop()) {
       tree_.signal_all({SIGTERM, SIGCONT}, leash.kill_at() + leash.lead(), guard_.pid());
     }
   }
@@ -262,33 +262,33 @@ class Supervisor final : private Tree::StuckListener {
     Message message{};
     while (with_.channel.receive(message) == Channel::Receipt::Got) {
       switch (message.kind) {
-        case Message::Kind::Awake:
+        case Message::Kind::Pong:
         case Message::Kind::Stuck:
         case Message::Kind::JobStopped: break;
-        case Message::Kind::RestEnded: ending_ = ending_after_rest(message); break;
-        default: ending_ = ending_of(message);
+        case Message::Kind::DescendantsEnded: exit_reason_ = reason_after_descendants(message); break;
+        default: exit_reason_ = reason_of(message);
       }
     }
-    if (ending_) return;
-    if (own_end_ && cancelled_) {
-      ending_ = ending_after_rest({.kind = Message::Kind::RestEnded, .value = survivors});
-    } else if (with_.leash.stop_begun() || (own_end_ && lease_is_over())) {
-      ending_ = Stopped{survivors, duration_cast<milliseconds>(with_.leash.over_since())};
+    if (exit_reason_) return;
+    if (own_exit_ && cancelled_) {
+      exit_reason_ = reason_after_descendants({.kind = Message::Kind::DescendantsEnded, .value = survivors});
+    } else if (with_.leash.stop_begun() || (own_exit_ && lease_is_over())) {
+      exit_reason_ = Stopped{survivors, duration_cast<milliseconds>(with_.leash.expired_for())};
     } else {
-      ending_ = GuardDied{survivors};
+      exit_reason_ = GuardDied{survivors};
     }
   }
 
   // With the guard dies the command (PR_SET_PDEATHSIG), and all that it leaves behind becomes ours, to be killed: behind
   // the command in the list of our children, which are in the order of their coming. All that comes before is foreign.
   int kill_everything() noexcept {
-    courier_.dismiss_witness();
+    forwarder_.end_witness();
     const pid_t guard = guard_.pid();
     const bool reaped = guard_.end();
     const pid_t command = with_.leash.command();
-    if (command > 0) tree_.leave_alone_what_came_before(command);
-    if (!reaped) tree_.leave_alone(guard);
-    return tree_.kill_all(0, std::max(with_.leash.valid_until(), BootClock::now() + kPatience), *this);
+    if (command > 0) tree_.exclude_older_than(command);
+    if (!reaped) tree_.exclude(guard);
+    return tree_.kill_all(0, std::max(with_.leash.valid_until(), BootClock::now() + kGiveUpAfter), *this);
   }
 
   // Once: where the guard has said so, we may come to the same.
@@ -308,12 +308,12 @@ class Supervisor final : private Tree::StuckListener {
   const Supervision& with_;
   OwnedChild guard_;
   Tree tree_;
-  Courier courier_;
-  std::optional<Ending>
-      own_end_;  // how the command itself ended, while what it has left running is waited for
-  std::optional<Ending> ending_;
-  std::optional<TimePoint> lasts_at_;    // when settle_in() is due
-  std::optional<TimePoint> answer_due_;  // by the guard
+  SignalForwarder forwarder_;
+  std::optional<ExitReason>
+      own_exit_;  // how the command itself ended, while what it has left running is waited for
+  std::optional<ExitReason> exit_reason_;
+  std::optional<TimePoint> long_run_at_;  // when begin_long_run() is due
+  std::optional<TimePoint> answer_due_;   // by the guard
   bool cancelled_ = false;
   bool loss_seen_ = false;
   bool stuck_told_ = false;
@@ -322,7 +322,7 @@ class Supervisor final : private Tree::StuckListener {
 
 }  // namespace
 
-Outcome supervise(const Supervision& supervision, OwnedChild guard) {
+CommandResult supervise(const Supervision& supervision, OwnedChild guard) {
   return Supervisor{supervision, std::move(guard)}.watch();
 }
 

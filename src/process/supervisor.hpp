@@ -17,22 +17,22 @@ namespace redlock::process {
 struct Supervision {
   const ExecPlan& plan;
   Leash& leash;
-  SignalGate& signals;
+  SignalFd& signals;
   Channel& channel;  // redlock's end
   Timer& timer;
-  ChildLists& lists;                 // of this thread; taken
-  std::span<const pid_t> strangers;  // children to leave alone
+  ChildLists& lists;                        // of this thread; taken
+  std::span<const pid_t> foreign_children;  // children to leave alone
   bool stop_when_lost;
   bool until_all_ended;  // --release-when=all
   Foreground& foreground;
-  const std::function<void()>& lasting;  // see Command::run()
-  const std::function<void()>& ended;    // the same
+  const std::function<void()>& on_long_run;  // see Command::run()
+  const std::function<void()>& ended;        // the same
 };
 
 // Redlock's side while the command runs: passes signals to the guard, stops and goes on with the job, takes
 // the guard's report, says what is to become of what the command has left running, and is the second line: what the guard
 // fails to do in time, since it was stopped or killed, is done here. Returns, or throws, when the guard has been reaped
 // and the command is dead.
-Outcome supervise(const Supervision& supervision, OwnedChild guard);
+CommandResult supervise(const Supervision& supervision, OwnedChild guard);
 
 }  // namespace redlock::process

@@ -15,41 +15,41 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration kShortestNap = 250us;
-constexpr Duration kLongestNap = 1s;
-// After a nap of this length nothing is taken for granted any more: the whole tree is walked again.
-constexpr Duration kLongNap = 16ms;
-// While there are more and more processes, a nap would only leave them the processor.
-constexpr int kMostPassesWithoutNap = 256;
+constexpr Duration kShortestPause = 250us;
+constexpr Duration kLongestPause = 1s;
+// After a pause of this length nothing is taken for granted any more: the whole tree is walked again.
+constexpr Duration kLongPause = 16ms;
+// While there are more and more processes, a pause would only leave them the processor.
+constexpr int kMostPassesWithoutPause = 256;
 // More than that are needed only where processes fork for ever.
 constexpr int kPassesWithoutBomb = 3;
 // A tree may grow so much between two walks, and to twice its size.
 constexpr std::size_t kFewProcesses = 1024;
 // What has not died after so many naps in a row, of 0.5 s together, is stuck.
-constexpr Duration kStuckNap = 500ms;
+constexpr Duration kStuckPause = 500ms;
 
-// Waits until a child changes state, `nap` at the most. SIGCHLD is blocked; the caller reaps.
-void wait_for_a_death(Duration nap) noexcept {
+// Waits until a child changes state, `pause` at the most. SIGCHLD is blocked; the caller reaps.
+void wait_for_a_death(Duration pause) noexcept {
   sigset_t child{};
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
-  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(nap);
-  const timespec limit{.tv_sec = whole.count(), .tv_nsec = (nap - whole).count()};
+  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(pause);
+  const timespec limit{.tv_sec = whole.count(), .tv_nsec = (pause - whole).count()};
   sigtimedwait(&child, nullptr, &limit);
 }
 
 // Runs this thread ahead of all ordinary ones, where we may: a hundred processes that fork for ever leave others little
 // time.
-class Urgency {
+class RealtimePriority {
  public:
-  Urgency() noexcept : policy_{sched_getscheduler(0)} {
+  RealtimePriority() noexcept : policy_{sched_getscheduler(0)} {
     sched_getparam(0, &usual_);
     const sched_param lowest{.sched_priority = 1};
     set_ = sched_setscheduler(0, SCHED_RR, &lowest) == 0;
   }
-  Urgency(const Urgency&) = delete;
-  Urgency& operator=(const Urgency&) = delete;
-  ~Urgency() { end(); }
+  RealtimePriority(const RealtimePriority&) = delete;
+  RealtimePriority& operator=(const RealtimePriority&) = delete;
+  ~RealtimePriority() { end(); }
 
   void end() noexcept {
     if (std::exchange(set_, false)) sched_setscheduler(0, policy_, &usual_);
@@ -62,7 +62,7 @@ class Urgency {
 };
 
 // What `pid` forks from now on gets the processor only when nobody else wants it.
-void run_last(pid_t pid) noexcept {
+void make_idle(pid_t pid) noexcept {
   const sched_param none{};
   sched_setscheduler(pid, SCHED_IDLE, &none);
 }
@@ -91,7 +91,7 @@ bool Tree::list_own() noexcept {
   return true;
 }
 
-void Tree::forget_the_reaped() noexcept {
+void Tree::drop_reaped() noexcept {
   if (foreign_.size() == 0) return;
   pids_.clear();
   if (!lists_.add_own(pids_)) return;
@@ -100,11 +100,11 @@ void Tree::forget_the_reaped() noexcept {
       [listed](pid_t pid) { return std::find(listed.begin(), listed.end(), pid) == listed.end(); });
 }
 
-void Tree::leave_alone(pid_t child) noexcept {
+void Tree::exclude(pid_t child) noexcept {
   if (lists_.ours()) foreign_.add(child);
 }
 
-void Tree::leave_alone_what_came_before(pid_t child) noexcept {
+void Tree::exclude_older_than(pid_t child) noexcept {
   pids_.clear();
   if (!lists_.add_own(pids_) || !lists_.ours()) return;
   const auto listed = pids_.all();
@@ -129,7 +129,7 @@ void Tree::find_all(pid_t root, TimePoint until) noexcept {
 }
 
 Duration Tree::measure(TimePoint until) noexcept {
-  const Urgency urgency;
+  const RealtimePriority realtime;
   const TimePoint start = BootClock::now();
   find_all(0, until);
   return BootClock::now() - start;
@@ -137,7 +137,7 @@ Duration Tree::measure(TimePoint until) noexcept {
 
 // All are found before the first one is told: one that dies of it leaves its children to us, out of a walk's sight.
 Duration Tree::signal_all(std::initializer_list<int> signals, TimePoint until, pid_t root) noexcept {
-  const Urgency urgency;
+  const RealtimePriority realtime;
   const TimePoint start = BootClock::now();
   find_all(root, until);
   const Duration took = BootClock::now() - start;
@@ -168,12 +168,12 @@ void Tree::stop_and_kill() noexcept {
 // Our own children first, for they are certain. Below them, a process that has been sent KILL has its last child when
 // kill(2) returns, so that reading its list afterwards misses nothing but what has moved up to us meanwhile.
 // One that forks and ends in a loop leads a walk down for ever: it ends at `most_`, and such a process is ours soon.
-Tree::Pass Tree::kill_pass(bool hold_back) noexcept {
+Tree::Pass Tree::kill_pass(bool slow_forks) noexcept {
   Pass pass;
   if (!list_own()) return pass;
   pass.children = pids_.size();
   for (const pid_t pid : pids_.all()) {
-    if (hold_back && lists_.ours()) run_last(pid);
+    if (slow_forks && lists_.ours()) make_idle(pid);
     if (lists_.send(pid, SIGKILL) == EPERM) ++pass.refused;
   }
   pids_.remove_if([this](pid_t pid) { return !known_.add(pid); });
@@ -194,10 +194,10 @@ void Tree::reap() noexcept {
   for (pid_t pid = 0; (pid = waitpid(-1, nullptr, WNOHANG)) > 0;) {
     if (lists_.ours()) known_.remove(pid);
   }
-  forget_the_reaped();
+  drop_reaped();
 }
 
-bool Tree::none_left() noexcept {
+bool Tree::is_empty() noexcept {
   if (foreign_.size() == 0) return !has_children();
   return list_own() && pids_.size() == 0;
 }
@@ -205,33 +205,33 @@ bool Tree::none_left() noexcept {
 int Tree::kill_all(pid_t command, TimePoint give_up_at, StuckListener& listener) noexcept {
   bool told = false;
   known_.clear();
-  int passes_without_nap = 0;
-  Urgency urgency;
+  int passes_without_pause = 0;
+  RealtimePriority realtime;
   stop_and_kill();
   if (command > 0) kill(command, SIGKILL);
-  Duration nap = kShortestNap;
+  Duration pause = kShortestPause;
   for (;;) {
-    const bool anew = nap >= kLongNap;
+    const bool anew = pause >= kLongPause;
     if (anew) known_.clear();
-    const Pass pass = kill_pass(passes_without_nap > kPassesWithoutBomb);
+    const Pass pass = kill_pass(passes_without_pause > kPassesWithoutBomb);
     reap();
-    if (none_left()) return 0;
+    if (is_empty()) return 0;
     if (pass.children > 0 && pass.children == pass.refused && BootClock::now() >= give_up_at) {
       known_.clear();
       const Pass last = kill_pass(false);
       return static_cast<int>(last.refused + last.refused_below);
     }
-    if (nap >= kStuckNap && !std::exchange(told, true)) {
+    if (pause >= kStuckPause && !std::exchange(told, true)) {
       listener.is_stuck(list_own() && pids_.size() > 0 ? pids_[0] : 0);
     }
     if (pass.found > 0 && !anew) {
-      nap = kShortestNap;
-      if (++passes_without_nap < kMostPassesWithoutNap) continue;
+      pause = kShortestPause;
+      if (++passes_without_pause < kMostPassesWithoutPause) continue;
     }
-    passes_without_nap = 0;
-    if (anew) urgency.end();
-    wait_for_a_death(nap);
-    nap = std::min(nap * 2, kLongestNap);
+    passes_without_pause = 0;
+    if (anew) realtime.end();
+    wait_for_a_death(pause);
+    pause = std::min(pause * 2, kLongestPause);
   }
 }
 

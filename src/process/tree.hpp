@@ -42,13 +42,13 @@ class Tree {
   std::array<int, 2> descriptors() const noexcept { return lists_.descriptors(); }
 
   // Drops the foreign children that have been reaped: another process may get the pid.
-  void forget_the_reaped() noexcept;
+  void drop_reaped() noexcept;
 
   // Takes for foreign a child of ours that is dead already. Nothing where the lists have other pids than we.
-  void leave_alone(pid_t child) noexcept;
+  void exclude(pid_t child) noexcept;
 
   // Takes for foreign what became a child of ours before `child` did. Nothing when that is no child of ours.
-  void leave_alone_what_came_before(pid_t child) noexcept;
+  void exclude_older_than(pid_t child) noexcept;
 
   // Walks the tree, until `until` at the latest, and returns how long that took.
   Duration measure(TimePoint until) noexcept;
@@ -72,9 +72,9 @@ class Tree {
 
   void find_all(pid_t root, TimePoint until) noexcept;
   void stop_and_kill() noexcept;
-  Pass kill_pass(bool hold_back) noexcept;
+  Pass kill_pass(bool slow_forks) noexcept;
   bool list_own() noexcept;
-  bool none_left() noexcept;
+  bool is_empty() noexcept;
   void reap() noexcept;
   bool is_foreign(pid_t pid) const noexcept;
 

@@ -111,11 +111,11 @@ void write_file(const std::string& path, const std::string& text) {
 int drive(int argc, char** argv) {
   process::reserve_standard_descriptors();
   const Options options = parse(argc, argv);
-  process::SignalGate gate;
+  process::SignalFd signals;
   const Duration margin = std::clamp<Duration>(options.ttl / 20, 10ms, 200ms);
   const TimePoint start = BootClock::now();
   process::Leash leash{start + options.ttl, options.kill_after, margin};
-  process::Command command{options.spec, leash, gate};
+  process::Command command{options.spec, leash, signals};
   if (!options.end_file.empty()) {
     const auto left =
         std::chrono::duration_cast<std::chrono::microseconds>(leash.valid_until() - BootClock::now());
@@ -134,7 +134,7 @@ int drive(int argc, char** argv) {
     }
   };
   const bool needs_keeper = options.extend_for != 0ms || options.lose_after >= 0ms;
-  process::Outcome outcome = command.run(
+  process::CommandResult outcome = command.run(
       [&] {
         if (needs_keeper) keeper = std::jthread{keep};
       },
@@ -142,19 +142,19 @@ int drive(int argc, char** argv) {
         if (!options.ended_file.empty()) write_file(options.ended_file, "");
       });
 
-  const std::string message = process::message_of(outcome.ending);
+  const std::string message = process::message_of(outcome.exit_reason);
   if (!message.empty()) log::error(message);
   if (!options.report.empty()) {
     const std::string line =
-        std::visit(Description{}, outcome.ending) + (outcome.lease_lost ? " lost\n" : " held\n");
+        std::visit(Description{}, outcome.exit_reason) + (outcome.lease_lost ? " lost\n" : " held\n");
     write_file(options.report, line);
   }
   if (!options.spec.stop_when_lost && outcome.lease_lost) return exit_status::kLost;
   if (outcome.terminal_signal) {
     outcome.guard.end();
-    gate.die_of(*outcome.terminal_signal);
+    signals.die_of(*outcome.terminal_signal);
   }
-  return process::exit_status_of(outcome.ending);
+  return process::exit_status_of(outcome.exit_reason);
 }
 
 }  // namespace

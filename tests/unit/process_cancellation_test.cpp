@@ -15,60 +15,60 @@ namespace {
 const TimePoint kStart{1000s};
 
 // What ended a command that was told `signal` at the start and ended `later`; 0: it ended by itself.
-int ended_by(int signal, const Ending& ending, Duration later) {
+int cancelled_by(int signal, const ExitReason& reason, Duration later) {
   Cancellation cancellation{5s};
   if (signal != 0) cancellation.told(signal, kStart);
-  return cancellation.ended_by(ending, kStart + later).value_or(0);
+  return cancellation.cancelled_by(reason, kStart + later).value_or(0);
 }
 
 }  // namespace
 
 TEST_SUITE("whether a command was cancelled") {
   TEST_CASE("one that was told nothing ended by itself, whatever its status") {
-    CHECK(ended_by(0, Exited{0}, 1s) == 0);
-    CHECK(ended_by(0, Exited{143}, 1s) == 0);
-    CHECK(ended_by(0, Signalled{SIGKILL}, 1s) == 0);
-    CHECK(ended_by(0, Signalled{SIGSEGV}, 1s) == 0);
+    CHECK(cancelled_by(0, Exited{0}, 1s) == 0);
+    CHECK(cancelled_by(0, Exited{143}, 1s) == 0);
+    CHECK(cancelled_by(0, Signalled{SIGKILL}, 1s) == 0);
+    CHECK(cancelled_by(0, Signalled{SIGSEGV}, 1s) == 0);
   }
 
   TEST_CASE("one that dies of a signal that asks to end was ended by it, whoever sent it") {
     for (const int signal : {SIGTERM, SIGHUP, SIGINT, SIGQUIT}) {
-      CHECK(ended_by(0, Signalled{signal}, 0s) == signal);
-      CHECK(ended_by(SIGTERM, Signalled{signal}, 1h) == signal);
+      CHECK(cancelled_by(0, Signalled{signal}, 0s) == signal);
+      CHECK(cancelled_by(SIGTERM, Signalled{signal}, 1h) == signal);
     }
   }
 
   TEST_CASE("one that was told to end, and then dies or fails, was ended by that") {
     for (const int signal : {SIGTERM, SIGHUP, SIGINT, SIGQUIT}) {
-      CHECK(ended_by(signal, Exited{128 + signal}, 1h) == signal);
-      CHECK(ended_by(signal, Exited{1}, 1h) == signal);
-      CHECK(ended_by(signal, Signalled{SIGKILL}, 1h) == signal);
+      CHECK(cancelled_by(signal, Exited{128 + signal}, 1h) == signal);
+      CHECK(cancelled_by(signal, Exited{1}, 1h) == signal);
+      CHECK(cancelled_by(signal, Signalled{SIGKILL}, 1h) == signal);
     }
   }
 
   TEST_CASE("an exit with 0 after TERM is due to it; after the others only for kill_after") {
-    CHECK(ended_by(SIGTERM, Exited{0}, 1h) == SIGTERM);
+    CHECK(cancelled_by(SIGTERM, Exited{0}, 1h) == SIGTERM);
     for (const int signal : {SIGHUP, SIGINT, SIGQUIT}) {
-      CHECK(ended_by(signal, Exited{0}, 5s) == signal);
-      CHECK(ended_by(signal, Exited{0}, 6s) == 0);
+      CHECK(cancelled_by(signal, Exited{0}, 5s) == signal);
+      CHECK(cancelled_by(signal, Exited{0}, 6s) == 0);
     }
   }
 
   TEST_CASE("signals that do not ask to end do not count") {
     for (const int signal : {SIGUSR1, SIGALRM, SIGCONT, SIGWINCH, SIGTSTP})
-      CHECK(ended_by(signal, Exited{1}, 0s) == 0);
+      CHECK(cancelled_by(signal, Exited{1}, 0s) == 0);
   }
 
   TEST_CASE("what is told later does not take back a TERM") {
     Cancellation cancellation{5s};
     cancellation.told(SIGTERM, kStart);
     cancellation.told(SIGHUP, kStart + 1s);
-    CHECK(cancellation.ended_by(Exited{0}, kStart + 1h) == SIGTERM);
+    CHECK(cancellation.cancelled_by(Exited{0}, kStart + 1h) == SIGTERM);
   }
 
   TEST_CASE("a command that the lease has ended, or that never ran, leaves nothing to end") {
-    CHECK(ended_by(SIGTERM, Stopped{}, 0s) == 0);
-    CHECK(ended_by(SIGTERM, GuardDied{}, 0s) == 0);
-    CHECK(ended_by(SIGTERM, NotStarted{127, ""}, 0s) == 0);
+    CHECK(cancelled_by(SIGTERM, Stopped{}, 0s) == 0);
+    CHECK(cancelled_by(SIGTERM, GuardDied{}, 0s) == 0);
+    CHECK(cancelled_by(SIGTERM, NotStarted{127, ""}, 0s) == 0);
   }
 }

@@ -53,8 +53,8 @@ TEST_CASE("the tree is measured ahead of KILL, but not before two thirds of a le
   const TimePoint start = BootClock::now();
   for (const Duration ttl : {Duration{200ms}, Duration{2s}, Duration{30s}}) {
     const Leash leash{start + ttl, 0ms, std::clamp<Duration>(ttl / 20, 10ms, 200ms)};
-    CHECK(leash.look_at() < leash.kill_at());
-    CHECK(leash.look_at() > start + ttl * 2 / 3 - 10ms);
+    CHECK(leash.measure_at() < leash.kill_at());
+    CHECK(leash.measure_at() > start + ttl * 2 / 3 - 10ms);
   }
 }
 
@@ -102,14 +102,14 @@ TEST_CASE("stopping the command has one beginner, and freezes the deadline") {
   CHECK(leash.begin_stop());
   CHECK_FALSE(leash.begin_stop());
   CHECK(leash.stop_begun());
-  CHECK_FALSE(leash.claim_own_end());
+  CHECK_FALSE(leash.claim_own_exit());
   leash.extend(start + 60s);
   CHECK(leash.valid_until() == start + 30s);
 }
 
 TEST_CASE("a command that ended by itself cannot be stopped any more") {
   Leash leash{BootClock::now() + 30s, kKillAfter, kMargin};
-  CHECK(leash.claim_own_end());
+  CHECK(leash.claim_own_exit());
   CHECK_FALSE(leash.begin_stop());
   CHECK_FALSE(leash.stop_begun());
 }

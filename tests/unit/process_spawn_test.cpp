@@ -24,10 +24,10 @@ struct Attempt {
 
 Attempt spawn_under(const Leash& leash, const std::vector<std::string>& argv) {
   const ExecPlan plan{argv, {}};
-  const SignalGate gate;
+  const SignalFd signals;
   const StartFailure failure;
   Attempt attempt;
-  const pid_t pid = spawn(plan, leash, gate, failure);
+  const pid_t pid = spawn(plan, leash, signals, failure);
   if (pid > 0) waitpid(pid, &attempt.wait_status, 0);
   attempt.failure = failure.take();
   return attempt;

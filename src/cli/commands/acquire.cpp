@@ -9,7 +9,7 @@
 #include "cli/describe_holder.hpp"
 #include "cli/grant.hpp"
 #include "cli/terminal/write_token.hpp"
-#include "process/waiting_signals.hpp"
+#include "process/fatal_signal.hpp"
 
 #include <unistd.h>
 
@@ -25,7 +25,7 @@ Duration least_validity_of_caller(const config::Settings& settings) {
 
 int acquire_for_caller(const AcquireOptions& options) {
   const config::Settings settings = config::load(options.lock.flags, options.lock.name);
-  process::SignalGate signals;
+  process::SignalFd signals;
   LockEvents events{options.lock.events, options.lock.name};
   lock::Session session = open_session(options.lock.name, settings, describe_process(getppid()), &events);
   const quorum::AcquireVerdict verdict =
@@ -33,12 +33,12 @@ int acquire_for_caller(const AcquireOptions& options) {
   const auto* won = std::get_if<quorum::Won>(&verdict);
   if (won == nullptr) return refuse(options.lock, settings, session, verdict);
 
-  std::optional<int> deadly;  // came after the grant and before the token was out
+  std::optional<int> fatal;  // came after the grant and before the token was out
   {
     ReleaseOnExit release_on_exit{session, won->token, events};
     const auto interrupted = [&] {
-      deadly = process::take_deadly_signal(signals);
-      return deadly.has_value();
+      fatal = process::take_fatal_signal(signals);
+      return fatal.has_value();
     };
     const int wake_fds[] = {signals.fd()};
     const std::string text = format_grant(options.format, options.lock.name, *won, read_clocks());
@@ -55,8 +55,8 @@ int acquire_for_caller(const AcquireOptions& options) {
     }
   }
   events.flush();
-  if (options.lock.for_eval) refuse_eval(exit_status::kSignalBase + *deadly);
-  signals.die_of(*deadly);
+  if (options.lock.for_eval) refuse_eval(exit_status::kSignalBase + *fatal);
+  signals.die_of(*fatal);
 }
 
 }  // namespace

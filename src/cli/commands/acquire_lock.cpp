@@ -9,7 +9,7 @@
 #include "cli/terminal/wait_notice.hpp"
 #include "lock/waiting.hpp"
 #include "process/core_dump.hpp"
-#include "process/waiting_signals.hpp"
+#include "process/fatal_signal.hpp"
 #include "quorum/validity.hpp"
 
 #include <fmt/format.h>
@@ -44,7 +44,7 @@ Duration least_validity_of_holder(const config::Settings& settings) {
 
 quorum::AcquireVerdict acquire_lock(const LockOptions& options, const config::Settings& settings,
                                     Duration least_validity, lock::Session& session,
-                                    process::SignalGate& signals, LockEvents& events) {
+                                    process::SignalFd& signals, LockEvents& events) {
   quorum::AcquireRules rules{
       .ttl = settings.ttl, .node_timeout = settings.node_timeout, .least_validity = least_validity};
   if (!options.nonblock)
@@ -66,10 +66,10 @@ quorum::AcquireVerdict acquire_lock(const LockOptions& options, const config::Se
     quorum::AcquireVerdict verdict = lock::acquire(session, rules, policy, wake_fds, on_waiting);
     if (std::holds_alternative<quorum::Cancelled>(verdict)) {
       notice.clear();
-      if (const auto deadly = process::take_deadly_signal(signals)) {
+      if (const auto fatal = process::take_fatal_signal(signals)) {
         events.flush();
-        if (options.for_eval) refuse_eval(exit_status::kSignalBase + *deadly);
-        signals.die_of(*deadly);
+        if (options.for_eval) refuse_eval(exit_status::kSignalBase + *fatal);
+        signals.die_of(*fatal);
       }
       continue;
     }

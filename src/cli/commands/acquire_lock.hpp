@@ -4,7 +4,7 @@
 #include "cli/lock_events.hpp"
 #include "config/settings.hpp"
 #include "lock/session.hpp"
-#include "process/signals.hpp"
+#include "process/signal_fd.hpp"
 #include "quorum/acquire_op.hpp"
 
 #include <string>
@@ -24,7 +24,7 @@ Duration least_validity_of_holder(const config::Settings& settings);
 // nothing left on the nodes. `least_validity`: a grant with less than this left is none.
 quorum::AcquireVerdict acquire_lock(const LockOptions& options, const config::Settings& settings,
                                     Duration least_validity, lock::Session& session,
-                                    process::SignalGate& signals, LockEvents& events);
+                                    process::SignalFd& signals, LockEvents& events);
 
 // Says why the lock was not granted, and returns the exit status for it. Throws ConfigError when two of the
 // nodes are one server.

@@ -9,7 +9,7 @@
 #include "cli/describe_holder.hpp"
 #include "cli/messages.hpp"
 #include "lock/report.hpp"
-#include "process/signals.hpp"
+#include "process/signal_fd.hpp"
 
 #include <fmt/format.h>
 
@@ -76,7 +76,7 @@ int extend(const ExtendOptions& options) {
   const std::string name = quoted(options.held.name);
   const quorum::Token token = token_of(options.held);
   const config::Settings settings = config::load(options.held.flags, options.held.name);
-  const process::SignalGate signals;  // what has begun is done to the end
+  const process::SignalFd signals;  // what has begun is done to the end
   lock::Session session = open_session(options.held.name, settings, describe_process(getppid()));
   const auto verdict = session.extend_by_hand(token, settings.ttl);
   return std::visit(
@@ -115,7 +115,7 @@ int release(const ReleaseOptions& options) {
   const std::string name = quoted(options.held.name);
   const quorum::Token token = token_of(options.held);
   const config::Settings settings = config::load(options.held.flags, options.held.name);
-  const process::SignalGate signals;  // what has begun is done to the end
+  const process::SignalFd signals;  // what has begun is done to the end
   lock::Session session = open_session(options.held.name, settings, describe_process(getppid()));
   const auto released = session.release_by_hand(token, settings.ttl);
   using enum quorum::ReleaseResult;

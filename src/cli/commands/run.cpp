@@ -10,7 +10,7 @@
 #include "cli/messages.hpp"
 #include "lock/keeper.hpp"
 #include "process/command.hpp"
-#include "process/waiting_signals.hpp"
+#include "process/fatal_signal.hpp"
 #include "quorum/validity.hpp"
 
 #include <fmt/format.h>
@@ -32,9 +32,9 @@ process::Environment environment_of_command(const std::string& name, const confi
   return environment;
 }
 
-process::Outcome run_command(const RunOptions& options, const config::Settings& settings,
-                             const quorum::Won& won, lock::Session& session, process::SignalGate& signals,
-                             LockEvents& events) {
+process::CommandResult run_command(const RunOptions& options, const config::Settings& settings,
+                                   const quorum::Won& won, lock::Session& session, process::SignalFd& signals,
+                                   LockEvents& events) {
   const std::string& name = options.lock.name;
   process::Leash leash{won.valid_until, settings.kill_after, quorum::stop_margin(settings.ttl)};
   process::Command command{{.argv = options.command,
@@ -61,12 +61,12 @@ process::Outcome run_command(const RunOptions& options, const config::Settings& 
       {.ttl = settings.ttl, .node_timeout = settings.common_node_timeout, .lead = settings.kill_after},
       won,
       {.extended = extended, .lost = lost}};
-  process::Outcome outcome = command.run([&] { keeper.start(); }, [&] { keeper.stop_and_release(); });
+  process::CommandResult outcome = command.run([&] { keeper.start(); }, [&] { keeper.stop_and_release(); });
   keeper.stop();
   // The guard's clock may be the first to say so.
   if (outcome.lease_lost && !keeper.loss()) {
     const bool ran_into_the_end =
-        std::holds_alternative<process::Stopped>(outcome.ending) || !options.stop_when_lost;
+        std::holds_alternative<process::Stopped>(outcome.exit_reason) || !options.stop_when_lost;
     if (ran_into_the_end) tell_loss(quorum::Expired{});
     events.lost(quorum::Expired{});
   }
@@ -77,7 +77,7 @@ process::Outcome run_command(const RunOptions& options, const config::Settings& 
 
 int run(const RunOptions& options) {
   const config::Settings settings = config::load(options.lock.flags, options.lock.name);
-  process::SignalGate signals;
+  process::SignalFd signals;
   LockEvents events{options.lock.events, options.lock.name};
   lock::Session session =
       open_session(options.lock.name, settings, describe_self(options.command.front()), &events);
@@ -86,18 +86,18 @@ int run(const RunOptions& options) {
   const auto* won = std::get_if<quorum::Won>(&verdict);
   if (won == nullptr) return refuse(options.lock, settings, session, verdict);
 
-  process::Outcome outcome;
-  std::optional<int> deadly;  // came after the grant and before the command
+  process::CommandResult outcome;
+  std::optional<int> fatal;  // came after the grant and before the command
   {
     const ReleaseOnExit release_on_exit{session, won->token, events};
-    deadly = process::take_deadly_signal(signals);
-    if (!deadly) outcome = run_command(options, settings, *won, session, signals, events);
-    if (const auto* stopped = std::get_if<process::Stopped>(&outcome.ending))
+    fatal = process::take_fatal_signal(signals);
+    if (!fatal) outcome = run_command(options, settings, *won, session, signals, events);
+    if (const auto* stopped = std::get_if<process::Stopped>(&outcome.exit_reason))
       events.stopped(stopped->survivors);
   }
-  if (deadly) {
+  if (fatal) {
     events.flush();
-    signals.die_of(*deadly);
+    signals.die_of(*fatal);
   }
   // What came while the lock was given back is too late for the command, whose status says more than a signal would.
   while (signals.take()) continue;
@@ -107,8 +107,9 @@ int run(const RunOptions& options) {
     events.flush();
     signals.die_of(*outcome.terminal_signal);
   }
-  if (const std::string message = process::message_of(outcome.ending); !message.empty()) log::error(message);
-  return ran_on ? exit_status::kLost : process::exit_status_of(outcome.ending);
+  if (const std::string message = process::message_of(outcome.exit_reason); !message.empty())
+    log::error(message);
+  return ran_on ? exit_status::kLost : process::exit_status_of(outcome.exit_reason);
 }
 
 }  // namespace redlock::cli

@@ -2,7 +2,7 @@
 
 #include "base/log.hpp"
 #include "process/command.hpp"
-#include "process/waiting_signals.hpp"
+#include "process/fatal_signal.hpp"
 #include "sandbox/servers.hpp"
 
 #include <fmt/format.h>
@@ -19,13 +19,14 @@ constexpr auto kMargin = std::chrono::milliseconds{1};
 // The time between the signal and KILL for what a cancelled command leaves running.
 constexpr auto kKillAfter = std::chrono::seconds{5};
 
-// Nothing, and the signal in `deadly`, when one came before the servers were ready: what was started is gone again.
-std::optional<process::Outcome> run_with_servers(const SandboxOptions& options, process::SignalGate& signals,
-                                                 std::optional<int>& deadly) {
+// Nothing, and the signal in `fatal`, when one came before the servers were ready: what was started is gone again.
+std::optional<process::CommandResult> run_with_servers(const SandboxOptions& options,
+                                                       process::SignalFd& signals,
+                                                       std::optional<int>& fatal) {
   const int wake_fds[] = {signals.fd()};
   const auto interrupted = [&] {
-    deadly = process::take_deadly_signal(signals);
-    return deadly.has_value();
+    fatal = process::take_fatal_signal(signals);
+    return fatal.has_value();
   };
   const sandbox::Servers servers{
       {.count = options.nodes, .unix_sockets = options.unix_sockets, .tls = options.tls, .acl = options.acl},
@@ -50,13 +51,14 @@ std::optional<process::Outcome> run_with_servers(const SandboxOptions& options, 
 }  // namespace
 
 int sandbox(const SandboxOptions& options) {
-  process::SignalGate signals;
-  std::optional<int> deadly;
-  const auto outcome = run_with_servers(options, signals, deadly);
-  if (!outcome) signals.die_of(*deadly);
+  process::SignalFd signals;
+  std::optional<int> fatal;
+  const auto outcome = run_with_servers(options, signals, fatal);
+  if (!outcome) signals.die_of(*fatal);
   if (outcome->terminal_signal) signals.die_of(*outcome->terminal_signal);
-  if (const std::string message = process::message_of(outcome->ending); !message.empty()) log::error(message);
-  return process::exit_status_of(outcome->ending);
+  if (const std::string message = process::message_of(outcome->exit_reason); !message.empty())
+    log::error(message);
+  return process::exit_status_of(outcome->exit_reason);
 }
 
 }  // namespace redlock::cli

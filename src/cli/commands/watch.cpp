@@ -4,8 +4,8 @@
 #include "base/timestamp.hpp"
 #include "cli/terminal/output.hpp"
 #include "cli/terminal/screen.hpp"
-#include "process/signals.hpp"
-#include "process/waiting_signals.hpp"
+#include "process/fatal_signal.hpp"
+#include "process/signal_fd.hpp"
 
 #include <fmt/format.h>
 
@@ -107,7 +107,7 @@ void sleep_until(TimePoint until, int wake_fd) {
 }  // namespace
 
 void watch(lock::Onlooker& inspector, const LockNames& locks, bool json, ColorWish color) {
-  process::SignalGate signals;
+  process::SignalFd signals;
   const int wake_fds[] = {signals.fd()};
   Display display{inspector, json, color};
   try {
@@ -120,7 +120,7 @@ void watch(lock::Onlooker& inspector, const LockNames& locks, bool json, ColorWi
       pollfd pending{.fd = signals.fd(), .events = POLLIN, .revents = 0};
       if (::poll(&pending, 1, 0) != 1) continue;
       display.leave();  // it may be a signal that stops or ends redlock
-      if (const auto deadly = process::take_deadly_signal(signals)) signals.die_of(*deadly);
+      if (const auto fatal = process::take_fatal_signal(signals)) signals.die_of(*fatal);
     }
   } catch (const SystemError&) {
     // Nobody reads any more: what a program that writes to a pipe ends of.

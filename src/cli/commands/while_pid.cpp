@@ -13,8 +13,8 @@
 #include "lock/keeper.hpp"
 #include "process/alarm.hpp"
 #include "process/background.hpp"
-#include "process/waiting_signals.hpp"
-#include "process/watched.hpp"
+#include "process/fatal_signal.hpp"
+#include "process/watched_process.hpp"
 #include "quorum/validity.hpp"
 
 #include <fmt/format.h>
@@ -86,7 +86,7 @@ class Deadline {
   }
 
   // Nothing is left to tell.
-  void settle() noexcept { leash_.claim_own_end(); }
+  void settle() noexcept { leash_.claim_own_exit(); }
 
   // An alarm that somebody has stopped goes on, and one that somebody has killed gets a successor, a second later: what kills each at once must not keep us busy.
   int alarm_fd() const noexcept { return alarm_ ? alarm_->fd() : -1; }
@@ -117,8 +117,8 @@ class Deadline {
 
 // Until the process that needs the lock has ended, the lease is lost, or the starter is gone without having delivered
 // the token. Returns whether it was delivered.
-bool watch(Background& starter, const WatchedProcess& watched, process::SignalGate& signals,
-           Deadline& deadline, int lost_fd) {
+bool watch(Background& starter, const WatchedProcess& watched, process::SignalFd& signals, Deadline& deadline,
+           int lost_fd) {
   bool delivered = false;
   std::string message;
   for (;;) {
@@ -129,7 +129,7 @@ bool watch(Background& starter, const WatchedProcess& watched, process::SignalGa
       switch (starter.receive(message)) {
         case Background::Receipt::Got:
           delivered = true;
-          starter.let_go();
+          starter.detach();
           break;
         case Background::Receipt::Closed: return false;
         case Background::Receipt::Nothing: break;
@@ -144,7 +144,7 @@ bool watch(Background& starter, const WatchedProcess& watched, process::SignalGa
 // that tells of the starter's end, when that came before the starter's word was read.
 class FlushOnExit {
  public:
-  FlushOnExit(process::SignalGate& signals, LockEvents& events) : signals_{signals}, events_{events} {}
+  FlushOnExit(process::SignalFd& signals, LockEvents& events) : signals_{signals}, events_{events} {}
   FlushOnExit(const FlushOnExit&) = delete;
   FlushOnExit& operator=(const FlushOnExit&) = delete;
   ~FlushOnExit() {
@@ -153,14 +153,14 @@ class FlushOnExit {
   }
 
  private:
-  process::SignalGate& signals_;
+  process::SignalFd& signals_;
   LockEvents& events_;
 };
 
 // Signals stay with the gate from the grant on: only the end of the process, the loss of the lease and SIGKILL end it.
 int keep_for(const AcquireOptions& options, const config::Settings& settings, const WatchedProcess& watched,
              Background& starter, LockEvents& events) {
-  process::SignalGate signals;
+  process::SignalFd signals;
   const FlushOnExit flush_on_exit{signals, events};
   lock::Session session = open_session(options.lock.name, settings, describe_process(watched.pid()), &events);
   const quorum::AcquireVerdict verdict =
@@ -215,7 +215,7 @@ int status_of_end(Background& background) {
 }
 
 int wait_for_token(const AcquireOptions& options, Background& background, const WatchedProcess& watched,
-                   process::SignalGate& signals) {
+                   process::SignalFd& signals) {
   std::string text;
   const auto die_of = [&](int signal) {
     if (options.lock.for_eval) refuse_eval(exit_status::kSignalBase + signal);
@@ -229,10 +229,10 @@ int wait_for_token(const AcquireOptions& options, Background& background, const 
     return true;
   };
   const auto die_if_signalled = [&] {
-    const auto deadly = process::take_deadly_signal(signals);
-    if (!deadly) return;
+    const auto fatal = process::take_fatal_signal(signals);
+    if (!fatal) return;
     call_off(background);
-    die_of(*deadly);
+    die_of(*fatal);
   };
   for (;;) {
     wait_for_any({background.fd(), watched.fd(), signals.fd()});
@@ -243,19 +243,19 @@ int wait_for_token(const AcquireOptions& options, Background& background, const 
     if (receipt == Background::Receipt::Got) break;
   }
   const int wake_fds[] = {background.fd(), watched.fd(), signals.fd()};
-  std::optional<int> deadly;
+  std::optional<int> fatal;
   const auto interrupted = [&] {
-    deadly = process::take_deadly_signal(signals);
+    fatal = process::take_fatal_signal(signals);
     std::string nothing;
-    return deadly || watched.ended() || background.receive(nothing) == Background::Receipt::Closed;
+    return fatal || watched.ended() || background.receive(nothing) == Background::Receipt::Closed;
   };
   const WriteResult written = write_token(text, TimePoint::max(), wake_fds, interrupted);
   if (written == WriteResult::Done && background.send(kDelivered)) {
-    background.await_letting_go();
+    background.await_detach();
     return exit_status::kYes;
   }
   call_off(background);
-  if (deadly) die_of(*deadly);
+  if (fatal) die_of(*fatal);
   if (written != WriteResult::Failed) {
     log::error("the lock was lost before its token was read from standard output");
   }
@@ -279,7 +279,7 @@ int acquire_while_pid(const AcquireOptions& options) {
     pthread_sigmask(SIG_SETMASK, &found, nullptr);
     return keep_for(options, settings, watched, background, events);
   }
-  process::SignalGate signals;
+  process::SignalFd signals;
   return wait_for_token(options, background, watched, signals);
 }
 

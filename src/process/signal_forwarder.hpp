@@ -2,10 +2,10 @@
 
 #include "process/cancellation.hpp"
 #include "process/channel.hpp"
-#include "process/ending.hpp"
+#include "process/exit_reason.hpp"
 #include "process/foreground.hpp"
-#include "process/signals.hpp"
-#include "process/witness.hpp"
+#include "process/signal_fd.hpp"
+#include "process/signal_witness.hpp"
 
 #include <sys/types.h>
 
@@ -18,11 +18,11 @@ namespace redlock::process {
 
 // Carries the signals of redlock to the command, by way of the guard, but for those that the command has already; stops
 // and goes on with the job; and remembers what the command was told.
-class Courier {
+class SignalForwarder {
  public:
   // All must outlive this object.
-  Courier(Duration kill_after, const SignalGate& signals, const Channel& channel,
-          Foreground& foreground) noexcept;
+  SignalForwarder(Duration kill_after, const SignalFd& signals, const Channel& channel,
+                  Foreground& foreground) noexcept;
 
   // A signal that redlock got, but for SIGCHLD.
   void take(const signalfd_siginfo& info) noexcept;
@@ -36,27 +36,27 @@ class Courier {
   void stop_with_the_job(const Message& stop) noexcept;
 
   // From now on signals to all of the job are told from those to redlock alone.
-  void post_witness(pid_t guard) noexcept { witness_.emplace(guard); }
-  void dismiss_witness() noexcept { witness_.reset(); }
+  void start_witness(pid_t guard) noexcept { witness_.emplace(guard); }
+  void end_witness() noexcept { witness_.reset(); }
   pid_t witness() const noexcept { return witness_ ? witness_->pid() : -1; }
 
-  // See Cancellation::ended_by().
-  std::optional<int> signal_that_ended(const Ending& ending) const noexcept;
+  // See Cancellation::cancelled_by().
+  std::optional<int> signal_that_ended(const ExitReason& reason) const noexcept;
   // INT or QUIT, where it came from a terminal and the command died of it.
-  std::optional<int> terminal_signal_that_ended(const Ending& ending) const noexcept;
+  std::optional<int> terminal_signal_that_ended(const ExitReason& reason) const noexcept;
 
  private:
   enum class State { Starting, There, Gone };
 
   void pass_on(const signalfd_siginfo& info) noexcept;
   void continue_command() noexcept;
-  void heed_in_place_of_command(int signal) const noexcept;
+  void act_without_command(int signal) const noexcept;
 
-  const SignalGate& signals_;
+  const SignalFd& signals_;
   const Channel& channel_;
   Foreground& foreground_;
   Cancellation cancellation_;
-  std::optional<Witness> witness_;  // of a command that lasts
+  std::optional<SignalWitness> witness_;  // of a command that lasts
   State state_ = State::Starting;
   std::bitset<NSIG> told_by_terminal_;
   std::int32_t continues_sent_ = 0;

@@ -1,4 +1,4 @@
-#include "process/watched.hpp"
+#include "process/watched_process.hpp"
 
 #include "base/error.hpp"
 

@@ -1,4 +1,4 @@
-#include "process/signals.hpp"
+#include "process/signal_fd.hpp"
 
 #include "base/error.hpp"
 #include "process/core_dump.hpp"
@@ -36,7 +36,7 @@ struct sigaction disposition(void (*handler)(int)) {
 
 }  // namespace
 
-SignalGate::SignalGate() {
+SignalFd::SignalFd() {
   sigemptyset(&offered_);
   for (const int signal : kOffered) add_unless_ignored(offered_, signal);
   for (int signal = SIGRTMIN; signal <= SIGRTMAX; ++signal) add_unless_ignored(offered_, signal);
@@ -52,24 +52,24 @@ SignalGate::SignalGate() {
   sigaction(SIGXFSZ, &ignored, &found_file_size_);
 }
 
-SignalGate::~SignalGate() {
+SignalFd::~SignalFd() {
   restore_in_child();
 }
 
-std::optional<signalfd_siginfo> SignalGate::take() {
+std::optional<signalfd_siginfo> SignalFd::take() {
   signalfd_siginfo info{};
   if (read(fd_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return std::nullopt;
   return info;
 }
 
-void SignalGate::restore_in_child() const noexcept {
+void SignalFd::restore_in_child() const noexcept {
   sigaction(SIGCHLD, &found_child_, nullptr);
   sigaction(SIGPIPE, &found_pipe_, nullptr);
   sigaction(SIGXFSZ, &found_file_size_, nullptr);
   pthread_sigmask(SIG_SETMASK, &found_mask_, nullptr);
 }
 
-void SignalGate::stop_as(int signal) const noexcept {
+void SignalFd::stop_as(int signal) const noexcept {
   // Where the signal was found ignored it stops nothing; the command was stopped all the same, so follow it.
   if (sigismember(&offered_, signal) != 1) signal = SIGSTOP;
   raise(signal);
@@ -81,7 +81,7 @@ void SignalGate::stop_as(int signal) const noexcept {
   pthread_sigmask(SIG_BLOCK, &offered_, nullptr);
 }
 
-void SignalGate::die_of(int signal) const noexcept {
+void SignalFd::die_of(int signal) const noexcept {
   keep_out_of_core_dumps();  // SIGQUIT is about the command
   const struct sigaction by_default = disposition(SIG_DFL);
   sigaction(signal, &by_default, nullptr);

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "base/clock.hpp"
-#include "process/abandoned_terminal.hpp"
 #include "process/child.hpp"
+#include "process/terminal_handback.hpp"
 
 #include <sys/signalfd.h>
 
@@ -18,13 +18,13 @@ namespace redlock::process {
 // runs takes the terminal when a process of its own dies, and the shell that redlock was started by would read the end of
 // its input. The guard, which has left the session, tells with SIGCONT when it begins to end the command; until the guard
 // has gone, nothing of the command keeps the terminal. The witness ends then, or with redlock.
-class Witness {
+class SignalWitness {
  public:
   // `guard`: 0 where there is no terminal. Without memory or a process to be had it sees nothing.
-  explicit Witness(pid_t guard) noexcept;
-  Witness(const Witness&) = delete;
-  Witness& operator=(const Witness&) = delete;
-  ~Witness();
+  explicit SignalWitness(pid_t guard) noexcept;
+  SignalWitness(const SignalWitness&) = delete;
+  SignalWitness& operator=(const SignalWitness&) = delete;
+  ~SignalWitness();
 
   pid_t pid() const noexcept { return process_.pid(); }  // -1: none
 
@@ -40,7 +40,7 @@ class Witness {
     std::atomic<pid_t> sender{0};
   };
   struct Notes;
-  [[noreturn]] void watch(const Relatives& relatives) noexcept;
+  [[noreturn]] void watch(const JobProcesses& job) noexcept;
   bool use_up_note(const signalfd_siginfo& info) noexcept;
 
   Notes* notes_ = nullptr;  // shared with it

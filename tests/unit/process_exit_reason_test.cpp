@@ -1,4 +1,4 @@
-#include "process/ending.hpp"
+#include "process/exit_reason.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "process/courier.hpp"
+#include "process/signal_forwarder.hpp"
 
 #include "process/job_control.hpp"
 #include "process/proc_stat.hpp"
@@ -8,23 +8,23 @@
 
 namespace redlock::process {
 
-Courier::Courier(Duration kill_after, const SignalGate& signals, const Channel& channel,
-                 Foreground& foreground) noexcept
+SignalForwarder::SignalForwarder(Duration kill_after, const SignalFd& signals, const Channel& channel,
+                                 Foreground& foreground) noexcept
     : signals_{signals}, channel_{channel}, foreground_{foreground}, cancellation_{kill_after} {
 }
 
-void Courier::take(const signalfd_siginfo& info) noexcept {
+void SignalForwarder::take(const signalfd_siginfo& info) noexcept {
   const int signal = static_cast<int>(info.ssi_signo);
   cancellation_.told(signal, BootClock::now());
   if (is_from_terminal(info)) told_by_terminal_[static_cast<std::size_t>(signal)] = true;
   if (state_ == State::Gone) {
-    heed_in_place_of_command(signal);
+    act_without_command(signal);
   } else if (state_ == State::Starting || is_for_command(info)) {
     pass_on(info);
   }
 }
 
-void Courier::pass_on(const signalfd_siginfo& info) noexcept {
+void SignalForwarder::pass_on(const signalfd_siginfo& info) noexcept {
   const int signal = static_cast<int>(info.ssi_signo);
   if (signal == SIGCONT && job_stop_) {
     // After Ctrl-Z and `fg` the shell has continued the whole job: nothing is left to do but where redlock alone was
@@ -42,14 +42,14 @@ void Courier::pass_on(const signalfd_siginfo& info) noexcept {
                  .pid = static_cast<pid_t>(info.ssi_pid)});
 }
 
-void Courier::continue_command() noexcept {
+void SignalForwarder::continue_command() noexcept {
   ++continues_sent_;
   channel_.send({.kind = Message::Kind::Signal, .value = SIGCONT});
 }
 
-void Courier::heed_in_place_of_command(int signal) const noexcept {
+void SignalForwarder::act_without_command(int signal) const noexcept {
   if (asks_to_end(signal)) {
-    channel_.send({.kind = Message::Kind::EndRest, .value = signal});
+    channel_.send({.kind = Message::Kind::EndDescendants, .value = signal});
   } else if ((signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU) && can_be_continued()) {
     signals_.stop_as(signal);
   }
@@ -58,7 +58,7 @@ void Courier::heed_in_place_of_command(int signal) const noexcept {
 // The command was suspended at the terminal: so are we, and with us the lease is no longer extended. When its end comes the
 // guard kills the command, stopped as it is. A shell's `suspend` is a SIGSTOP, after which it is for the shell that
 // started redlock to take the terminal; elsewhere that is between the command and whoever sent it.
-void Courier::stop_with_the_job(const Message& stop) noexcept {
+void SignalForwarder::stop_with_the_job(const Message& stop) noexcept {
   const bool by_force = stop.value == SIGSTOP;
   const auto front = foreground_.ours(stop.pid);
   if (by_force && !front) return;
@@ -71,15 +71,15 @@ void Courier::stop_with_the_job(const Message& stop) noexcept {
   }
   signals_.stop_as(stop.value);
   job_stop_ = stop.serial;
-  foreground_.put_back(front);
+  foreground_.restore(front);
 }
 
-std::optional<int> Courier::signal_that_ended(const Ending& ending) const noexcept {
-  return cancellation_.ended_by(ending, BootClock::now());
+std::optional<int> SignalForwarder::signal_that_ended(const ExitReason& reason) const noexcept {
+  return cancellation_.cancelled_by(reason, BootClock::now());
 }
 
-std::optional<int> Courier::terminal_signal_that_ended(const Ending& ending) const noexcept {
-  const auto* const signalled = std::get_if<Signalled>(&ending);
+std::optional<int> SignalForwarder::terminal_signal_that_ended(const ExitReason& reason) const noexcept {
+  const auto* const signalled = std::get_if<Signalled>(&reason);
   if (signalled == nullptr || (signalled->signal != SIGINT && signalled->signal != SIGQUIT))
     return std::nullopt;
   return told_by_terminal_[static_cast<std::size_t>(signalled->signal)] ? std::optional{signalled->signal}

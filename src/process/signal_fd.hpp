@@ -14,12 +14,12 @@ namespace redlock::process {
 // offered (nohup). SIGCHLD is offered even where it was found ignored, since children could not be reaped
 // otherwise. SIGPIPE and SIGXFSZ are ignored meanwhile: a broken pipe and a file that may not grow (RLIMIT_FSIZE)
 // are errors of write(2) and no reason to die.
-class SignalGate {
+class SignalFd {
  public:
-  SignalGate();  // throws SystemError
-  SignalGate(const SignalGate&) = delete;
-  SignalGate& operator=(const SignalGate&) = delete;
-  ~SignalGate();  // puts mask and dispositions back
+  SignalFd();  // throws SystemError
+  SignalFd(const SignalFd&) = delete;
+  SignalFd& operator=(const SignalFd&) = delete;
+  ~SignalFd();  // puts mask and dispositions back
 
   int fd() const noexcept { return fd_.get(); }  // readable when a signal is pending
   std::optional<signalfd_siginfo> take();        // the next one, or nothing

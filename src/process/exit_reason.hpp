@@ -27,7 +27,7 @@ struct NotStarted {
   int exit_status;      // 126, 127, 71, or 79 when the lease was over before the exec
   std::string message;  // for the user
 };
-using Ending = std::variant<Exited, Signalled, Stopped, GuardDied, NotStarted>;
+using ExitReason = std::variant<Exited, Signalled, Stopped, GuardDied, NotStarted>;
 
 // Three ways of not being started.
 NotStarted fork_refused(int error_number);
@@ -38,9 +38,9 @@ NotStarted too_late();
 std::string survivors_message(int survivors);
 
 // The exit status of redlock for it (DESIGN section 2).
-int exit_status_of(const Ending& ending);
+int exit_status_of(const ExitReason& reason);
 
 // What to tell the user, without "redlock: ". Empty when the command ended by itself.
-std::string message_of(const Ending& ending);
+std::string message_of(const ExitReason& reason);
 
 }  // namespace redlock::process

@@ -1,4 +1,4 @@
-#include "process/ending.hpp"
+#include "process/exit_reason.hpp"
 
 #include "base/error.hpp"
 
@@ -8,11 +8,11 @@ namespace redlock::process {
 namespace {
 
 struct ExitStatus {
-  int operator()(const Exited& ending) const { return ending.status; }
-  int operator()(const Signalled& ending) const { return exit_status::kSignalBase + ending.signal; }
+  int operator()(const Exited& reason) const { return reason.status; }
+  int operator()(const Signalled& reason) const { return exit_status::kSignalBase + reason.signal; }
   int operator()(const Stopped&) const { return exit_status::kLost; }
   int operator()(const GuardDied&) const { return exit_status::kSystem; }
-  int operator()(const NotStarted& ending) const { return ending.exit_status; }
+  int operator()(const NotStarted& reason) const { return reason.exit_status; }
 };
 
 std::string survivors_text(int survivors) {
@@ -34,15 +34,15 @@ std::string late_text(std::chrono::milliseconds late) {
 struct Message {
   std::string operator()(const Exited&) const { return {}; }
   std::string operator()(const Signalled&) const { return {}; }
-  std::string operator()(const Stopped& ending) const {
-    return "the lock was lost: the command was stopped" + survivors_text(ending.survivors) +
-           late_text(ending.late);
+  std::string operator()(const Stopped& reason) const {
+    return "the lock was lost: the command was stopped" + survivors_text(reason.survivors) +
+           late_text(reason.late);
   }
-  std::string operator()(const GuardDied& ending) const {
+  std::string operator()(const GuardDied& reason) const {
     return "the guard process of the command was killed, or does not go on: the command was killed with it" +
-           survivors_text(ending.survivors);
+           survivors_text(reason.survivors);
   }
-  std::string operator()(const NotStarted& ending) const { return ending.message; }
+  std::string operator()(const NotStarted& reason) const { return reason.message; }
 };
 
 }  // namespace
@@ -70,11 +70,11 @@ std::string survivors_message(int survivors) {
   return "the command was ended" + survivors_text(survivors);
 }
 
-int exit_status_of(const Ending& ending) {
-  return std::visit(ExitStatus{}, ending);
+int exit_status_of(const ExitReason& reason) {
+  return std::visit(ExitStatus{}, reason);
 }
-std::string message_of(const Ending& ending) {
-  return std::visit(Message{}, ending);
+std::string message_of(const ExitReason& reason) {
+  return std::visit(Message{}, reason);
 }
 
 }  // namespace redlock::process

@@ -1,11 +1,11 @@
-#include "process/waiting_signals.hpp"
+#include "process/fatal_signal.hpp"
 
 #include <csignal>
 
 namespace redlock::process {
 
-std::optional<int> take_deadly_signal(SignalGate& gate) {
-  while (const auto info = gate.take()) {
+std::optional<int> take_fatal_signal(SignalFd& signals) {
+  while (const auto info = signals.take()) {
     const int signal = static_cast<int>(info->ssi_signo);
     switch (signal) {
       case SIGCHLD:
@@ -13,7 +13,7 @@ std::optional<int> take_deadly_signal(SignalGate& gate) {
       case SIGWINCH: break;
       case SIGTSTP:
       case SIGTTIN:
-      case SIGTTOU: gate.stop_as(signal); break;
+      case SIGTTOU: signals.stop_as(signal); break;
       default: return signal;
     }
   }

@@ -1,4 +1,4 @@
-#include "process/signals.hpp"
+#include "process/signal_fd.hpp"
 
 #include <doctest/doctest.h>
 

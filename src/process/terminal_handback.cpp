@@ -1,4 +1,4 @@
-#include "process/abandoned_terminal.hpp"
+#include "process/terminal_handback.hpp"
 
 #include "base/fd.hpp"
 #include "process/foreground.hpp"
@@ -21,7 +21,7 @@ bool is_stopped(pid_t pid) noexcept {
 
 // The group that a shell takes for the one in the foreground, now that redlock does not go on: that of the nearest
 // ancestor that does; above a guard, the job's own.
-pid_t heir_of_terminal(pid_t ancestor) noexcept {
+pid_t group_of_shell(pid_t ancestor) noexcept {
   const pid_t session = getsid(0);
   for (;;) {
     const auto stat = read_proc_stat(ancestor);
@@ -33,7 +33,7 @@ pid_t heir_of_terminal(pid_t ancestor) noexcept {
 }
 
 // The leader stands for the group.
-bool is_below(pid_t group, pid_t guard) noexcept {
+bool descends_from_guard(pid_t group, pid_t guard) noexcept {
   pid_t at = group;
   while (const auto stat = read_proc_stat(at)) {
     if (stat->parent == guard) return true;
@@ -47,23 +47,23 @@ bool has_ended(pid_t pid) noexcept {
   return !stat || stat->state == 'Z' || stat->state == 'X';
 }
 
-bool redlock_goes_on(const Relatives& relatives) noexcept {
-  return getppid() == relatives.redlock && !is_stopped(relatives.redlock);
+bool redlock_goes_on(const JobProcesses& job) noexcept {
+  return getppid() == job.redlock && !is_stopped(job.redlock);
 }
 
 }  // namespace
 
-void keep_terminal(const Relatives& relatives) noexcept {
+void hand_terminal_back(const JobProcesses& job) noexcept {
   const UniqueFd terminal{open("/dev/tty", O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
   bool over = !terminal;
-  while (!over && !redlock_goes_on(relatives)) {
-    over = has_ended(relatives.guard);
-    const pid_t heir = heir_of_terminal(relatives.parent);
+  while (!over && !redlock_goes_on(job)) {
+    over = has_ended(job.guard);
+    const pid_t shell = group_of_shell(job.parent);
     // A shell that ends gives the terminal to the group in which it was started. Nobody else may be left of that.
-    if (getppid() != relatives.redlock) setpgid(0, heir);
+    if (getppid() != job.redlock) setpgid(0, shell);
     const pid_t front = tcgetpgrp(terminal.get());
-    if (front > 0 && front != heir && (has_no_process(front) || is_below(front, relatives.guard)))
-      give_terminal(terminal.get(), heir);
+    if (front > 0 && front != shell && (has_no_process(front) || descends_from_guard(front, job.guard)))
+      give_terminal(terminal.get(), shell);
     if (!over) nanosleep(&kBetweenLooks, nullptr);
   }
 }
