@@ -323,21 +323,21 @@ quorum::Request any_request(Dice& dice) {
   const quorum::Fence fence = dice.chance(0.05) ? quorum::kMaxFence - dice.below(2) : 1 + dice.below(20);
   switch (dice.below(5)) {
     case 0:
-      return quorum::Confirm{
+      return quorum::ConfirmRequest{
           .token = token, .fence = fence, .granted = dice.chance(0.5) ? 0 : 1 + dice.below(20)};
     case 1:
-      return quorum::Release{
+      return quorum::ReleaseRequest{
           .token = token, .note = dice.chance(0.5) ? ttl : milliseconds{}, .breaks = dice.chance(0.5)};
     case 2:
       // Never what is left at this very millisecond: then the two clocks would decide.
-      return quorum::Extend{.token = token,
-                            .ttl = milliseconds{500'000 + 1'000 * dice.below(3'000)},
-                            .fence = fence,
-                            .attempt = 1 + dice.below(5),
-                            .repair = dice.chance(0.7),
-                            .vouches = dice.chance(0.5) ? 0 : 1 + dice.below(20)};
+      return quorum::ExtendRequest{.token = token,
+                                   .ttl = milliseconds{500'000 + 1'000 * dice.below(3'000)},
+                                   .fence = fence,
+                                   .attempt = 1 + dice.below(5),
+                                   .repair = dice.chance(0.7),
+                                   .vouches = dice.chance(0.5) ? 0 : 1 + dice.below(20)};
     default: {
-      quorum::Acquire acquire{.token = token, .ttl = ttl, .proposal = fence};
+      quorum::AcquireRequest acquire{.token = token, .ttl = ttl, .proposal = fence};
       if (dice.chance(0.7)) acquire.waiter = any_waiter(dice);
       acquire.in_turn = dice.chance(0.3);
       return acquire;
@@ -451,7 +451,7 @@ TEST_CASE("each request gets the same answer from the simulated node as from a r
         peer.tell_words(question.words, question.mask);
       } else {
         const quorum::Request request = any_request(dice);
-        const bool acquires = std::holds_alternative<quorum::Acquire>(request);
+        const bool acquires = std::holds_alternative<quorum::AcquireRequest>(request);
         what = fmt::format("request {}", request.index());
         // Of a refusal the PTTL; the fourth element of other answers is a string.
         peer.tell(scripts.encode(request, db).reveal(), acquires ? Mask{.near = {3}} : Mask{});
@@ -473,8 +473,8 @@ TEST_CASE("the simulated node tells of an expiry as a real one does") {
   subscriber.tell_tracking(kKey);
   subscriber.tell_words({"SUBSCRIBE", "__redis__:invalidate"});
   const redis::Scripts scripts{kKey, {}};
-  peer.tell(
-      scripts.encode(quorum::Acquire{.token = {"a"}, .ttl = milliseconds{60}, .proposal = 9}, 0).reveal());
+  peer.tell(scripts.encode(quorum::AcquireRequest{.token = {"a"}, .ttl = milliseconds{60}, .proposal = 9}, 0)
+                .reveal());
   subscriber.hear();
   subscriber.hear_in_time();
   servers.check_keys(0);

@@ -148,9 +148,9 @@ std::optional<Executed> acquire(const ScriptCall& call) {
   const std::string_view ttl = call.arg(2);
   const bool waits = call.argv.size() >= 10;
   Executed done{.key = call.keys[0],
-                .request = quorum::Acquire{.token = {std::string{token}},
-                                           .ttl = milliseconds_of(ttl),
-                                           .proposal = unsigned_of(call.arg(3))},
+                .request = quorum::AcquireRequest{.token = {std::string{token}},
+                                                  .ttl = milliseconds_of(ttl),
+                                                  .proposal = unsigned_of(call.arg(3))},
                 .reply = quorum::Granted{}};
   const Field holder = store.get(call.keys[0]);
   if (holder && *holder != token) {
@@ -196,9 +196,9 @@ std::optional<Executed> confirm(const ScriptCall& call) {
   const auto answer = [&](bool accepted) {
     append_integer(call.out, accepted ? 1 : 0);
     return Executed{.key = call.keys[0],
-                    .request = quorum::Confirm{.token = {std::string{call.arg(1)}},
-                                               .fence = unsigned_of(call.arg(2)),
-                                               .granted = unsigned_of(call.arg(4))},
+                    .request = quorum::ConfirmRequest{.token = {std::string{call.arg(1)}},
+                                                      .fence = unsigned_of(call.arg(2)),
+                                                      .granted = unsigned_of(call.arg(4))},
                     .reply = quorum::Confirmed{accepted}};
   };
   if (store.get(call.keys[0]) != call.arg(1)) return answer(false);
@@ -219,12 +219,12 @@ std::optional<Executed> extend(const ScriptCall& call) {
   const std::string& lock = call.keys[0];
   const std::string& info_key = call.keys[1];
   Executed done{.key = lock,
-                .request = quorum::Extend{.token = {std::string{token}},
-                                          .ttl = milliseconds_of(ttl),
-                                          .fence = unsigned_of(call.arg(3)),
-                                          .attempt = unsigned_of(attempt),
-                                          .repair = call.arg(6) == "1",
-                                          .vouches = unsigned_of(call.arg(7))},
+                .request = quorum::ExtendRequest{.token = {std::string{token}},
+                                                 .ttl = milliseconds_of(ttl),
+                                                 .fence = unsigned_of(call.arg(3)),
+                                                 .attempt = unsigned_of(attempt),
+                                                 .repair = call.arg(6) == "1",
+                                                 .vouches = unsigned_of(call.arg(7))},
                 .reply = quorum::NotOurs{}};
   const Field holder = store.get(lock);
   if (holder != token) {
@@ -237,7 +237,7 @@ std::optional<Executed> extend(const ScriptCall& call) {
       append_integer(call.out, note);
       if (holder) append_holder_info(call, info_key, *holder);
       done.reply =
-          quorum::NotOurs{.holder = {holder.value_or("")}, .given_back = note == 1, .broken = note == 2};
+          quorum::NotOurs{.holder = {holder.value_or("")}, .released = note == 1, .broken = note == 2};
       return done;
     };
     if (holder || said || call.arg(6) != "1") return not_ours();
@@ -270,7 +270,7 @@ std::optional<Executed> extend(const ScriptCall& call) {
     append_bulk(call.out, planted);
     append_bulk(call.out, found);
     append_bulk(call.out, final_fence);
-    done.reply = quorum::Extended{.planted = unsigned_of(planted),
+    done.reply = quorum::Extended{.set_by = unsigned_of(planted),
                                   .counter = static_cast<quorum::Fence>(counter),
                                   .fence = unsigned_of(final_fence)};
     return done;
@@ -281,7 +281,7 @@ std::optional<Executed> extend(const ScriptCall& call) {
   append_array(call.out, 2);
   append_integer(call.out, 2);
   append_bulk(call.out, found);
-  done.reply = quorum::Replanted{static_cast<quorum::Fence>(counter)};
+  done.reply = quorum::Restored{static_cast<quorum::Fence>(counter)};
   return done;
 }
 
@@ -311,12 +311,12 @@ std::optional<Executed> release(const ScriptCall& call) {
   append_integer(call.out, ours ? 1 : 0);
   append_integer(call.out, others ? 1 : 0);
   if (others) append_holder_info(call, call.keys[1], *holder);
-  return Executed{
-      .key = call.keys[0],
-      .request = quorum::Release{.token = {std::string{token}},
-                                 .note = notes ? milliseconds_of(call.arg(2)) : std::chrono::milliseconds{},
-                                 .breaks = call.arg(4) == "broken"},
-      .reply = quorum::Released{.was_ours = ours, .held_by_other = others}};
+  return Executed{.key = call.keys[0],
+                  .request = quorum::ReleaseRequest{.token = {std::string{token}},
+                                                    .note = notes ? milliseconds_of(call.arg(2))
+                                                                  : std::chrono::milliseconds{},
+                                                    .breaks = call.arg(4) == "broken"},
+                  .reply = quorum::Released{.was_ours = ours, .held_by_other = others}};
 }
 
 // ---- Those who look
@@ -384,10 +384,10 @@ std::map<std::string, KnownScript, std::less<>> read_scripts() {
   const auto encoded = [&](const quorum::Request& request) {
     return script_in(scripts.encode(request, 0).reveal());
   };
-  return {{encoded(quorum::Acquire{}), {ScriptKind::Acquire, acquire}},
-          {encoded(quorum::Confirm{}), {ScriptKind::Confirm, confirm}},
-          {encoded(quorum::Extend{}), {ScriptKind::Extend, extend}},
-          {encoded(quorum::Release{}), {ScriptKind::Release, release}},
+  return {{encoded(quorum::AcquireRequest{}), {ScriptKind::Acquire, acquire}},
+          {encoded(quorum::ConfirmRequest{}), {ScriptKind::Confirm, confirm}},
+          {encoded(quorum::ExtendRequest{}), {ScriptKind::Extend, extend}},
+          {encoded(quorum::ReleaseRequest{}), {ScriptKind::Release, release}},
           {redis::look_words(quorum::Look::Outlook, keys, {})[1], {ScriptKind::Other, look_at_the_line}},
           {redis::look_words(keys)[1], {ScriptKind::Other, look}},
           {redis::trial_words()[1], {ScriptKind::Other, trial}}};
