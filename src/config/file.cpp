@@ -375,18 +375,10 @@ File Reader::read() {
   return file;
 }
 
-// toml++ leaves pieces of the file, and so of passwords, on the part of the stack that it has used.
-[[gnu::noinline]] void wipe_stack_below() {
-  std::array<char, std::size_t{1} << 16U> below;
-  explicit_bzero(below.data(), below.size());
-}
-
 }  // namespace
 
 File load_file(const std::string& path, const std::string& lock_name) {
-  File file = Reader{path, lock_name}.read();
-  wipe_stack_below();
-  return file;
+  return Reader{path, lock_name}.read();
 }
 
 }  // namespace redlock::config
