@@ -13,7 +13,7 @@ namespace redlock::config {
 struct File {
   Source lock;      // [lock."NAME"]
   Source defaults;  // [defaults]
-  NodeDefaults for_all;
+  NodeSettings for_all;
   std::vector<NodeEntry> nodes;
 };
 

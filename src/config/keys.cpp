@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <chrono>
@@ -21,35 +22,6 @@ constexpr auto kDay = 24h;
 constexpr auto kForAllPurposesForever = 36'500 * kDay;
 // The fence counter outlives the last grant by this much (DESIGN section 3), so a lease may not be longer.
 constexpr auto kFenceLife = 30 * kDay;
-
-std::optional<std::string> parse(std::string_view text, Duration& value) {
-  const auto parsed = parse_duration(text);
-  if (!parsed)
-    return fmt::format("{} is not a duration; write one like 500ms, 30s or 1h30m", quoted(text, 64));
-  value = *parsed;
-  return std::nullopt;
-}
-
-std::optional<std::string> parse(std::string_view text, std::uint64_t& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) {
-    return fmt::format("{} is not a number of attempts; write a whole number such as 5", quoted(text, 64));
-  }
-  return std::nullopt;
-}
-
-std::optional<std::string> parse(std::string_view text, std::string& value) {
-  value = text;
-  return std::nullopt;
-}
-
-std::optional<std::string> parse(std::string_view text, ReleaseWhen& value) {
-  if (text != "command" && text != "all") {
-    return fmt::format("{} is neither 'command' nor 'all'", quoted(text, 64));
-  }
-  value = text == "all" ? ReleaseWhen::All : ReleaseWhen::Command;
-  return std::nullopt;
-}
 
 std::optional<std::string> out_of_range(const Key& key, Duration value) {
   if (value < key.least) {
@@ -88,12 +60,24 @@ std::optional<std::string> out_of_range(const Key&, const std::string& value) {
 }  // namespace
 
 const std::array<Key, kKeyCount> kKeys{{
-    {.name = "ttl", .member = &Layer::ttl, .least = 200ms, .most = kFenceLife, .step = 1ms},
+    {.name = "ttl", .member = &Layer::ttl, .least = 200ms, .most = kFenceLife, .step = 1ms, .standard = 30s},
     {.name = "wait", .member = &Layer::wait, .least = 0ms, .most = kForAllPurposesForever},
-    {.name = "retry_delay", .member = &Layer::retry_delay, .least = 1ms, .most = kFenceLife},
+    {.name = "retry_delay",
+     .member = &Layer::retry_delay,
+     .least = 1ms,
+     .most = kFenceLife,
+     .standard = 200ms},
     {.name = "retry_count", .member = &Layer::retry_count},
-    {.name = "kill_after", .member = &Layer::kill_after, .least = 0ms, .most = kFenceLife / 3},
-    {.name = "node_timeout", .member = &Layer::node_timeout, .least = 1ms, .most = kFenceLife},
+    {.name = "kill_after",
+     .member = &Layer::kill_after,
+     .least = 0ms,
+     .most = kFenceLife / 3,
+     .standard = 5s},
+    {.name = "node_timeout",
+     .member = &Layer::node_timeout,
+     .least = 1ms,
+     .most = kFenceLife,
+     .standard = 1s},
     {.name = "restart_quarantine",
      .member = &Layer::restart_quarantine,
      .least = 0ms,
@@ -101,6 +85,39 @@ const std::array<Key, kKeyCount> kKeys{{
     {.name = "key_prefix", .member = &Layer::key_prefix},
     {.name = "release_when", .member = &Layer::release_when},
 }};
+
+std::optional<std::string> read_value(std::string_view text, Duration& value) {
+  const auto parsed = parse_duration(text);
+  if (!parsed)
+    return fmt::format("{} is not a duration; write one like 500ms, 30s or 1h30m", quoted(text, 64));
+  value = *parsed;
+  return std::nullopt;
+}
+
+std::optional<std::string> read_value(std::string_view text, std::uint64_t& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) {
+    return fmt::format("{} is not a number of attempts; write a whole number such as 5", quoted(text, 64));
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> read_value(std::string_view text, std::string& value) {
+  value = text;
+  return std::nullopt;
+}
+
+std::optional<std::string> read_value(std::string_view text, ReleaseWhen& value) {
+  if (text != "command" && text != "all") {
+    return fmt::format("{} is neither 'command' nor 'all'", quoted(text, 64));
+  }
+  value = text == "all" ? ReleaseWhen::All : ReleaseWhen::Command;
+  return std::nullopt;
+}
+
+const Key& find_key(KeyMember member) {
+  return *std::find_if(kKeys.begin(), kKeys.end(), [&](const Key& key) { return key.member == member; });
+}
 
 std::string flag_name(const Key& key) {
   std::string out = "--";
@@ -128,7 +145,7 @@ std::string_view expected(const Key& key) {
 }
 
 std::optional<std::string> assign(Layer& layer, const Key& key, std::string_view text) {
-  return std::visit([&](auto member) { return parse(text, (layer.*member).emplace()); }, key.member);
+  return std::visit([&](auto member) { return read_value(text, (layer.*member).emplace()); }, key.member);
 }
 
 std::optional<std::string> range_problem(const Layer& layer, const Key& key) {

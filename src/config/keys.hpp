@@ -10,30 +10,39 @@
 #include <string_view>
 #include <variant>
 
-// One table of all settings: the keys of [defaults] and [lock.NAME], the variables of the environment and the
-// names of the flags follow from it.
+// The table of settings: the keys of [defaults] and [lock.NAME], the variables of the environment and the names of the
+// options follow from it.
 namespace redlock::config {
 
-using Member = std::variant<std::optional<Duration> Layer::*, std::optional<std::uint64_t> Layer::*,
-                            std::optional<std::string> Layer::*, std::optional<ReleaseWhen> Layer::*>;
+using KeyMember = std::variant<std::optional<Duration> Layer::*, std::optional<std::uint64_t> Layer::*,
+                               std::optional<std::string> Layer::*, std::optional<ReleaseWhen> Layer::*>;
 
 struct Key {
   std::string_view name;  // as in TOML: "retry_delay"
-  Member member;
-  // Durations only: the range, and what the value must be a multiple of.
+  KeyMember member;
+  // Durations only: the range, what the value must be a multiple of, and the built-in default where there is one.
   Duration least{};
   Duration most{};
   Duration step{1};
+  Duration standard{};
 };
 
 inline constexpr std::size_t kKeyCount = 9;
 extern const std::array<Key, kKeyCount> kKeys;
+
+const Key& find_key(KeyMember member);
 
 std::string flag_name(const Key& key);         // "--retry-delay"
 std::string environment_name(const Key& key);  // "REDLOCK_RETRY_DELAY"
 
 // What a value of this key looks like: "a duration such as 500ms, 30s or 1h30m".
 std::string_view expected(const Key& key);
+
+// Each reads `text` into `value`, and returns what is wrong with it, or nothing.
+[[nodiscard]] std::optional<std::string> read_value(std::string_view text, Duration& value);
+[[nodiscard]] std::optional<std::string> read_value(std::string_view text, std::uint64_t& value);
+[[nodiscard]] std::optional<std::string> read_value(std::string_view text, std::string& value);
+[[nodiscard]] std::optional<std::string> read_value(std::string_view text, ReleaseWhen& value);
 
 // Reads `text` into the member of `layer`. Returns what is wrong, or nothing. The range is not looked at.
 [[nodiscard]] std::optional<std::string> assign(Layer& layer, const Key& key, std::string_view text);

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "config/source.hpp"
+#include "config/tls.hpp"
 #include "config/url.hpp"
 
 #include <fmt/format.h>
@@ -32,14 +33,14 @@ std::vector<std::string_view> split(std::string_view list) {
 
 // The node's own before those for all. A password in the URL stands alone: it goes with the URL's user or
 // with none.
-void add_credentials(NodeEntry& entry, const Credentials& for_all, PasswordReader& passwords) {
+void add_credentials(NodeEntry& entry, const NodeSettings& for_all, PasswordReader& passwords) {
   redis::Endpoint& endpoint = entry.endpoint;
   const bool url_has_password = !endpoint.password.empty();
-  if (endpoint.username.empty()) endpoint.username = entry.credentials.username;
+  if (endpoint.username.empty()) endpoint.username = text_of(entry.settings.username);
   if (!url_has_password) {
-    const bool own = entry.credentials.password.given();
-    endpoint.password = passwords.read(own ? entry.credentials.password : for_all.password);
-    if (endpoint.username.empty()) endpoint.username = for_all.username;
+    const bool own = entry.settings.password.given();
+    endpoint.password = passwords.read(own ? entry.settings.password : for_all.password);
+    if (endpoint.username.empty()) endpoint.username = text_of(for_all.username);
   }
   // The user is not named: where the ':' was forgotten it is the password.
   if (!endpoint.username.empty() && endpoint.password.empty()) {
@@ -124,15 +125,15 @@ std::optional<Concealed> nodes_variable_concealed() {
   return concealed;
 }
 
-std::vector<redis::Endpoint> ready_nodes(std::vector<NodeEntry> entries, const NodeDefaults& for_all) {
+std::vector<redis::Endpoint> ready_nodes(std::vector<NodeEntry> entries, const NodeSettings& for_all) {
   refuse_duplicates(entries);
   std::vector<redis::Endpoint> endpoints;
   endpoints.reserve(entries.size());
   PasswordReader passwords;
   TlsReader tls{passwords};
   for (NodeEntry& entry : entries) {
-    add_credentials(entry, for_all.credentials, passwords);
-    tls.prepare(entry.endpoint, entry.tls, for_all.tls);
+    add_credentials(entry, for_all, passwords);
+    tls.prepare(entry.endpoint, entry.settings, for_all);
     endpoints.push_back(std::move(entry.endpoint));
   }
   tls.warn();

@@ -1,9 +1,8 @@
 #pragma once
 
-#include "config/password.hpp"
+#include "config/node_settings.hpp"
 #include "config/place.hpp"
 #include "config/settings.hpp"
-#include "config/tls.hpp"
 #include "redis/endpoint.hpp"
 
 #include <optional>
@@ -13,24 +12,11 @@
 
 namespace redlock::config {
 
-// User and password as the file gives them, for one node or for all.
-struct Credentials {
-  std::string username;
-  PasswordSource password;
-};
-
-// What the file says for all nodes, those of --node and REDLOCK_NODES among them.
-struct NodeDefaults {
-  Credentials credentials;
-  TlsKeys tls;
-};
-
 // One node as a source names it.
 struct NodeEntry {
   redis::Endpoint endpoint;  // with the user and password of the URL
-  Credentials credentials;   // besides those of the URL; at most one of the two has a password
-  TlsKeys tls;
-  Place place;  // of the URL
+  NodeSettings settings;     // at most one of the two has a password
+  Place place;               // of the URL
 };
 
 // Throws through fail() when the URL is malformed.
@@ -50,6 +36,6 @@ std::optional<Concealed> nodes_variable_concealed();
 // Makes the endpoints ready for use: fetches passwords, CAs, certificates and keys, gives what is `for_all` to the nodes
 // that have none of their own, refuses a user without a password, and two URLs of one server; warns about two nodes, and
 // about certificates that are not looked at.
-std::vector<redis::Endpoint> ready_nodes(std::vector<NodeEntry> entries, const NodeDefaults& for_all);
+std::vector<redis::Endpoint> ready_nodes(std::vector<NodeEntry> entries, const NodeSettings& for_all);
 
 }  // namespace redlock::config

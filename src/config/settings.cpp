@@ -18,28 +18,25 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::chrono::milliseconds kDefaultTtl = 30s;
-constexpr Duration kDefaultRetryDelay = 200ms;
-constexpr Duration kDefaultKillAfter = 5s;
-constexpr Duration kDefaultNodeTimeout = 1s;
 constexpr const char* kDefaultNode = "redis://127.0.0.1:6379/0";
 
 // From this many nodes on, a restarted one may sit out a TTL without taking the quorum with it.
 constexpr std::size_t kNodesThatAffordQuarantine = 3;
 
-template <typename T>
-const Place* chosen(const Merged& merged, std::optional<T> Layer::*member) {
-  for (std::size_t i = 0; i < kKeys.size(); ++i) {
-    if (kKeys[i].member == Member{member}) return merged.chosen[i];
-  }
-  return nullptr;
+// Where the value of a setting came from; nullptr: it is the default.
+const Place* chosen(const Merged& merged, KeyMember member) {
+  return merged.chosen[static_cast<std::size_t>(&find_key(member) - kKeys.data())];
+}
+
+Duration standard(KeyMember member) {
+  return find_key(member).standard;
 }
 
 // A command that is told to end needs time for it, and the lease must not be over before it was worth having:
 // kill_after may take a third of it (DESIGN section 4).
 Duration kill_after_within(const Merged& merged, std::chrono::milliseconds ttl) {
   const Duration most = Duration{ttl} / 3;
-  if (!merged.layer.kill_after) return std::min(kDefaultKillAfter, most);
+  if (!merged.layer.kill_after) return std::min(standard(&Layer::kill_after), most);
   const Duration wanted = *merged.layer.kill_after;
   if (wanted <= most) return wanted;
   // Who shortened the lease by a flag is told about the flag, not about a file that was right until then.
@@ -54,7 +51,7 @@ Duration kill_after_within(const Merged& merged, std::chrono::milliseconds ttl) 
 
 // An answer that comes when the lease is over is worth nothing, so no request waits for longer than that.
 Duration node_timeout_within(const Merged& merged, std::chrono::milliseconds ttl) {
-  if (!merged.layer.node_timeout) return std::min(kDefaultNodeTimeout, Duration{ttl} / 3);
+  if (!merged.layer.node_timeout) return std::min(standard(&Layer::node_timeout), Duration{ttl} / 3);
   return std::min(*merged.layer.node_timeout, Duration{ttl});
 }
 
@@ -79,7 +76,7 @@ std::string key_prefix_for(const Merged& merged, const std::string& name) {
 }
 
 std::vector<redis::Endpoint> nodes_of(const Flags& flags, std::optional<File>& file) {
-  const NodeDefaults for_all = file ? std::move(file->for_all) : NodeDefaults{};
+  const NodeSettings for_all = file ? std::move(file->for_all) : NodeSettings{};
   if (!flags.node_urls.empty()) return ready_nodes(nodes_from_flags(flags.node_urls), for_all);
   if (auto entries = nodes_from_environment()) return ready_nodes(std::move(*entries), for_all);
   if (file && !file->nodes.empty()) return ready_nodes(std::move(file->nodes), for_all);
@@ -89,8 +86,8 @@ std::vector<redis::Endpoint> nodes_of(const Flags& flags, std::optional<File>& f
 }
 
 // The variables that a file names, whether or not its nodes are those that are used.
-void conceal(const Credentials& credentials, const TlsKeys& tls, std::vector<Concealed>& concealed) {
-  for (const PasswordSource* const source : {&credentials.password, &tls.key_password}) {
+void conceal(const NodeSettings& settings, std::vector<Concealed>& concealed) {
+  for (const PasswordSource* const source : {&settings.password, &settings.key_password}) {
     const auto* const variable = std::get_if<PasswordVariable>(&source->from);
     if (variable != nullptr) concealed.push_back({.variable = variable->name, .shown = std::nullopt});
   }
@@ -100,8 +97,8 @@ std::vector<Concealed> passwords_in_environment(const std::optional<File>& file)
   std::vector<Concealed> concealed;
   if (auto nodes = nodes_variable_concealed()) concealed.push_back(std::move(*nodes));
   if (!file) return concealed;
-  conceal(file->for_all.credentials, file->for_all.tls, concealed);
-  for (const NodeEntry& node : file->nodes) conceal(node.credentials, node.tls, concealed);
+  conceal(file->for_all, concealed);
+  for (const NodeEntry& node : file->nodes) conceal(node.settings, concealed);
   return concealed;
 }
 
@@ -118,14 +115,14 @@ Settings load(const Flags& flags, const std::string& name) {
   const Merged merged = merge(sources);
 
   Settings settings;
-  settings.ttl = merged.layer.ttl ? std::chrono::duration_cast<std::chrono::milliseconds>(*merged.layer.ttl)
-                                  : kDefaultTtl;
+  settings.ttl =
+      std::chrono::duration_cast<std::chrono::milliseconds>(merged.layer.ttl.value_or(standard(&Layer::ttl)));
   settings.wait = merged.layer.wait;
-  settings.retry_delay = merged.layer.retry_delay.value_or(kDefaultRetryDelay);
+  settings.retry_delay = merged.layer.retry_delay.value_or(standard(&Layer::retry_delay));
   settings.retry_count = merged.layer.retry_count;
   settings.kill_after = kill_after_within(merged, settings.ttl);
   settings.node_timeout = node_timeout_within(merged, settings.ttl);
-  settings.common_node_timeout = merged.layer.node_timeout.value_or(kDefaultNodeTimeout);
+  settings.common_node_timeout = merged.layer.node_timeout.value_or(standard(&Layer::node_timeout));
   settings.key_prefix = key_prefix_for(merged, name);
   settings.release_when = merged.layer.release_when.value_or(ReleaseWhen::Command);
   settings.concealed = passwords_in_environment(file);

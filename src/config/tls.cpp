@@ -15,11 +15,6 @@ namespace {
 
 constexpr std::size_t kLongestName = 253;  // RFC 1035, section 2.3.4
 
-const std::string& text_of(const std::optional<PlacedText>& given) {
-  static const std::string none;
-  return given ? given->text : none;
-}
-
 void warn_of_readable_key(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode) || (status.st_mode & S_IROTH) == 0)
@@ -34,7 +29,7 @@ bool is_name_character(char c) {
 
 }  // namespace
 
-void check_tls(const TlsKeys& keys) {
+void check_tls(const NodeSettings& keys) {
   if (!keys.cert_file && keys.key_file) {
     fail(keys.key_file->place, "a key is of no use without its certificate; add cert_file");
   }
@@ -48,10 +43,10 @@ void check_tls(const TlsKeys& keys) {
   }
 }
 
-void TlsReader::prepare(redis::Endpoint& endpoint, const TlsKeys& own, const TlsKeys& for_all) {
+void TlsReader::prepare(redis::Endpoint& endpoint, const NodeSettings& own, const NodeSettings& for_all) {
   if (endpoint.transport != redis::Endpoint::Transport::Tls) return;
-  const TlsKeys& trusted = own.ca_file || own.ca_dir ? own : for_all;
-  const TlsKeys& ours = own.cert_file ? own : for_all;
+  const NodeSettings& trusted = own.ca_file || own.ca_dir ? own : for_all;
+  const NodeSettings& ours = own.cert_file ? own : for_all;
   redis::TlsSettings settings{.ca_file = text_of(trusted.ca_file),
                               .ca_dir = text_of(trusted.ca_dir),
                               .cert_file = text_of(ours.cert_file),
@@ -70,9 +65,10 @@ void TlsReader::prepare(redis::Endpoint& endpoint, const TlsKeys& own, const Tls
   }
   auto made = redis::TlsContext::make(settings);
   if (const auto* problem = std::get_if<redis::TlsProblem>(&made)) {
-    for (const TlsTextKey& key : kTlsTextKeys) {
-      const TlsKeys& keys = key.name.starts_with("ca_") ? trusted : ours;
-      if (key.name == problem->key) fail((keys.*key.member)->place, problem->text);
+    for (const NodeKey& key : kNodeKeys) {
+      const auto* const text = std::get_if<std::optional<PlacedText> NodeSettings::*>(&key.member);
+      if (text == nullptr || key.name != problem->key) continue;
+      fail(((key.name.starts_with("ca_") ? trusted : ours).**text)->place, problem->text);
     }
   }
   endpoint.tls = std::get<std::shared_ptr<const redis::TlsContext>>(std::move(made));

@@ -13,10 +13,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::string example() {
-  std::ifstream in{REDLOCK_SOURCE_DIR "/config.example.toml"};
+std::string source_file(const std::string& name) {
+  std::ifstream in{REDLOCK_SOURCE_DIR "/" + name};
   REQUIRE(in.good());
   return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+std::string example() {
+  return source_file("config.example.toml");
 }
 
 // The example with its settings of [defaults] no longer commented out, but for the passwords: one at most may
@@ -55,6 +59,15 @@ TEST_CASE_FIXTURE(Fixture, "every key is in the example") {
     CAPTURE(key);
     const bool found = contains(example(), "\n#" + key + " = ") || contains(example(), "\n" + key + " = ");
     CHECK(found);
+  }
+}
+
+TEST_CASE("the manual has every key and its variable") {
+  const std::string environment = source_file("man/redlock.1");
+  for (const Key& key : kKeys) {
+    CAPTURE(key.name);
+    CHECK(contains(source_file("man/redlock.toml.5"), "\n.It Ic " + std::string{key.name} + "\n"));
+    CHECK(contains(environment.substr(environment.find("\n.Sh ENVIRONMENT\n")), environment_name(key)));
   }
 }
 
