@@ -48,11 +48,12 @@ std::string as_json(const std::string& name, const quorum::Won& won, Now now) {
 
 }  // namespace
 
-std::string format_grant(GrantFormat format, const std::string& name, const quorum::Won& won, Now now) {
-  switch (format) {
+std::string format_grant(const Arguments& arguments, const quorum::Won& won, Now now) {
+  if (arguments.json) return as_json(arguments.name, won, now);
+  switch (arguments.format) {
     case GrantFormat::Token: return won.token.value + "\n";
-    case GrantFormat::Shell: return as_shell(name, won);
-    case GrantFormat::Json: return as_json(name, won, now);
+    case GrantFormat::Shell: return as_shell(arguments.name, won);
+    case GrantFormat::Json: return as_json(arguments.name, won, now);
   }
   return {};
 }

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
-#include "cli/args/invocation.hpp"
+#include "cli/args/options.hpp"
 #include "quorum/acquire_op.hpp"
 
 #include <string>
@@ -10,6 +10,6 @@ namespace redlock::cli {
 
 // What `acquire` prints of a grant, with its last newline: the token; assignments for the eval of a POSIX shell; or a
 // JSON object.
-std::string format_grant(GrantFormat format, const std::string& name, const quorum::Won& won, Now now);
+std::string format_grant(const Arguments& arguments, const quorum::Won& won, Now now);
 
 }  // namespace redlock::cli

@@ -2,22 +2,14 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
-#include "cli/args/invocation.hpp"
-#include "cli/commands/acquire.hpp"
-#include "cli/commands/break.hpp"
+#include "cli/args/parse.hpp"
 #include "cli/commands/eval_refusal.hpp"
-#include "cli/commands/extend_release.hpp"
-#include "cli/commands/list.hpp"
-#include "cli/commands/nodes.hpp"
-#include "cli/commands/run.hpp"
-#include "cli/commands/sandbox.hpp"
-#include "cli/commands/status.hpp"
+#include "cli/terminal/output.hpp"
 #include "config/url.hpp"
 #include "process/descriptors.hpp"
 #include "process/title.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
@@ -27,23 +19,10 @@
 namespace redlock::cli {
 namespace {
 
-struct Dispatch {
-  ColorWish color;
-
-  int operator()(const RunOptions& options) const { return run(options); }
-  int operator()(const AcquireOptions& options) const { return acquire(options); }
-  int operator()(const ExtendOptions& options) const { return extend(options); }
-  int operator()(const ReleaseOptions& options) const { return release(options); }
-  int operator()(const SandboxOptions& options) const { return sandbox(options); }
-  int operator()(const StatusOptions& options) const { return status(options, color); }
-  int operator()(const ListOptions& options) const { return list(options, color); }
-  int operator()(const BreakOptions& options) const { return break_lock(options, color); }
-  int operator()(const NodesOptions& options) const { return nodes(options, color); }
-  int operator()(const Information& information) const {
-    const bool written = std::fputs(information.text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
-    return written ? exit_status::kYes : exit_status::kSystem;
-  }
-};
+log::Level level_of(const Arguments& arguments) {
+  if (arguments.quiet) return log::Level::Error;
+  return arguments.verbose ? log::Level::Debug : log::Level::Notice;
+}
 
 // Takes users and passwords of nodes out of what ps(1) shows of us, and of the guard, which is forked from us.
 // What stands behind "--" is the command's.
@@ -65,8 +44,12 @@ int execute(int argc, char** argv) {
     process::reserve_standard_descriptors();
     const Invocation invocation = parse_command_line(arguments(argc, argv));
     mask_passwords(argc, argv);
-    log::set_level(invocation.log_level);
-    return std::visit(Dispatch{invocation.color}, invocation.what);
+    if (invocation.command == nullptr) {
+      print(invocation.text);
+      return exit_status::kYes;
+    }
+    log::set_level(level_of(invocation.arguments));
+    return invocation.command->execute(invocation.arguments);
   } catch (const Error& error) {
     log::error(error.what());
     return error.status();

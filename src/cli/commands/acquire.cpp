@@ -1,7 +1,6 @@
-#include "cli/commands/acquire.hpp"
-
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "cli/args/options.hpp"
 #include "cli/commands/acquire_lock.hpp"
 #include "cli/commands/eval_refusal.hpp"
 #include "cli/commands/release_on_exit.hpp"
@@ -23,15 +22,15 @@ Duration least_validity_of_caller(const config::Settings& settings) {
   return Duration{settings.ttl} / 3;
 }
 
-int acquire_for_caller(const AcquireOptions& options) {
-  const config::Settings settings = config::load(options.lock.flags, options.lock.name);
+int acquire_for_caller(const Arguments& arguments) {
+  const config::Settings settings = config::load(arguments, arguments.name);
   process::SignalFd signals;
-  LockEvents events{options.lock.events, options.lock.name};
-  lock::Session session = open_session(options.lock.name, settings, describe_process(getppid()), &events);
+  LockEvents events{arguments.events, arguments.name};
+  lock::Session session = open_session(arguments.name, settings, describe_process(getppid()), &events);
   const quorum::AcquireVerdict verdict =
-      acquire_lock(options.lock, settings, least_validity_of_caller(settings), session, signals, events);
+      acquire_lock(arguments, settings, least_validity_of_caller(settings), session, signals, events);
   const auto* won = std::get_if<quorum::Won>(&verdict);
-  if (won == nullptr) return refuse(options.lock, settings, session, verdict);
+  if (won == nullptr) return refuse(arguments, settings, session, verdict);
 
   std::optional<int> fatal;  // came after the grant and before the token was out
   {
@@ -41,7 +40,7 @@ int acquire_for_caller(const AcquireOptions& options) {
       return fatal.has_value();
     };
     const int wake_fds[] = {signals.fd()};
-    const std::string text = format_grant(options.format, options.lock.name, *won, read_clocks());
+    const std::string text = format_grant(arguments, *won, read_clocks());
     switch (write_token(text, won->valid_until, wake_fds, interrupted)) {
       case WriteResult::Done:
         release_on_exit.keep();
@@ -55,15 +54,20 @@ int acquire_for_caller(const AcquireOptions& options) {
     }
   }
   events.flush();
-  if (options.lock.for_eval) refuse_eval(exit_status::kSignalBase + *fatal);
+  if (arguments.format == GrantFormat::Shell) refuse_eval(exit_status::kSignalBase + *fatal);
   signals.die_of(*fatal);
 }
 
 }  // namespace
 
-int acquire(const AcquireOptions& options) {
+int acquire(const Arguments& arguments) {
+  if (arguments.conflict_exit_code == exit_status::kYes) {
+    throw UsageError{
+        "acquire: -E 0 would tell a script that it has a lock which somebody else holds; use a number from 1 "
+        "to 255"};
+  }
   require_standard_output();
-  return options.while_pid ? acquire_while_pid(options) : acquire_for_caller(options);
+  return arguments.while_pid ? acquire_while_pid(arguments) : acquire_for_caller(arguments);
 }
 
 }  // namespace redlock::cli

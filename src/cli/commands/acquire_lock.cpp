@@ -42,16 +42,16 @@ Duration least_validity_of_holder(const config::Settings& settings) {
   return settings.kill_after + quorum::stop_margin(settings.ttl) + kStartMargin;
 }
 
-quorum::AcquireVerdict acquire_lock(const LockOptions& options, const config::Settings& settings,
+quorum::AcquireVerdict acquire_lock(const Arguments& arguments, const config::Settings& settings,
                                     Duration least_validity, lock::Session& session,
                                     process::SignalFd& signals, LockEvents& events) {
   quorum::AcquireRules rules{
       .ttl = settings.ttl, .node_timeout = settings.node_timeout, .least_validity = least_validity};
-  if (!options.nonblock)
+  if (!arguments.nonblock)
     rules.waiter = {.began_us = read_clocks().wall_us, .number = session.entropy().next()};
   const TimePoint began = BootClock::now();
-  WaitNotice notice{options.name, session};
-  const lock::WaitPolicy policy{.nonblock = options.nonblock,
+  WaitNotice notice{arguments.name, session};
+  const lock::WaitPolicy policy{.nonblock = arguments.nonblock,
                                 .until = settings.wait ? began + *settings.wait : TimePoint::max(),
                                 .retry_delay = settings.retry_delay,
                                 .retry_count = settings.retry_count,
@@ -68,7 +68,7 @@ quorum::AcquireVerdict acquire_lock(const LockOptions& options, const config::Se
       notice.clear();
       if (const auto fatal = process::take_fatal_signal(signals)) {
         events.flush();
-        if (options.for_eval) refuse_eval(exit_status::kSignalBase + *fatal);
+        if (arguments.format == GrantFormat::Shell) refuse_eval(exit_status::kSignalBase + *fatal);
         signals.die_of(*fatal);
       }
       continue;
@@ -77,7 +77,7 @@ quorum::AcquireVerdict acquire_lock(const LockOptions& options, const config::Se
       notice.granted();
       events.acquired(*won, session.size());
       log::debug(fmt::format("lock {} acquired with {} of {} votes in {}, fence {}, valid for {}",
-                             quoted(options.name), won->voters.size(), session.size(),
+                             quoted(arguments.name), won->voters.size(), session.size(),
                              human_duration(BootClock::now() - began), won->fence,
                              human_duration(won->valid_until - BootClock::now())));
     }
@@ -90,14 +90,14 @@ void refuse_same_server(const config::Settings& settings, const quorum::SameServ
                                 settings.nodes[same.first].display(), settings.nodes[same.second].display())};
 }
 
-int refuse(const LockOptions& options, const config::Settings& settings, const lock::Session& session,
+int refuse(const Arguments& arguments, const config::Settings& settings, const lock::Session& session,
            const quorum::AcquireVerdict& verdict) {
   if (const auto* same = std::get_if<quorum::SameServer>(&verdict)) refuse_same_server(settings, *same);
-  const auto lines = explain_refusal(options.name, verdict, session.reports(true), session.size());
+  const auto lines = explain_refusal(arguments.name, verdict, session.reports(true), session.size());
   const bool conflict =
       std::holds_alternative<quorum::Held>(verdict) || std::holds_alternative<quorum::Split>(verdict);
   for (const std::string& line : lines) conflict ? log::notice(line) : log::error(line);
-  return conflict ? options.conflict_exit_code : exit_status::kNoQuorum;
+  return conflict ? static_cast<int>(arguments.conflict_exit_code) : exit_status::kNoQuorum;
 }
 
 }  // namespace redlock::cli

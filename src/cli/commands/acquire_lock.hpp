@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cli/args/invocation.hpp"
+#include "cli/args/options.hpp"
 #include "cli/lock_events.hpp"
 #include "config/settings.hpp"
 #include "lock/session.hpp"
@@ -22,13 +22,13 @@ Duration least_validity_of_holder(const config::Settings& settings);
 
 // Acquires, and says on stderr that it waits. A signal that would have ended redlock ends it here, with
 // nothing left on the nodes. `least_validity`: a grant with less than this left is none.
-quorum::AcquireVerdict acquire_lock(const LockOptions& options, const config::Settings& settings,
+quorum::AcquireVerdict acquire_lock(const Arguments& arguments, const config::Settings& settings,
                                     Duration least_validity, lock::Session& session,
                                     process::SignalFd& signals, LockEvents& events);
 
 // Says why the lock was not granted, and returns the exit status for it. Throws ConfigError when two of the
 // nodes are one server.
-int refuse(const LockOptions& options, const config::Settings& settings, const lock::Session& session,
+int refuse(const Arguments& arguments, const config::Settings& settings, const lock::Session& session,
            const quorum::AcquireVerdict& verdict);
 
 // Two of the configured nodes are one server.

@@ -1,8 +1,7 @@
-#include "cli/commands/break.hpp"
-
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "cli/args/options.hpp"
 #include "cli/commands/inspect.hpp"
 #include "cli/terminal/output.hpp"
 
@@ -74,7 +73,7 @@ void show(const StatusView& view, const std::string& summary, const lock::Onlook
   print(text);
 }
 
-BreakResult decide(const BreakOptions& options, lock::Onlooker& inspector, const StatusView& view,
+BreakResult decide(const Arguments& arguments, lock::Onlooker& inspector, const StatusView& view,
                    const std::string& summary) {
   switch (view.status.state) {
     case LockState::Unknown: return {exit_status::kNoQuorum, summary + ": nothing is broken"};
@@ -82,7 +81,7 @@ BreakResult decide(const BreakOptions& options, lock::Onlooker& inspector, const
     case LockState::Held:
     case LockState::Split: break;
   }
-  if (!options.yes && !confirmed(view.name, view.status)) {
+  if (!arguments.yes && !confirmed(view.name, view.status)) {
     return {exit_status::kNo, fmt::format("lock {} is left as it is", quoted(view.name))};
   }
   return take_away(inspector, view.name, view.status);
@@ -90,20 +89,20 @@ BreakResult decide(const BreakOptions& options, lock::Onlooker& inspector, const
 
 }  // namespace
 
-int break_lock(const BreakOptions& options, ColorWish color) {
-  if (!options.yes && !is_terminal(STDIN_FILENO)) {
+int break_lock(const Arguments& arguments) {
+  if (!arguments.yes && !is_terminal(STDIN_FILENO)) {
     throw UsageError{
         "break: there is no terminal to ask at: give --yes to break the lock without a question"};
   }
-  const LockNames locks = load_names(options.flags, {options.name});
+  const LockNames locks = load_names(arguments, {arguments.name});
   lock::Onlooker inspector = open_inspector(locks.settings, locks.keys.front());
   const StatusView view = std::move(inspect_locks(inspector, locks)->front());
   const std::uint64_t now_us = read_clocks().wall_us;
   const std::string summary = summarize(view.name, view.status, inspector.membership(), now_us);
 
-  if (!options.json && !view.status.contenders.empty()) show(view, summary, inspector, color);
-  const BreakResult result = decide(options, inspector, view, summary);
-  if (options.json) {
+  if (!arguments.json && !view.status.contenders.empty()) show(view, summary, inspector, arguments.color);
+  const BreakResult result = decide(arguments, inspector, view, summary);
+  if (arguments.json) {
     Json json = status_to_json(view, inspector, now_us);
     json.add("broken", result.status == exit_status::kYes);
     print(json.dump() + "\n");

@@ -1,10 +1,9 @@
-#include "cli/commands/extend_release.hpp"
-
 #include "base/duration.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/overload.hpp"
 #include "base/text.hpp"
+#include "cli/args/options.hpp"
 #include "cli/commands/acquire_lock.hpp"
 #include "cli/describe_holder.hpp"
 #include "cli/messages.hpp"
@@ -40,11 +39,11 @@ std::string read_token() {
   return text;
 }
 
-quorum::Token token_of(const TokenOptions& options) {
+quorum::Token token_of(const Arguments& arguments) {
   std::string token;
   const char* const variable = std::getenv("REDLOCK_TOKEN");
-  if (options.token) {
-    token = *options.token == "-" ? read_token() : *options.token;
+  if (arguments.token) {
+    token = *arguments.token == "-" ? read_token() : *arguments.token;
   } else if (variable != nullptr) {
     token = variable;
   }
@@ -72,12 +71,12 @@ std::string held_by(const quorum::HolderInfo& info) {
 
 }  // namespace
 
-int extend(const ExtendOptions& options) {
-  const std::string name = quoted(options.held.name);
-  const quorum::Token token = token_of(options.held);
-  const config::Settings settings = config::load(options.held.flags, options.held.name);
+int extend(const Arguments& arguments) {
+  const std::string name = quoted(arguments.name);
+  const quorum::Token token = token_of(arguments);
+  const config::Settings settings = config::load(arguments, arguments.name);
   const process::SignalFd signals;  // what has begun is done to the end
-  lock::Session session = open_session(options.held.name, settings, describe_process(getppid()));
+  lock::Session session = open_session(arguments.name, settings, describe_process(getppid()));
   const auto verdict = session.extend_by_hand(token, settings.ttl);
   return std::visit(
       Overload{
@@ -111,12 +110,12 @@ int extend(const ExtendOptions& options) {
       verdict);
 }
 
-int release(const ReleaseOptions& options) {
-  const std::string name = quoted(options.held.name);
-  const quorum::Token token = token_of(options.held);
-  const config::Settings settings = config::load(options.held.flags, options.held.name);
+int release(const Arguments& arguments) {
+  const std::string name = quoted(arguments.name);
+  const quorum::Token token = token_of(arguments);
+  const config::Settings settings = config::load(arguments, arguments.name);
   const process::SignalFd signals;  // what has begun is done to the end
-  lock::Session session = open_session(options.held.name, settings, describe_process(getppid()));
+  lock::Session session = open_session(arguments.name, settings, describe_process(getppid()));
   const auto released = session.release_by_hand(token, settings.ttl);
   using enum quorum::ReleaseResult;
   switch (released.result) {

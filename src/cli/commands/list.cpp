@@ -1,9 +1,8 @@
-#include "cli/commands/list.hpp"
-
 #include "base/duration.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "cli/args/options.hpp"
 #include "cli/commands/inspect.hpp"
 #include "cli/terminal/output.hpp"
 #include "lock/search.hpp"
@@ -55,22 +54,22 @@ std::vector<std::string> show(const lock::Findings& findings, std::uint64_t now_
 
 }  // namespace
 
-int list(const ListOptions& options, ColorWish color) {
-  const config::Settings settings = config::load(options.flags, "");
+int list(const Arguments& arguments) {
+  const config::Settings settings = config::load(arguments, "");
   lock::Onlooker inspector = open_inspector(settings);
-  const lock::Findings findings = lock::find_locks(inspector, settings.key_prefix, options.glob);
+  const lock::Findings findings = lock::find_locks(inspector, settings.key_prefix, arguments.glob);
   refuse_duplicates(inspector);
 
   const std::uint64_t now_us = read_clocks().wall_us;
   std::string text;
-  if (options.json) {
+  if (arguments.json) {
     Json json = Json::array();
     for (const lock::Found& found : findings.locks) {
       json.push_back(lock_to_json(found.name, found.status, inspector.membership(), now_us));
     }
     text = json.dump() + "\n";
   } else if (!findings.locks.empty()) {
-    const Palette& colors = palette(use_color(color, STDOUT_FILENO));
+    const Palette& colors = palette(use_color(arguments.color, STDOUT_FILENO));
     for (const std::string& line : show(findings, now_us, colors)) text += line + "\n";
   }
   print(text);

@@ -1,6 +1,5 @@
-#include "cli/commands/nodes.hpp"
-
 #include "base/error.hpp"
+#include "cli/args/options.hpp"
 #include "cli/commands/inspect.hpp"
 #include "cli/node_format.hpp"
 #include "cli/terminal/output.hpp"
@@ -127,15 +126,15 @@ Json to_json(const Checkup& checkup, const lock::Onlooker& inspector) {
 
 }  // namespace
 
-int nodes(const NodesOptions& options, ColorWish color) {
-  const config::Settings settings = config::load(options.flags, "");
+int nodes(const Arguments& arguments) {
+  const config::Settings settings = config::load(arguments, "");
   lock::Onlooker inspector = open_inspector(settings);
   const Checkup checkup = check(inspector, settings.restart_quarantine);
-  if (options.json) {
+  if (arguments.json) {
     refuse_duplicates(inspector);
     print(to_json(checkup, inspector).dump() + "\n");
   } else {
-    const Palette& colors = palette(use_color(color, STDOUT_FILENO));
+    const Palette& colors = palette(use_color(arguments.color, STDOUT_FILENO));
     print(show(checkup, inspector, colors));
     refuse_duplicates(inspector);  // with the table above, and no verdict
     print(paint(colors, tone_of(checkup.soundness.verdict),

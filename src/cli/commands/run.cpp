@@ -1,9 +1,8 @@
-#include "cli/commands/run.hpp"
-
 #include "base/duration.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "cli/args/options.hpp"
 #include "cli/commands/acquire_lock.hpp"
 #include "cli/commands/release_on_exit.hpp"
 #include "cli/describe_holder.hpp"
@@ -32,14 +31,14 @@ process::Environment environment_of_command(const std::string& name, const confi
   return environment;
 }
 
-process::CommandResult run_command(const RunOptions& options, const config::Settings& settings,
+process::CommandResult run_command(const Arguments& arguments, const config::Settings& settings,
                                    const quorum::Won& won, lock::Session& session, process::SignalFd& signals,
                                    LockEvents& events) {
-  const std::string& name = options.lock.name;
+  const std::string& name = arguments.name;
   process::Leash leash{won.valid_until, settings.kill_after, quorum::stop_margin(settings.ttl)};
-  process::Command command{{.argv = options.command,
+  process::Command command{{.argv = arguments.command,
                             .environment = environment_of_command(name, settings, won),
-                            .stop_when_lost = options.stop_when_lost,
+                            .stop_when_lost = arguments.on_lost == OnLost::Stop,
                             .until_all_ended = settings.release_when == config::ReleaseWhen::All},
                            leash,
                            signals};
@@ -66,7 +65,7 @@ process::CommandResult run_command(const RunOptions& options, const config::Sett
   // The guard's clock may be the first to say so.
   if (outcome.lease_lost && !keeper.loss()) {
     const bool ran_into_the_end =
-        std::holds_alternative<process::Stopped>(outcome.exit_reason) || !options.stop_when_lost;
+        std::holds_alternative<process::Stopped>(outcome.exit_reason) || arguments.on_lost == OnLost::Warn;
     if (ran_into_the_end) tell_loss(quorum::Expired{});
     events.lost(quorum::Expired{});
   }
@@ -75,23 +74,23 @@ process::CommandResult run_command(const RunOptions& options, const config::Sett
 
 }  // namespace
 
-int run(const RunOptions& options) {
-  const config::Settings settings = config::load(options.lock.flags, options.lock.name);
+int run(const Arguments& arguments) {
+  const config::Settings settings = config::load(arguments, arguments.name);
   process::SignalFd signals;
-  LockEvents events{options.lock.events, options.lock.name};
+  LockEvents events{arguments.events, arguments.name};
   lock::Session session =
-      open_session(options.lock.name, settings, describe_self(options.command.front()), &events);
+      open_session(arguments.name, settings, describe_self(arguments.command.front()), &events);
   const quorum::AcquireVerdict verdict =
-      acquire_lock(options.lock, settings, least_validity_of_holder(settings), session, signals, events);
+      acquire_lock(arguments, settings, least_validity_of_holder(settings), session, signals, events);
   const auto* won = std::get_if<quorum::Won>(&verdict);
-  if (won == nullptr) return refuse(options.lock, settings, session, verdict);
+  if (won == nullptr) return refuse(arguments, settings, session, verdict);
 
   process::CommandResult outcome;
   std::optional<int> fatal;  // came after the grant and before the command
   {
     const ReleaseOnExit release_on_exit{session, won->token, events};
     fatal = process::take_fatal_signal(signals);
-    if (!fatal) outcome = run_command(options, settings, *won, session, signals, events);
+    if (!fatal) outcome = run_command(arguments, settings, *won, session, signals, events);
     if (const auto* stopped = std::get_if<process::Stopped>(&outcome.exit_reason))
       events.stopped(stopped->survivors);
   }
@@ -101,7 +100,7 @@ int run(const RunOptions& options) {
   }
   // What came while the lock was given back is too late for the command, whose status says more than a signal would.
   while (signals.take()) continue;
-  const bool ran_on = outcome.lease_lost && !options.stop_when_lost;
+  const bool ran_on = outcome.lease_lost && arguments.on_lost == OnLost::Warn;
   if (outcome.terminal_signal && !ran_on) {
     outcome.guard.end();
     events.flush();

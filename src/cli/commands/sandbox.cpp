@@ -1,6 +1,5 @@
-#include "cli/commands/sandbox.hpp"
-
 #include "base/log.hpp"
+#include "cli/args/options.hpp"
 #include "process/command.hpp"
 #include "process/fatal_signal.hpp"
 #include "sandbox/servers.hpp"
@@ -20,25 +19,26 @@ constexpr auto kMargin = std::chrono::milliseconds{1};
 constexpr auto kKillAfter = std::chrono::seconds{5};
 
 // Nothing, and the signal in `fatal`, when one came before the servers were ready: what was started is gone again.
-std::optional<process::CommandResult> run_with_servers(const SandboxOptions& options,
-                                                       process::SignalFd& signals,
+std::optional<process::CommandResult> run_with_servers(const Arguments& arguments, process::SignalFd& signals,
                                                        std::optional<int>& fatal) {
   const int wake_fds[] = {signals.fd()};
   const auto interrupted = [&] {
     fatal = process::take_fatal_signal(signals);
     return fatal.has_value();
   };
-  const sandbox::Servers servers{
-      {.count = options.nodes, .unix_sockets = options.unix_sockets, .tls = options.tls, .acl = options.acl},
-      wake_fds,
-      interrupted};
+  const sandbox::Servers servers{{.count = arguments.nodes,
+                                  .unix_sockets = arguments.unix_sockets,
+                                  .tls = arguments.tls,
+                                  .acl = arguments.acl},
+                                 wake_fds,
+                                 interrupted};
   if (!servers.ready()) return std::nullopt;
-  log::debug(fmt::format("sandbox: {} redis-server{} at {}", options.nodes, options.nodes == 1 ? "" : "s",
+  log::debug(fmt::format("sandbox: {} redis-server{} at {}", arguments.nodes, arguments.nodes == 1 ? "" : "s",
                          servers.urls()));
   process::Leash leash{BootClock::now() + kForEver, kKillAfter, kMargin};
   // Fresh nodes would be in quarantine; these cannot have forgotten a lock. And a password or prefix from the
   // user's own configuration is not for them.
-  process::Command command{{.argv = options.command,
+  process::Command command{{.argv = arguments.command,
                             .environment = {{"REDLOCK_NODES", servers.urls()},
                                             {"REDLOCK_CONFIG", servers.config_file()},
                                             {"REDLOCK_RESTART_QUARANTINE", "0"},
@@ -50,10 +50,10 @@ std::optional<process::CommandResult> run_with_servers(const SandboxOptions& opt
 
 }  // namespace
 
-int sandbox(const SandboxOptions& options) {
+int sandbox(const Arguments& arguments) {
   process::SignalFd signals;
   std::optional<int> fatal;
-  const auto outcome = run_with_servers(options, signals, fatal);
+  const auto outcome = run_with_servers(arguments, signals, fatal);
   if (!outcome) signals.die_of(*fatal);
   if (outcome->terminal_signal) signals.die_of(*outcome->terminal_signal);
   if (const std::string message = process::message_of(outcome->exit_reason); !message.empty())

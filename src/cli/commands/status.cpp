@@ -1,7 +1,6 @@
-#include "cli/commands/status.hpp"
-
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "cli/args/options.hpp"
 #include "cli/commands/inspect.hpp"
 #include "cli/commands/watch.hpp"
 #include "cli/terminal/output.hpp"
@@ -60,23 +59,23 @@ Json to_json(const std::vector<StatusView>& views, const lock::Onlooker& inspect
   return json;
 }
 
-int status(const StatusOptions& options, ColorWish color) {
-  const LockNames locks = load_names(options.flags, options.names);
+int status(const Arguments& arguments) {
+  const LockNames locks = load_names(arguments, arguments.names);
   lock::Onlooker inspector = open_inspector(locks.settings);
-  if (options.watch) watch(inspector, locks, options.json, color);
+  if (arguments.watch) watch(inspector, locks, arguments);
 
   const auto views = *inspect_locks(inspector, locks);
   std::string text;
-  if (options.json) {
+  if (arguments.json) {
     text = to_json(views, inspector).dump() + "\n";
   } else {
-    const Palette& palette_used = palette(use_color(color, STDOUT_FILENO));
+    const Palette& palette_used = palette(use_color(arguments.color, STDOUT_FILENO));
     for (const std::string& line : show(views, inspector, palette_used, output_width())) text += line + "\n";
   }
   print(text);
   // For those who do not look at the output but at the exit status.
   for (const StatusView& view : views) {
-    if (view.status.state != LockState::Unknown || (is_terminal(STDOUT_FILENO) && !options.json)) continue;
+    if (view.status.state != LockState::Unknown || (is_terminal(STDOUT_FILENO) && !arguments.json)) continue;
     log::error(summarize(view.name, view.status, inspector.membership(), 0));
   }
   return exit_status_of(views);

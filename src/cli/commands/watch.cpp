@@ -38,11 +38,11 @@ Snapshot snapshot_of(const quorum::LockStatus& status) {
 // Shows the locks again after each look.
 class Display {
  public:
-  Display(const lock::Onlooker& inspector, bool json, ColorWish color)
+  Display(const lock::Onlooker& inspector, const Arguments& arguments)
       : inspector_{inspector},
-        json_{json},
-        in_place_{!json && is_terminal(STDOUT_FILENO) && can_move_cursor()},
-        palette_{palette(use_color(color, STDOUT_FILENO))} {}
+        json_{arguments.json},
+        in_place_{!arguments.json && is_terminal(STDOUT_FILENO) && can_move_cursor()},
+        palette_{palette(use_color(arguments.color, STDOUT_FILENO))} {}
 
   void update(const std::vector<StatusView>& views) {
     if (in_place_) {
@@ -106,10 +106,10 @@ void sleep_until(TimePoint until, int wake_fd) {
 
 }  // namespace
 
-void watch(lock::Onlooker& inspector, const LockNames& locks, bool json, ColorWish color) {
+void watch(lock::Onlooker& inspector, const LockNames& locks, const Arguments& arguments) {
   process::SignalFd signals;
   const int wake_fds[] = {signals.fd()};
-  Display display{inspector, json, color};
+  Display display{inspector, arguments};
   try {
     for (;;) {
       const TimePoint next = BootClock::now() + kPeriod;

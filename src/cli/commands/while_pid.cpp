@@ -62,12 +62,12 @@ bool is_readable(int fd) noexcept {
 // Signals the process when the lease is about to end: we do, or the alarm when we cannot.
 class Deadline {
  public:
-  Deadline(const AcquireOptions& options, const config::Settings& settings, const WatchedProcess& watched,
+  Deadline(const Arguments& arguments, const config::Settings& settings, const WatchedProcess& watched,
            TimePoint valid_until)
-      : options_{options},
+      : arguments_{arguments},
         watched_{watched},
         leash_{valid_until, settings.kill_after, quorum::stop_margin(settings.ttl)} {
-    alarm_.emplace(leash_, watched_, options_.lost_signal);
+    alarm_.emplace(leash_, watched_, arguments_.lost_signal.number);
   }
 
   void extend(TimePoint valid_until) noexcept { leash_.extend(valid_until); }
@@ -77,12 +77,12 @@ class Deadline {
     if (std::holds_alternative<quorum::ReleasedByHand>(loss)) {
       settle();
     } else {
-      log::error(explain_loss(options_.lock.name, loss));
+      log::error(explain_loss(arguments_.name, loss));
       tell();
     }
   }
   void tell() noexcept {
-    if (leash_.begin_stop()) watched_.signal(options_.lost_signal);
+    if (leash_.begin_stop()) watched_.signal(arguments_.lost_signal.number);
   }
 
   // Nothing is left to tell.
@@ -98,7 +98,7 @@ class Deadline {
     } else if (lacks_alarm() && BootClock::now() >= alarm_due_) {
       alarm_due_ = BootClock::now() + kAlarmPause;
       try {
-        alarm_.emplace(leash_, watched_, options_.lost_signal);
+        alarm_.emplace(leash_, watched_, arguments_.lost_signal.number);
       } catch (const SystemError&) {  // no process to be had: tried again
       }
     } else if (alarm_) {
@@ -108,7 +108,7 @@ class Deadline {
   static constexpr std::chrono::milliseconds kAlarmPause{1000};
 
  private:
-  const AcquireOptions& options_;
+  const Arguments& arguments_;
   const WatchedProcess& watched_;
   process::Leash leash_;
   std::optional<process::Alarm> alarm_;
@@ -158,20 +158,20 @@ class FlushOnExit {
 };
 
 // Signals stay with the gate from the grant on: only the end of the process, the loss of the lease and SIGKILL end it.
-int keep_for(const AcquireOptions& options, const config::Settings& settings, const WatchedProcess& watched,
+int keep_for(const Arguments& arguments, const config::Settings& settings, const WatchedProcess& watched,
              Background& starter, LockEvents& events) {
   process::SignalFd signals;
   const FlushOnExit flush_on_exit{signals, events};
-  lock::Session session = open_session(options.lock.name, settings, describe_process(watched.pid()), &events);
+  lock::Session session = open_session(arguments.name, settings, describe_process(watched.pid()), &events);
   const quorum::AcquireVerdict verdict =
-      acquire_lock(options.lock, settings, least_validity_of_holder(settings), session, signals, events);
+      acquire_lock(arguments, settings, least_validity_of_holder(settings), session, signals, events);
   const auto* won = std::get_if<quorum::Won>(&verdict);
-  if (won == nullptr) return refuse(options.lock, settings, session, verdict);
+  if (won == nullptr) return refuse(arguments, settings, session, verdict);
 
   const ReleaseOnExit release_on_exit{session, won->token, events};
   const UniqueFd lost_fd{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (!lost_fd) throw SystemError{"cannot create an eventfd", errno};
-  Deadline deadline{options, settings, watched, won->valid_until};  // settled before the lock is given back
+  Deadline deadline{arguments, settings, watched, won->valid_until};  // settled before the lock is given back
   // Told on the keeper's thread, at once: what is done here may take its time.
   const auto lost = [&](const quorum::Loss& loss) {
     deadline.lost(loss);
@@ -184,7 +184,7 @@ int keep_for(const AcquireOptions& options, const config::Settings& settings, co
       *won,
       {.extended = [&](TimePoint valid_until) { deadline.extend(valid_until); }, .lost = lost}};
   keeper.start();
-  if (!starter.send(format_grant(options.format, options.lock.name, *won, read_clocks()))) {
+  if (!starter.send(format_grant(arguments, *won, read_clocks()))) {
     return exit_status::kSystem;
   }
   try {
@@ -214,11 +214,11 @@ int status_of_end(Background& background) {
   return exit_status::kSystem;
 }
 
-int wait_for_token(const AcquireOptions& options, Background& background, const WatchedProcess& watched,
+int wait_for_token(const Arguments& arguments, Background& background, const WatchedProcess& watched,
                    process::SignalFd& signals) {
   std::string text;
   const auto die_of = [&](int signal) {
-    if (options.lock.for_eval) refuse_eval(exit_status::kSignalBase + signal);
+    if (arguments.format == GrantFormat::Shell) refuse_eval(exit_status::kSignalBase + signal);
     signals.die_of(signal);
   };
   const auto too_late = [&] {
@@ -264,10 +264,10 @@ int wait_for_token(const AcquireOptions& options, Background& background, const 
 
 }  // namespace
 
-int acquire_while_pid(const AcquireOptions& options) {
-  const WatchedProcess watched{*options.while_pid};
-  const config::Settings settings = config::load(options.lock.flags, options.lock.name);
-  LockEvents events{options.lock.events, options.lock.name};  // its thread starts with the first event
+int acquire_while_pid(const Arguments& arguments) {
+  const WatchedProcess watched{*arguments.while_pid};
+  const config::Settings settings = config::load(arguments, arguments.name);
+  LockEvents events{arguments.events, arguments.name};  // its thread starts with the first event
   // A signal that comes between the fork and the gate waits for the gate: what the shell is to evaluate must be printed.
   sigset_t all{};
   sigset_t found{};
@@ -277,10 +277,10 @@ int acquire_while_pid(const AcquireOptions& options) {
   if (background.is_background()) {
     sigdelset(&found, SIGTERM);  // by which it hears of its starter's end
     pthread_sigmask(SIG_SETMASK, &found, nullptr);
-    return keep_for(options, settings, watched, background, events);
+    return keep_for(arguments, settings, watched, background, events);
   }
   process::SignalFd signals;
-  return wait_for_token(options, background, watched, signals);
+  return wait_for_token(arguments, background, watched, signals);
 }
 
 }  // namespace redlock::cli
