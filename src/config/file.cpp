@@ -233,7 +233,7 @@ NodeEntry Reader::read_node(const TomlNode& node, const TomlNode::Table& table) 
     fail(out.place, "the url has a user, and username is there too; keep one of the two");
   }
   check_tls(settings);
-  if (!settings.first_tls.text.empty() && out.endpoint.transport != redis::Endpoint::Transport::Tls) {
+  if (!settings.first_tls.text.empty() && out.endpoint.transport != redis::NodeEndpoint::Transport::Tls) {
     fail(settings.first_tls,
          fmt::format("it is for TLS, and {} is without; write rediss:// or leave the key out",
                      out.endpoint.display()));

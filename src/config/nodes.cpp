@@ -34,7 +34,7 @@ std::vector<std::string_view> split(std::string_view list) {
 // The node's own before those for all. A password in the URL stands alone: it goes with the URL's user or
 // with none.
 void add_credentials(NodeEntry& entry, const NodeSettings& for_all, PasswordReader& passwords) {
-  redis::Endpoint& endpoint = entry.endpoint;
+  redis::NodeEndpoint& endpoint = entry.endpoint;
   const bool url_has_password = !endpoint.password.empty();
   if (endpoint.username.empty()) endpoint.username = text_of(entry.settings.username);
   if (!url_has_password) {
@@ -68,7 +68,7 @@ NodeEntry entry_from_url(std::string_view url, Place place) {
   auto parsed = parse_url(url);
   if (const auto* problem = std::get_if<UrlProblem>(&parsed)) fail(place, problem->text);
   NodeEntry entry;
-  entry.endpoint = std::get<redis::Endpoint>(std::move(parsed));
+  entry.endpoint = std::get<redis::NodeEndpoint>(std::move(parsed));
   entry.place = std::move(place);
   return entry;
 }
@@ -125,9 +125,9 @@ std::optional<Concealed> nodes_variable_concealed() {
   return concealed;
 }
 
-std::vector<redis::Endpoint> ready_nodes(std::vector<NodeEntry> entries, const NodeSettings& for_all) {
+std::vector<redis::NodeEndpoint> ready_nodes(std::vector<NodeEntry> entries, const NodeSettings& for_all) {
   refuse_duplicates(entries);
-  std::vector<redis::Endpoint> endpoints;
+  std::vector<redis::NodeEndpoint> endpoints;
   endpoints.reserve(entries.size());
   PasswordReader passwords;
   TlsReader tls{passwords};

@@ -14,7 +14,7 @@ namespace redlock::config {
 
 // One node as a source names it.
 struct NodeEntry {
-  redis::Endpoint endpoint;  // with the user and password of the URL
+  redis::NodeEndpoint endpoint;  // with the user and password of the URL
   NodeSettings settings;     // at most one of the two has a password
   Place place;               // of the URL
 };
@@ -36,6 +36,6 @@ std::optional<Concealed> nodes_variable_concealed();
 // Makes the endpoints ready for use: fetches passwords, CAs, certificates and keys, gives what is `for_all` to the nodes
 // that have none of their own, refuses a user without a password, and two URLs of one server; warns about two nodes, and
 // about certificates that are not looked at.
-std::vector<redis::Endpoint> ready_nodes(std::vector<NodeEntry> entries, const NodeSettings& for_all);
+std::vector<redis::NodeEndpoint> ready_nodes(std::vector<NodeEntry> entries, const NodeSettings& for_all);
 
 }  // namespace redlock::config

@@ -75,7 +75,7 @@ std::string key_prefix_for(const Merged& merged, const std::string& name) {
   return prefix;
 }
 
-std::vector<redis::Endpoint> nodes_of(const Flags& flags, std::optional<File>& file) {
+std::vector<redis::NodeEndpoint> nodes_of(const Flags& flags, std::optional<File>& file) {
   const NodeSettings for_all = file ? std::move(file->for_all) : NodeSettings{};
   if (!flags.node_urls.empty()) return ready_nodes(nodes_from_flags(flags.node_urls), for_all);
   if (auto entries = nodes_from_environment()) return ready_nodes(std::move(*entries), for_all);

@@ -55,8 +55,8 @@ struct Settings {
   Duration restart_quarantine{};             // a node younger than this has no vote
   std::string key_prefix;
   ReleaseWhen release_when = ReleaseWhen::Command;
-  std::vector<redis::Endpoint> nodes;  // at least one, no two alike
-  std::vector<Concealed> concealed;    // no password of the nodes is the command's business
+  std::vector<redis::NodeEndpoint> nodes;  // at least one, no two alike
+  std::vector<Concealed> concealed;        // no password of the nodes is the command's business
 };
 
 // Reads the file (the first of --config, $REDLOCK_CONFIG, $XDG_CONFIG_HOME/redlock/config.toml,

@@ -43,11 +43,11 @@ void check_tls(const NodeSettings& keys) {
   }
 }
 
-void TlsReader::prepare(redis::Endpoint& endpoint, const NodeSettings& own, const NodeSettings& for_all) {
-  if (endpoint.transport != redis::Endpoint::Transport::Tls) return;
+void TlsReader::prepare(redis::NodeEndpoint& endpoint, const NodeSettings& own, const NodeSettings& for_all) {
+  if (endpoint.transport != redis::NodeEndpoint::Transport::Tls) return;
   const NodeSettings& trusted = own.ca_file || own.ca_dir ? own : for_all;
   const NodeSettings& ours = own.cert_file ? own : for_all;
-  redis::TlsSettings settings{.ca_file = text_of(trusted.ca_file),
+  net::TlsSettings settings{.ca_file = text_of(trusted.ca_file),
                               .ca_dir = text_of(trusted.ca_dir),
                               .cert_file = text_of(ours.cert_file),
                               .key_file = text_of(ours.key_file),
@@ -63,15 +63,15 @@ void TlsReader::prepare(redis::Endpoint& endpoint, const NodeSettings& own, cons
     endpoint.tls = same->second;
     return;
   }
-  auto made = redis::TlsContext::make(settings);
-  if (const auto* problem = std::get_if<redis::TlsProblem>(&made)) {
+  auto made = net::TlsContext::make(settings);
+  if (const auto* problem = std::get_if<net::TlsProblem>(&made)) {
     for (const NodeKey& key : kNodeKeys) {
       const auto* const text = std::get_if<std::optional<PlacedText> NodeSettings::*>(&key.member);
       if (text == nullptr || key.name != problem->key) continue;
       fail(((key.name.starts_with("ca_") ? trusted : ours).**text)->place, problem->text);
     }
   }
-  endpoint.tls = std::get<std::shared_ptr<const redis::TlsContext>>(std::move(made));
+  endpoint.tls = std::get<std::shared_ptr<const net::TlsContext>>(std::move(made));
   if (!settings.cert_file.empty())
     warn_of_readable_key(settings.key_file.empty() ? settings.cert_file : settings.key_file);
   made_.emplace_back(std::move(settings), endpoint.tls);

@@ -2,7 +2,6 @@
 
 #include "config/node_settings.hpp"
 #include "redis/endpoint.hpp"
-#include "redis/tls_context.hpp"
 
 #include <memory>
 #include <string>
@@ -21,14 +20,14 @@ class TlsReader {
 
   // For an endpoint of Transport::Tls; the others are left alone. A node's own CAs take the place of those `for_all`, and
   // so do its certificate and key. Throws ConfigError for a file that cannot be used.
-  void prepare(redis::Endpoint& endpoint, const NodeSettings& own, const NodeSettings& for_all);
+  void prepare(redis::NodeEndpoint& endpoint, const NodeSettings& own, const NodeSettings& for_all);
 
   // Warns about the nodes whose certificate is not looked at.
   void warn() const;
 
  private:
   PasswordReader& passwords_;
-  std::vector<std::pair<redis::TlsSettings, std::shared_ptr<const redis::TlsContext>>> made_;
+  std::vector<std::pair<net::TlsSettings, std::shared_ptr<const net::TlsContext>>> made_;
   std::vector<std::string> unverified_;
 };
 

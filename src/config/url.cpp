@@ -17,8 +17,8 @@
 namespace redlock::config {
 namespace {
 
-using redis::Endpoint;
-using Transport = Endpoint::Transport;
+using redis::NodeEndpoint;
+using Transport = NodeEndpoint::Transport;
 
 struct Scheme {
   std::string_view prefix;
@@ -97,7 +97,7 @@ std::uint16_t parse_port(std::string_view text) {
   return static_cast<std::uint16_t>(*port);
 }
 
-void parse_userinfo(std::string_view userinfo, Endpoint& endpoint) {
+void parse_userinfo(std::string_view userinfo, NodeEndpoint& endpoint) {
   const std::size_t colon = userinfo.find(':');
   endpoint.username = percent_decoded(userinfo.substr(0, colon), "user");
   if (colon != std::string_view::npos) {
@@ -127,7 +127,7 @@ std::string parse_ipv6(std::string_view text) {
   return canonical.data() + zone;
 }
 
-void parse_host_and_port(std::string_view text, Endpoint& endpoint) {
+void parse_host_and_port(std::string_view text, NodeEndpoint& endpoint) {
   std::string_view after_host;
   if (text.starts_with('[')) {
     const std::size_t bracket = text.find(']');
@@ -154,7 +154,7 @@ void parse_host_and_port(std::string_view text, Endpoint& endpoint) {
 }
 
 // redis:// and rediss://: what follows the scheme.
-void parse_network(std::string_view rest, Endpoint& endpoint) {
+void parse_network(std::string_view rest, NodeEndpoint& endpoint) {
   const std::size_t slash = rest.find('/');
   std::string_view authority = rest.substr(0, slash);
   if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
@@ -173,7 +173,7 @@ void parse_network(std::string_view rest, Endpoint& endpoint) {
 }
 
 // unix://: what follows the scheme.
-void parse_socket(std::string_view rest, Endpoint& endpoint) {
+void parse_socket(std::string_view rest, NodeEndpoint& endpoint) {
   const std::size_t slash = rest.find('/');
   const std::string_view authority = rest.substr(0, slash);
   if (slash == std::string_view::npos || (!authority.empty() && authority.back() != '@')) {
@@ -225,7 +225,7 @@ std::string redacted(const Scheme& scheme, std::string_view rest) {
 
 }  // namespace
 
-std::variant<Endpoint, UrlProblem> parse_url(std::string_view url) {
+std::variant<NodeEndpoint, UrlProblem> parse_url(std::string_view url) {
   const auto* const scheme = std::find_if(kSchemes.begin(), kSchemes.end(), [&](const Scheme& candidate) {
     return url.size() >= candidate.prefix.size() &&
            strncasecmp(url.data(), candidate.prefix.data(), candidate.prefix.size()) == 0;
@@ -235,7 +235,7 @@ std::variant<Endpoint, UrlProblem> parse_url(std::string_view url) {
     return UrlProblem{"the URL does not begin with redis://, rediss:// or unix://"};
 
   const std::string_view rest = url.substr(scheme->prefix.size());
-  Endpoint endpoint;
+  NodeEndpoint endpoint;
   endpoint.transport = scheme->transport;
   try {
     const auto is_control = [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; };
@@ -262,7 +262,7 @@ std::string_view userinfo_of(std::string_view url) {
   return at == std::string_view::npos ? std::string_view{} : authority.substr(0, at + 1);
 }
 
-bool same_server(const Endpoint& a, const Endpoint& b) {
+bool same_server(const NodeEndpoint& a, const NodeEndpoint& b) {
   const bool a_is_socket = a.transport == Transport::Unix;
   if (a_is_socket != (b.transport == Transport::Unix)) return false;
   if (a_is_socket) return a.path == b.path;

@@ -15,7 +15,7 @@
 namespace redlock::lock {
 
 struct OnlookerOptions {
-  std::vector<redis::Endpoint> nodes;
+  std::vector<redis::NodeEndpoint> nodes;
   Duration node_timeout;        // per node and round trip
   Duration restart_quarantine;  // see quorum::Membership
   std::string key;              // of the lock that may be broken; empty where none is
@@ -38,7 +38,7 @@ class Onlooker {
   explicit Onlooker(OnlookerOptions options);
 
   std::size_t size() const { return nodes_.size(); }
-  const redis::Endpoint& endpoint(quorum::NodeIndex node) const { return nodes_.endpoint(node); }
+  const redis::NodeEndpoint& endpoint(quorum::NodeIndex node) const { return nodes_.endpoint(node); }
   const quorum::Membership& membership() const { return membership_; }
 
   // Asks everything at once and returns what came of each question, in their order; node_timeout at the most. Nothing

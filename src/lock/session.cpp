@@ -79,7 +79,7 @@ void Session::note_failure(quorum::NodeIndex node, const quorum::Failure& failur
   const bool news = !down_[node] && observer_ != nullptr;
   down_[node] = true;
   if (!news && !log::enabled(log::Level::Debug)) return;
-  const redis::Endpoint& endpoint = nodes_.endpoint(node);
+  const redis::NodeEndpoint& endpoint = nodes_.endpoint(node);
   const std::string why = redis::describe(failure, endpoint);
   log::debug(fmt::format("{}: {}", endpoint.display(), why));
   if (news) observer_->node_down(endpoint.display(), why);

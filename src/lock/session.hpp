@@ -22,7 +22,7 @@
 namespace redlock::lock {
 
 struct SessionOptions {
-  std::vector<redis::Endpoint> nodes;
+  std::vector<redis::NodeEndpoint> nodes;
   redis::LockSubject subject;
   Duration node_timeout;         // per node and round trip
   Duration restart_quarantine;   // see quorum::Membership

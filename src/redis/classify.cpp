@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 
 #include <array>
+#include <utility>
 
 namespace redlock::redis {
 namespace {
@@ -74,6 +75,21 @@ quorum::Failure classify(std::string_view error) {
 
 bool refuses_command(std::string_view error) {
   return error.starts_with("NOPERM ") || error.starts_with("ERR unknown command");
+}
+
+quorum::Failure failure_of(net::ConnectionFailure failure) {
+  using From = net::ConnectionFailure::Kind;
+  const auto kind = [&] {
+    switch (failure.kind) {
+      case From::Unresolved: return Kind::Unresolved;
+      case From::Refused: return Kind::Refused;
+      case From::Unreachable: return Kind::Unreachable;
+      case From::TlsFailed: return Kind::TlsFailed;
+      case From::Disconnected: return Kind::Disconnected;
+    }
+    return Kind::Disconnected;
+  };
+  return {.kind = kind(), .detail = std::move(failure.detail)};
 }
 
 }  // namespace redlock::redis

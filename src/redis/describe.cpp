@@ -64,7 +64,7 @@ constexpr std::array kWords{
 
 }  // namespace
 
-std::string describe(const quorum::Failure& failure, const Endpoint& endpoint) {
+std::string describe(const quorum::Failure& failure, const NodeEndpoint& endpoint) {
   const std::string user =
       endpoint.username.empty() ? "" : fmt::format(" of user {}", quoted(endpoint.username));
   const std::string whom =

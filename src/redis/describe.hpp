@@ -9,6 +9,6 @@ namespace redlock::redis {
 
 // Why a node gave no answer, and what to do about it: one line for a person, without the node's name, in
 // lower case and without a full stop at its end. "connection refused: is redis-server running there?"
-std::string describe(const quorum::Failure& failure, const Endpoint& endpoint);
+std::string describe(const quorum::Failure& failure, const NodeEndpoint& endpoint);
 
 }  // namespace redlock::redis

@@ -1,7 +1,7 @@
 #include "redis/ear.hpp"
 
 #include "base/log.hpp"
-#include "redis/approach.hpp"
+#include "net/dial.hpp"
 #include "redis/classify.hpp"
 #include "redis/line.hpp"
 
@@ -19,7 +19,7 @@
 namespace redlock::redis {
 namespace {
 
-using State = Progress::State;
+using State = net::Progress::State;
 
 constexpr std::string_view kChannel = "__redis__:invalidate";
 
@@ -41,7 +41,7 @@ Secret commands(std::initializer_list<std::vector<std::string_view>> all) {
 }
 
 // What is said first: the answer names the connection, so that the next can direct the messages to it.
-Secret opening(const Endpoint& endpoint) {
+Secret opening(const NodeEndpoint& endpoint) {
   if (endpoint.password.empty()) return commands({{"CLIENT", "ID"}});
   if (endpoint.username.empty()) return commands({{"AUTH", endpoint.password.reveal()}, {"CLIENT", "ID"}});
   return commands({{"AUTH", endpoint.username, endpoint.password.reveal()}, {"CLIENT", "ID"}});
@@ -59,7 +59,7 @@ bool says(const Value& value, std::string_view what) {
 
 }  // namespace
 
-Ear::Ear(quorum::NodeIndex node, const Endpoint& endpoint, const std::string& key, std::string calls,
+Ear::Ear(quorum::NodeIndex node, const NodeEndpoint& endpoint, const std::string& key, std::string calls,
          Duration timeout, Entropy& entropy, std::vector<Event>& events)
     : node_{node},
       endpoint_{endpoint},
@@ -73,14 +73,14 @@ Ear::Ear(quorum::NodeIndex node, const Endpoint& endpoint, const std::string& ke
 
 TimePoint Ear::next_timer() const noexcept {
   if (std::holds_alternative<Resting>(phase_)) return timer_;
-  if (const auto* connector = std::get_if<Connector>(&phase_))
+  if (const auto* connector = std::get_if<net::Connector>(&phase_))
     return std::min(give_up_at_, connector->next_timer());
   return give_up_at_;
 }
 
-void Ear::watch(Poller& poller) const {
-  if (const auto* lookup = std::get_if<Lookup>(&phase_)) poller.add(lookup->fd(), POLLIN);
-  if (const auto* connector = std::get_if<Connector>(&phase_)) connector->watch(poller);
+void Ear::watch(net::Poller& poller) const {
+  if (const auto* lookup = std::get_if<net::Lookup>(&phase_)) poller.add(lookup->fd(), POLLIN);
+  if (const auto* connector = std::get_if<net::Connector>(&phase_)) connector->watch(poller);
   if (const auto* connection = std::get_if<Connection>(&phase_)) {
     const short wanted = connection->waits_for == State::WantWrite ? POLLOUT : POLLIN;
     poller.add(connection->stream->fd(), wanted);
@@ -99,13 +99,13 @@ void Ear::advance(TimePoint now) {
 }
 
 void Ear::start(TimePoint now) {
-  auto way = approach(endpoint_);
+  auto way = net::begin_dial(endpoint_);
   give_up_at_ = now + timeout_;
-  if (const auto* failure = std::get_if<quorum::Failure>(&way)) {
+  if (const auto* failure = std::get_if<net::ConnectionFailure>(&way)) {
     return end(Ending::Refused, failure->detail, now);
   }
-  if (auto* connector = std::get_if<Connector>(&way)) phase_ = std::move(*connector);
-  if (auto* lookup = std::get_if<Lookup>(&way)) {
+  if (auto* connector = std::get_if<net::Connector>(&way)) phase_ = std::move(*connector);
+  if (auto* lookup = std::get_if<net::Lookup>(&way)) {
     phase_ = std::move(*lookup);
     give_up_at_ = TimePoint::max();  // a second one beside it would fare no better
   }
@@ -113,22 +113,22 @@ void Ear::start(TimePoint now) {
 
 // Returns whether there is a connection.
 bool Ear::go_on_connecting(TimePoint now) {
-  if (auto* lookup = std::get_if<Lookup>(&phase_)) {
+  if (auto* lookup = std::get_if<net::Lookup>(&phase_)) {
     auto answer = lookup->take();
     if (!answer) return false;
-    if (const auto* failure = std::get_if<quorum::Failure>(&*answer)) {
+    if (const auto* failure = std::get_if<net::ConnectionFailure>(&*answer)) {
       end(Ending::Broken, failure->detail, now);
       return false;
     }
     give_up_at_ = now + timeout_;
-    phase_.emplace<Connector>(std::get<std::vector<Address>>(std::move(*answer)), timeout_);
+    phase_.emplace<net::Connector>(std::get<std::vector<net::Address>>(std::move(*answer)), timeout_);
   }
-  if (auto* connector = std::get_if<Connector>(&phase_)) {
+  if (auto* connector = std::get_if<net::Connector>(&phase_)) {
     auto result = connector->step(now);
-    if (const auto* failure = std::get_if<quorum::Failure>(&result)) {
+    if (const auto* failure = std::get_if<net::ConnectionFailure>(&result)) {
       end(Ending::Broken, failure->detail, now);
     } else if (auto* socket = std::get_if<UniqueFd>(&result)) {
-      auto& connection = phase_.emplace<Connection>(make_stream(endpoint_, std::move(*socket)));
+      auto& connection = phase_.emplace<Connection>(net::make_stream(endpoint_, std::move(*socket)));
       connection.unsent = opening(endpoint_);
       connection.step = endpoint_.password.empty() ? Step::Id : Step::Auth;
     } else if (now >= give_up_at_) {
@@ -140,7 +140,7 @@ bool Ear::go_on_connecting(TimePoint now) {
 
 bool Ear::go_on_shaking_hands(Connection& connection, TimePoint now) {
   if (connection.handshaken) return true;
-  const Progress progress = connection.stream->handshake();
+  const net::Progress progress = connection.stream->handshake();
   switch (progress.state) {
     case State::Done: connection.handshaken = true; return true;
     case State::WantRead:
@@ -155,7 +155,7 @@ bool Ear::write_out(Connection& connection, TimePoint now) {
   while (connection.written < connection.unsent.reveal().size() || connection.stream->holds_back()) {
     const std::string_view rest = connection.unsent.reveal().substr(connection.written);
     const iovec part{.iov_base = const_cast<char*>(rest.data()), .iov_len = rest.size()};
-    const Progress progress = connection.stream->write({&part, 1});
+    const net::Progress progress = connection.stream->write({&part, 1});
     switch (progress.state) {
       case State::Done: connection.written += progress.bytes; break;
       case State::WantRead:
@@ -170,7 +170,7 @@ bool Ear::write_out(Connection& connection, TimePoint now) {
 void Ear::read_in(Connection& connection, TimePoint now) {
   std::array<char, kReadSize> bytes;
   for (int reads = 0; reads < kMostReads || connection.stream->buffered(); ++reads) {
-    const Progress progress = connection.stream->read(bytes);
+    const net::Progress progress = connection.stream->read(bytes);
     switch (progress.state) {
       case State::Done: break;
       case State::WantRead:
@@ -197,7 +197,7 @@ void Ear::read_in(Connection& connection, TimePoint now) {
 void Ear::await_changes(unsigned count) {
   auto* connection = std::get_if<Connection>(&phase_);
   if (connection == nullptr || connection->step != Step::Listening || connection->awaited == count) return;
-  if (endpoint_.transport != Endpoint::Transport::Tcp) return;
+  if (endpoint_.transport != net::Endpoint::Transport::Tcp) return;
   connection->awaited = count;
   const std::size_t length = std::string_view{"*3\r\n$7\r\nmessage\r\n$20\r\n\r\n*1\r\n$\r\n\r\n"}.size() +
                              kChannel.size() + std::to_string(key_.size()).size() + key_.size();
@@ -281,7 +281,7 @@ bool Ear::take(Connection& connection, const Value& value, TimePoint now) {
       connection.step = Step::Ready;
       give_up_at_ = TimePoint::max();
       rest_ = kLeastRest;
-      keep_alive(endpoint_, connection.stream->fd());
+      net::keep_alive(endpoint_, connection.stream->fd());
       return true;
     }
     case Step::Ready: break;
@@ -300,7 +300,7 @@ bool Ear::take(Connection& connection, const Value& value, TimePoint now) {
       give_up_at_ = TimePoint::max();
       rest_ = kLeastRest;
       told_ = true;
-      keep_alive(endpoint_, connection.stream->fd());
+      net::keep_alive(endpoint_, connection.stream->fd());
       events_.push_back({.node = node_, .id = 0, .what = Listening{.calls = callable_}});
       return !quiet_ || change_over(connection, now);
     case Step::Listening:

@@ -3,13 +3,13 @@
 #include "base/clock.hpp"
 #include "base/random.hpp"
 #include "base/secret.hpp"
+#include "net/connector.hpp"
+#include "net/poller.hpp"
+#include "net/resolver.hpp"
+#include "net/stream.hpp"
 #include "quorum/types.hpp"
-#include "redis/connector.hpp"
 #include "redis/endpoint.hpp"
 #include "redis/nodes.hpp"
-#include "redis/poller.hpp"
-#include "redis/resolver.hpp"
-#include "redis/stream.hpp"
 #include "redis/wire.hpp"
 
 #include <initializer_list>
@@ -33,7 +33,7 @@ class Ear {
  public:
   // Starts with the first advance(). `calls`: the channel on which a waiter is called (redis/line.hpp); empty: it is not,
   // and is told of changes all the time. All references must outlive the ear. `timeout`: for the connection to be ready.
-  Ear(quorum::NodeIndex node, const Endpoint& endpoint, const std::string& key, std::string calls,
+  Ear(quorum::NodeIndex node, const NodeEndpoint& endpoint, const std::string& key, std::string calls,
       Duration timeout, Entropy& entropy, std::vector<Event>& events);
   Ear(const Ear&) = delete;
   Ear& operator=(const Ear&) = delete;
@@ -54,18 +54,18 @@ class Ear {
 
   // When advance() has something to do though no descriptor is ready; TimePoint::max() for never.
   TimePoint next_timer() const noexcept;
-  void watch(Poller& poller) const;
+  void watch(net::Poller& poller) const;
 
  private:
   struct Resting {};
   // What the next answer answers.
   enum class Step { Auth, Id, Ready, Tracking, Publish, Calls, Subscribe, Listening, ChangingOver, Hushed };
   struct Connection {
-    explicit Connection(std::unique_ptr<Stream> opened) : stream{std::move(opened)} {}
+    explicit Connection(std::unique_ptr<net::Stream> opened) : stream{std::move(opened)} {}
 
-    std::unique_ptr<Stream> stream;
+    std::unique_ptr<net::Stream> stream;
     bool handshaken = false;
-    Progress::State waits_for = Progress::State::WantRead;
+    net::Progress::State waits_for = net::Progress::State::WantRead;
     Step step = Step::Id;
     unsigned awaited = 1;  // changes
     std::string id;        // the server's, of this connection
@@ -92,13 +92,13 @@ class Ear {
   void end(Ending ending, std::string_view why, TimePoint now);
 
   quorum::NodeIndex node_;
-  const Endpoint& endpoint_;
+  const NodeEndpoint& endpoint_;
   const std::string& key_;
   std::string calls_;  // the channel; empty: none
   Duration timeout_;
   Entropy& entropy_;
   std::vector<Event>& events_;
-  std::variant<Resting, Lookup, Connector, Connection> phase_;
+  std::variant<Resting, net::Lookup, net::Connector, Connection> phase_;
   TimePoint timer_{};  // Resting: when to try again
   TimePoint give_up_at_ = TimePoint::max();
   bool refused_ = false;     // the node is left alone

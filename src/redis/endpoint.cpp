@@ -6,7 +6,7 @@
 
 namespace redlock::redis {
 
-std::string Endpoint::display() const {
+std::string NodeEndpoint::display() const {
   if (transport == Transport::Unix) {
     const std::string socket = printable(path);
     return db == 0 ? fmt::format("unix://{}", socket) : fmt::format("unix://{}?db={}", socket, db);

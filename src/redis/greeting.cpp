@@ -53,7 +53,7 @@ constexpr std::array kRoles{
 
 }  // namespace
 
-std::vector<GreetingCommand> greeting_for(const Endpoint& endpoint) {
+std::vector<GreetingCommand> greeting_for(const NodeEndpoint& endpoint) {
   std::vector<GreetingCommand> commands;
   commands.reserve(4);
   const auto say = [&](GreetingStep step, std::initializer_list<std::string_view> words) {

@@ -21,7 +21,7 @@ struct GreetingCommand {
 };
 
 // AUTH if there is a password, SELECT if the database is not 0, INFO server, ROLE. The last is always ROLE.
-std::vector<GreetingCommand> greeting_for(const Endpoint& endpoint);
+std::vector<GreetingCommand> greeting_for(const NodeEndpoint& endpoint);
 
 // Puts together what a node answers to its greeting, in order.
 class GreetingReader {

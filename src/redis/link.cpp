@@ -2,8 +2,8 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "net/dial.hpp"
 #include "redis/answers.hpp"
-#include "redis/approach.hpp"
 #include "redis/classify.hpp"
 
 #include <sys/uio.h>
@@ -18,7 +18,7 @@ namespace redlock::redis {
 namespace {
 
 using quorum::Failure;
-using State = Progress::State;
+using State = net::Progress::State;
 
 // A connection that has owed an answer for so long is given up when there is something new to say.
 constexpr int kStaleAllowances = 3;
@@ -44,7 +44,7 @@ short poll_events(State wanted) {
 
 }  // namespace
 
-Link::Link(quorum::NodeIndex node, Endpoint endpoint, const Scripts& scripts, std::vector<Event>& events,
+Link::Link(quorum::NodeIndex node, NodeEndpoint endpoint, const Scripts& scripts, std::vector<Event>& events,
            Duration node_timeout)
     : node_{node},
       endpoint_{std::move(endpoint)},
@@ -163,7 +163,8 @@ TimePoint Link::next_timer() const noexcept {
     if (!pending.settled) next = std::min(next, limit(pending));
   }
   next = std::min(next, stuck_at());
-  if (const auto* connector = std::get_if<Connector>(&phase_)) next = std::min(next, connector->next_timer());
+  if (const auto* connector = std::get_if<net::Connector>(&phase_))
+    next = std::min(next, connector->next_timer());
   return next;
 }
 
@@ -187,8 +188,8 @@ void Link::expire(TimePoint now, Overdue which) {
 }
 
 std::string_view Link::phase_of(const Pending& pending) const noexcept {
-  if (std::holds_alternative<Lookup>(phase_)) return "resolving its name";
-  if (std::holds_alternative<Connector>(phase_)) return "connecting";
+  if (std::holds_alternative<net::Lookup>(phase_)) return "resolving its name";
+  if (std::holds_alternative<net::Connector>(phase_)) return "connecting";
   const auto* connection = std::get_if<Connection>(&phase_);
   if (connection != nullptr && !connection->handshaken) {
     // To a Redis without TLS the first message of TLS is the beginning of a command.
@@ -231,7 +232,7 @@ Duration Link::allowance(TimePoint now) const noexcept {
 
 // A lookup goes on, for the next request: a new thread for each would pile up behind a dead name server.
 void Link::stop_connecting_if_unwanted() {
-  if (can_send() || std::holds_alternative<Lookup>(phase_) || awaited()) return;
+  if (can_send() || std::holds_alternative<net::Lookup>(phase_) || awaited()) return;
   pending_.clear();
   phase_ = Idle{};
 }
@@ -247,33 +248,34 @@ bool Link::stale(TimePoint now) const noexcept {
 // ---- Connecting ----------------------------------------------------------------------------------
 
 void Link::start(TimePoint now) {
-  auto way = approach(endpoint_);
-  if (const auto* failure = std::get_if<Failure>(&way)) return fail(*failure);
-  if (auto* connector = std::get_if<Connector>(&way)) phase_ = std::move(*connector);
+  auto way = net::begin_dial(endpoint_);
+  if (const auto* failure = std::get_if<net::ConnectionFailure>(&way)) return fail(failure_of(*failure));
+  if (auto* connector = std::get_if<net::Connector>(&way)) phase_ = std::move(*connector);
   connecting_since_ = now;
-  if (auto* lookup = std::get_if<Lookup>(&way)) phase_ = std::move(*lookup);
+  if (auto* lookup = std::get_if<net::Lookup>(&way)) phase_ = std::move(*lookup);
   go_on_connecting(now);
 }
 
 void Link::go_on_connecting(TimePoint now) {
-  if (auto* lookup = std::get_if<Lookup>(&phase_)) {
+  if (auto* lookup = std::get_if<net::Lookup>(&phase_)) {
     auto answer = lookup->take();
     if (!answer) return;
-    if (const auto* failure = std::get_if<Failure>(&*answer)) return fail(Failure{*failure});
-    phase_.emplace<Connector>(std::get<std::vector<Address>>(std::move(*answer)), allowance(now));
+    if (const auto* failure = std::get_if<net::ConnectionFailure>(&*answer))
+      return fail(failure_of(*failure));
+    phase_.emplace<net::Connector>(std::get<std::vector<net::Address>>(std::move(*answer)), allowance(now));
     connecting_since_ = now;
     stop_connecting_if_unwanted();
   }
-  if (auto* connector = std::get_if<Connector>(&phase_)) {
+  if (auto* connector = std::get_if<net::Connector>(&phase_)) {
     auto result = connector->step(now);
-    if (const auto* failure = std::get_if<Failure>(&result)) return fail(Failure{*failure});
+    if (const auto* failure = std::get_if<net::ConnectionFailure>(&result)) return fail(failure_of(*failure));
     if (auto* socket = std::get_if<UniqueFd>(&result)) open(std::move(*socket));
   }
 }
 
 // When a connection that is in the making has taken too long; TimePoint::max() where there is none.
 TimePoint Link::stuck_at() const noexcept {
-  const bool connecting = std::holds_alternative<Connector>(phase_) ||
+  const bool connecting = std::holds_alternative<net::Connector>(phase_) ||
                           (std::holds_alternative<Connection>(phase_) && !can_send());
   return connecting ? connecting_since_ + node_timeout_ : TimePoint::max();
 }
@@ -287,7 +289,7 @@ void Link::connect_anew_if_stuck(TimePoint now) {
 }
 
 void Link::open(UniqueFd socket) {
-  auto& connection = phase_.emplace<Connection>(make_stream(endpoint_, std::move(socket)));
+  auto& connection = phase_.emplace<Connection>(net::make_stream(endpoint_, std::move(socket)));
   const Pending& first = pending_.front();  // nothing is opened without a request
   const TimePoint asked = first.asked;
   const TimePoint deadline = first.deadline;
@@ -306,7 +308,7 @@ void Link::open(UniqueFd socket) {
 // Returns whether requests may flow.
 bool Link::go_on_shaking_hands(Connection& connection) {
   if (connection.handshaken) return true;
-  const Progress progress = connection.stream->handshake();
+  const net::Progress progress = connection.stream->handshake();
   switch (progress.state) {
     case State::Done: connection.handshaken = true; return true;
     case State::WantRead:
@@ -314,7 +316,7 @@ bool Link::go_on_shaking_hands(Connection& connection) {
     case State::Ended:
       fail({.kind = Failure::Kind::TlsFailed, .detail = "the server closed the connection"});
       return false;
-    case State::Failed: fail(progress.failure); return false;
+    case State::Failed: fail(failure_of(progress.failure)); return false;
   }
   return false;
 }
@@ -346,7 +348,7 @@ bool Link::write_out(Connection& connection) {
     }
     if (count == 0 && !connection.stream->holds_back()) return true;
 
-    Progress progress = connection.stream->write({parts.data(), count});
+    net::Progress progress = connection.stream->write({parts.data(), count});
     switch (progress.state) {
       case State::Done: break;
       case State::WantRead:
@@ -356,8 +358,8 @@ bool Link::write_out(Connection& connection) {
         // The server may have said why before it went ("max number of clients reached").
         if (!read_in(connection)) return false;
         if (progress.state == State::Ended)
-          progress.failure = {Failure::Kind::Disconnected, "the server closed it"};
-        fail(end_of(connection, std::move(progress.failure)));
+          progress.failure = {net::ConnectionFailure::Kind::Disconnected, "the server closed it"};
+        fail(end_of(connection, failure_of(std::move(progress.failure))));
         return false;
     }
     for (Pending& pending : pending_) {
@@ -375,7 +377,7 @@ bool Link::write_out(Connection& connection) {
 
 // A Redis that speaks TLS hangs up on who does not.
 Failure Link::end_of(const Connection& connection, Failure failure) const {
-  if (endpoint_.transport == Endpoint::Transport::Tcp && !connection.stream->heard()) {
+  if (endpoint_.transport == net::Endpoint::Transport::Tcp && !connection.stream->heard()) {
     failure.detail += ", without a word: if it speaks TLS, use rediss://";
   }
   return failure;
@@ -385,7 +387,7 @@ Failure Link::end_of(const Connection& connection, Failure failure) const {
 bool Link::read_in(Connection& connection) {
   std::array<char, kReadSize> bytes;
   for (;;) {
-    const Progress progress = connection.stream->read(bytes);
+    const net::Progress progress = connection.stream->read(bytes);
     switch (progress.state) {
       case State::Done: break;
       case State::WantRead:
@@ -393,7 +395,7 @@ bool Link::read_in(Connection& connection) {
       case State::Ended:
         fail(end_of(connection, {.kind = Failure::Kind::Disconnected, .detail = "the server closed it"}));
         return false;
-      case State::Failed: fail(end_of(connection, progress.failure)); return false;
+      case State::Failed: fail(end_of(connection, failure_of(progress.failure))); return false;
     }
     connection.reader.feed({bytes.data(), progress.bytes});
     for (bool more = true; more;) {
@@ -514,9 +516,9 @@ void Link::fail(const Failure& failure) {
 
 // ---- Waiting -------------------------------------------------------------------------------------
 
-void Link::watch(Poller& poller) const {
-  if (const auto* lookup = std::get_if<Lookup>(&phase_)) poller.add(lookup->fd(), POLLIN);
-  if (const auto* connector = std::get_if<Connector>(&phase_)) connector->watch(poller);
+void Link::watch(net::Poller& poller) const {
+  if (const auto* lookup = std::get_if<net::Lookup>(&phase_)) poller.add(lookup->fd(), POLLIN);
+  if (const auto* connector = std::get_if<net::Connector>(&phase_)) connector->watch(poller);
   if (const auto* connection = std::get_if<Connection>(&phase_)) {
     const bool unsent =
         std::any_of(pending_.begin(), pending_.end(), [](const auto& each) { return each.unsent(); });
@@ -532,7 +534,7 @@ void Link::expect_idle(TimePoint now) noexcept {
   auto* connection = std::get_if<Connection>(&phase_);
   if (connection == nullptr || connection->keeps_alive || now - connection->since < kYoung) return;
   connection->keeps_alive = true;
-  keep_alive(endpoint_, connection->stream->fd());
+  net::keep_alive(endpoint_, connection->stream->fd());
 }
 
 }  // namespace redlock::redis

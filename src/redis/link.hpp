@@ -2,15 +2,15 @@
 
 #include "base/clock.hpp"
 #include "base/secret.hpp"
+#include "net/connector.hpp"
+#include "net/poller.hpp"
+#include "net/resolver.hpp"
+#include "net/stream.hpp"
 #include "quorum/types.hpp"
-#include "redis/connector.hpp"
 #include "redis/endpoint.hpp"
 #include "redis/greeting.hpp"
 #include "redis/nodes.hpp"
-#include "redis/poller.hpp"
-#include "redis/resolver.hpp"
 #include "redis/scripts.hpp"
-#include "redis/stream.hpp"
 #include "redis/wire.hpp"
 
 #include <deque>
@@ -35,13 +35,13 @@ namespace redlock::redis {
 class Link {
  public:
   // `scripts` and `events` must outlive the link.
-  Link(quorum::NodeIndex node, Endpoint endpoint, const Scripts& scripts, std::vector<Event>& events,
+  Link(quorum::NodeIndex node, NodeEndpoint endpoint, const Scripts& scripts, std::vector<Event>& events,
        Duration node_timeout);
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
   ~Link();
 
-  const Endpoint& endpoint() const noexcept { return endpoint_; }
+  const NodeEndpoint& endpoint() const noexcept { return endpoint_; }
 
   void send(const quorum::Send& request, TimePoint now);
   void ask(const Query& query, TimePoint now);
@@ -57,7 +57,7 @@ class Link {
 
   // When advance() has something to do though no descriptor is ready; TimePoint::max() for never.
   TimePoint next_timer() const noexcept;
-  void watch(Poller& poller) const;
+  void watch(net::Poller& poller) const;
 
   // Says that nothing is going to be sent for a while: let the kernel look after the connection, unless it is so young
   // that it may soon be closed again.
@@ -67,12 +67,13 @@ class Link {
   struct Idle {};
 
   struct Connection {
-    explicit Connection(std::unique_ptr<Stream> opened) : stream{std::move(opened)} {}
+    explicit Connection(std::unique_ptr<net::Stream> opened) : stream{std::move(opened)} {}
 
-    std::unique_ptr<Stream> stream;
+    std::unique_ptr<net::Stream> stream;
     bool handshaken = false;
-    Progress::State reads_on = Progress::State::WantRead;    // what poll(2) must say for the next read,
-    Progress::State writes_on = Progress::State::WantWrite;  // and for the next write
+    net::Progress::State reads_on =
+        net::Progress::State::WantRead;  // what poll(2) must say for the next read,
+    net::Progress::State writes_on = net::Progress::State::WantWrite;  // and for the next write
     ReplyReader reader;
     GreetingReader greeting;
     std::optional<quorum::Failure> refused;  // why the greeting failed: no answer on this connection counts
@@ -130,11 +131,11 @@ class Link {
   void stop_connecting_if_unwanted();
 
   quorum::NodeIndex node_;
-  Endpoint endpoint_;
+  NodeEndpoint endpoint_;
   const Scripts& scripts_;
   std::vector<Event>& events_;
   Duration node_timeout_;
-  std::variant<Idle, Lookup, Connector, Connection> phase_;
+  std::variant<Idle, net::Lookup, net::Connector, Connection> phase_;
   TimePoint connecting_since_{};  // to an address
   std::deque<Pending> pending_;
   bool may_hold_key_ = false;  // see Nodes::may_hold_key

@@ -1,9 +1,9 @@
 #include "redis/nodes.hpp"
 
 #include "base/random.hpp"
+#include "net/poller.hpp"
 #include "redis/ear.hpp"
 #include "redis/link.hpp"
-#include "redis/poller.hpp"
 #include "redis/scripts.hpp"
 
 #include <algorithm>
@@ -15,9 +15,9 @@ namespace redlock::redis {
 
 class Nodes::Impl {
  public:
-  Impl(std::vector<Endpoint> endpoints, LockSubject subject, Duration node_timeout)
+  Impl(std::vector<NodeEndpoint> endpoints, LockSubject subject, Duration node_timeout)
       : key_{std::move(subject.key)}, scripts_{key_, std::move(subject.holder)}, ears_(endpoints.size()) {
-    for (Endpoint& endpoint : endpoints)
+    for (NodeEndpoint& endpoint : endpoints)
       links_.emplace_back(links_.size(), std::move(endpoint), scripts_, events_, node_timeout);
     events_.reserve(2 * links_.size());
   }
@@ -64,7 +64,7 @@ class Nodes::Impl {
   std::vector<std::unique_ptr<Ear>>
       ears_;  // by node; empty: none wanted. Refer to the same, and to the links
   TimePoint nap_until_{};
-  Poller poller_;
+  net::Poller poller_;
   std::vector<std::size_t> ends_;  // in the poller: where each link's descriptors end
 };
 
@@ -75,7 +75,7 @@ void Nodes::Impl::wait(TimePoint until, std::span<const int> wake_fds, std::vect
     if (deliver(events)) return;
 
     const TimePoint next = std::min(until, next_timer(now));
-    if (next > now + Poller::kLongWait) {
+    if (next > now + net::Poller::kLongWait) {
       for (Link& link : links_) link.expect_idle(now);
     }
     watch(wake_fds, now >= nap_until_);
@@ -147,7 +147,7 @@ bool Nodes::Impl::deliver(std::vector<Event>& events) {
   return true;
 }
 
-Nodes::Nodes(std::vector<Endpoint> endpoints, LockSubject subject, Duration node_timeout)
+Nodes::Nodes(std::vector<NodeEndpoint> endpoints, LockSubject subject, Duration node_timeout)
     : impl_{std::make_unique<Impl>(std::move(endpoints), std::move(subject), node_timeout)} {
 }
 Nodes::~Nodes() = default;
@@ -155,7 +155,7 @@ Nodes::~Nodes() = default;
 std::size_t Nodes::size() const noexcept {
   return impl_->links().size();
 }
-const Endpoint& Nodes::endpoint(quorum::NodeIndex node) const {
+const NodeEndpoint& Nodes::endpoint(quorum::NodeIndex node) const {
   return impl_->links()[node].endpoint();
 }
 

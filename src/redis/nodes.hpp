@@ -56,14 +56,14 @@ class Nodes {
   // Opens nothing yet. Resolving, connecting and the TLS handshake last as long as a request waits for them.
   // `node_timeout`: a connection that has owed an answer for several times as long is given up for a new one when there is
   // something new to say, whatever the deadline of the request.
-  Nodes(std::vector<Endpoint> endpoints, LockSubject subject,
+  Nodes(std::vector<NodeEndpoint> endpoints, LockSubject subject,
         Duration node_timeout = std::chrono::seconds{1});
   Nodes(const Nodes&) = delete;
   Nodes& operator=(const Nodes&) = delete;
   ~Nodes();
 
   std::size_t size() const noexcept;
-  const Endpoint& endpoint(quorum::NodeIndex node) const;
+  const NodeEndpoint& endpoint(quorum::NodeIndex node) const;
 
   // Queues a request; never blocks, and writes at once what the socket takes. On a fresh connection AUTH,
   // SELECT, INFO server and ROLE go ahead of it in the same write. Exactly one Event with this id follows, by

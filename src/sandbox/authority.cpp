@@ -1,6 +1,6 @@
 #include "sandbox/authority.hpp"
 
-#include "redis/tls_context.hpp"
+#include "net/tls_context.hpp"
 #include "sandbox/private_file.hpp"
 
 #include <openssl/bio.h>
@@ -78,7 +78,7 @@ void write_pem(const std::string& path, const Write& write) {
 }  // namespace
 
 Authority make_authority(const std::string& folder) {
-  redis::start_openssl();
+  net::start_openssl();
   const Key ca_key = make_key();
   const Certificate ca = begin(*ca_key, 1, "redlock sandbox CA");
   extend(*ca, NID_basic_constraints, "critical,CA:TRUE");

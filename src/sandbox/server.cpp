@@ -24,8 +24,8 @@ namespace redlock::sandbox {
 namespace {
 
 std::vector<std::string> server_arguments(const std::string& executable, const std::vector<std::string>& more,
-                                          const redis::Endpoint& endpoint) {
-  using enum redis::Endpoint::Transport;
+                                          const redis::NodeEndpoint& endpoint) {
+  using enum redis::NodeEndpoint::Transport;
   std::vector<std::string> arguments{executable, "--save",      "",   "--appendonly", "no", "--daemonize",
                                      "no",       "--databases", "16", "--port"};
   if (endpoint.transport == Unix) {
@@ -67,7 +67,7 @@ std::string find_redis_server() {
               "redis-server)"};
 }
 
-redis::Endpoint Server::free_port() {
+redis::NodeEndpoint Server::free_port() {
   const UniqueFd probe{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -77,21 +77,21 @@ redis::Endpoint Server::free_port() {
   if (!probe || bind(probe.get(), generic, size) != 0 || getsockname(probe.get(), generic, &size) != 0) {
     throw SystemError{"cannot find a free loopback port", errno};
   }
-  redis::Endpoint endpoint;
+  redis::NodeEndpoint endpoint;
   endpoint.host = "127.0.0.1";
   endpoint.port = ntohs(address.sin_port);
   return endpoint;
 }
 
-redis::Endpoint Server::unix_socket(const std::string& path) {
-  redis::Endpoint endpoint;
-  endpoint.transport = redis::Endpoint::Transport::Unix;
+redis::NodeEndpoint Server::unix_socket(const std::string& path) {
+  redis::NodeEndpoint endpoint;
+  endpoint.transport = redis::NodeEndpoint::Transport::Unix;
   endpoint.path = path;
   return endpoint;
 }
 
-Server::Server(const std::string& executable, const std::vector<std::string>& more, redis::Endpoint endpoint,
-               const std::string& log)
+Server::Server(const std::string& executable, const std::vector<std::string>& more,
+               redis::NodeEndpoint endpoint, const std::string& log)
     : endpoint_{std::move(endpoint)}, log_{log} {
   const UniqueFd log_fd{open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
   if (!log_fd) throw SystemError{"cannot create " + log, errno};

@@ -17,12 +17,12 @@ std::string find_redis_server();
 class Server {
  public:
   // Where it listens: a unix socket, or a loopback port that the kernel picked as free.
-  static redis::Endpoint free_port();
-  static redis::Endpoint unix_socket(const std::string& path);
+  static redis::NodeEndpoint free_port();
+  static redis::NodeEndpoint unix_socket(const std::string& path);
 
   // Starts it, with these arguments beside its own; it may not answer yet. `log` is the file for what it has to say.
   // Throws SystemError.
-  Server(const std::string& executable, const std::vector<std::string>& more, redis::Endpoint endpoint,
+  Server(const std::string& executable, const std::vector<std::string>& more, redis::NodeEndpoint endpoint,
          const std::string& log);
   Server(Server&& other) noexcept;
   Server& operator=(Server&& other) noexcept;
@@ -30,7 +30,7 @@ class Server {
   Server& operator=(const Server&) = delete;
   ~Server();
 
-  const redis::Endpoint& endpoint() const { return endpoint_; }
+  const redis::NodeEndpoint& endpoint() const { return endpoint_; }
   const std::string& log() const { return log_; }
   pid_t pid() const { return pid_; }
 
@@ -38,7 +38,7 @@ class Server {
   bool alive();
 
  private:
-  redis::Endpoint endpoint_;
+  redis::NodeEndpoint endpoint_;
   std::string log_;
   pid_t pid_ = -1;
 };

@@ -4,9 +4,9 @@
 #include "base/error.hpp"
 #include "base/random.hpp"
 #include "base/text.hpp"
+#include "net/tls_context.hpp"
 #include "redis/nodes.hpp"
 #include "redis/rights.hpp"
-#include "redis/tls_context.hpp"
 #include "sandbox/authority.hpp"
 #include "sandbox/private_file.hpp"
 
@@ -41,7 +41,7 @@ std::string last_line(const std::string& file) {
 // Asks with a script of ours, on a key that nobody has: what answers is fit for locks.
 class Probe {
  public:
-  explicit Probe(const redis::Endpoint& endpoint)
+  explicit Probe(const redis::NodeEndpoint& endpoint)
       : nodes_{{endpoint}, redis::LockSubject{.key = "redlock.sandbox", .holder = {}}} {}
 
   bool answers(std::span<const int> wake_fds) {
@@ -96,10 +96,10 @@ void Servers::set_up_tls() {
   arguments_.insert(arguments_.end(),
                     {"--tls-cert-file", authority.cert_file, "--tls-key-file", authority.key_file,
                      "--tls-ca-cert-file", authority.ca_file, "--tls-auth-clients", "no"});
-  auto made = redis::TlsContext::make({.ca_file = authority.ca_file});
-  if (const auto* problem = std::get_if<redis::TlsProblem>(&made))
+  auto made = net::TlsContext::make({.ca_file = authority.ca_file});
+  if (const auto* problem = std::get_if<net::TlsProblem>(&made))
     throw Error{exit_status::kSystem, problem->text};
-  tls_ = std::get<std::shared_ptr<const redis::TlsContext>>(std::move(made));
+  tls_ = std::get<std::shared_ptr<const net::TlsContext>>(std::move(made));
 }
 
 // The password goes to the servers and to the command by files only: anybody can see arguments, and a command's
@@ -123,8 +123,8 @@ void Servers::write_config() {
   write_private_file(config_file(), text);
 }
 
-redis::Endpoint Servers::secured(redis::Endpoint endpoint) const {
-  if (tls_) endpoint.transport = redis::Endpoint::Transport::Tls;
+redis::NodeEndpoint Servers::secured(redis::NodeEndpoint endpoint) const {
+  if (tls_) endpoint.transport = redis::NodeEndpoint::Transport::Tls;
   endpoint.tls = tls_;
   if (!password_.empty()) endpoint.username = kUser;
   endpoint.password = password_;
@@ -140,7 +140,7 @@ bool Servers::wait_until_all_answer(const std::string& executable, std::span<con
     while (!probe->answers(wake_fds)) {
       if (woken(wake_fds, kRetry) && interrupted()) return false;
       if (!server.alive()) {
-        const bool has_port = server.endpoint().transport != redis::Endpoint::Transport::Unix;
+        const bool has_port = server.endpoint().transport != redis::NodeEndpoint::Transport::Unix;
         if (!has_port || ++tries >= kPortTries) {
           throw Error{exit_status::kSystem,
                       fmt::format("redis-server does not start: {}", last_line(server.log()))};
@@ -161,8 +161,8 @@ std::string Servers::urls() const {
   std::string text;
   for (const Server& server : servers_) {
     if (!text.empty()) text += ' ';
-    const redis::Endpoint& endpoint = server.endpoint();
-    text += endpoint.transport == redis::Endpoint::Transport::Unix
+    const redis::NodeEndpoint& endpoint = server.endpoint();
+    text += endpoint.transport == redis::NodeEndpoint::Transport::Unix
                 ? "unix://" + endpoint.path
                 : fmt::format("{}://{}:{}", tls_ ? "rediss" : "redis", endpoint.host, endpoint.port);
   }

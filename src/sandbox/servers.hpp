@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/secret.hpp"
-#include "redis/tls_context.hpp"
+#include "net/tls_context.hpp"
 #include "sandbox/directory.hpp"
 #include "sandbox/server.hpp"
 
@@ -41,13 +41,13 @@ class Servers {
   void set_up_tls();
   void set_up_acl();
   void write_config();
-  redis::Endpoint secured(redis::Endpoint endpoint) const;
+  redis::NodeEndpoint secured(redis::NodeEndpoint endpoint) const;
   bool wait_until_all_answer(const std::string& executable, std::span<const int> wake_fds,
                              const std::function<bool()>& interrupted);
 
   TemporaryDirectory directory_;
   std::vector<std::string> arguments_;  // for each server
-  std::shared_ptr<const redis::TlsContext> tls_;
+  std::shared_ptr<const net::TlsContext> tls_;
   Secret password_;
   std::vector<Server> servers_;
   bool ready_ = false;

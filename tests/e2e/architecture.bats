@@ -4,7 +4,7 @@
 setup() {
   check=$BATS_TEST_DIRNAME/lib/include-direction
   tree=$BATS_TEST_TMPDIR/src
-  mkdir -p "$tree"/{cli,lock,config,process,sandbox,redis,quorum,base}
+  mkdir -p "$tree"/{cli,lock,config,process,sandbox,redis,net,quorum,base}
   echo '#include "base/fd.hpp"' > "$tree/cli/good.cpp"
 }
 
@@ -37,6 +37,8 @@ accepts() {
   refuses process/a.hpp '#include "lock/session.hpp"' 'process may include'
   refuses lock/a.cpp '#include "cli/run.hpp"' 'lock may include'
   refuses redis/a.cpp '#include "quorum/lease.hpp"' 'redis may include'
+  refuses net/a.cpp '#include "quorum/types.hpp"' 'net may include: base'
+  refuses net/a.cpp '#include "redis/wire.hpp"' 'net may include: base'
   refuses config/a.cpp '# include "../base/fd.hpp"' 'path from src/'
   refuses main.cpp '#include "lock/session.hpp"' 'may include: cli base'
 }
@@ -46,13 +48,16 @@ accepts() {
   accepts lock/a.cpp '#include "redis/nodes.hpp"'
   accepts sandbox/a.cpp '#include "process/executable.hpp"'
   accepts sandbox/a.cpp '#include <openssl/x509.h>'
-  accepts redis/a.cpp '#include <openssl/ssl.h>'
+  accepts redis/a.cpp '#include "net/stream.hpp"'
+  accepts net/a.cpp '#include <openssl/ssl.h>'
   accepts main.cpp '#include "cli/program.hpp"'
 }
 
 @test "a library outside its folder is a violation" {
   refuses lock/a.cpp '#include <hiredis/hiredis.h>' 'hiredis is for redis only'
-  refuses cli/a.cpp '#include <openssl/ssl.h>' 'openssl is for redis sandbox only'
+  refuses redis/a.cpp '#include <openssl/ssl.h>' 'openssl is for net sandbox only'
+  refuses net/a.cpp '#include <hiredis/hiredis.h>' 'hiredis is for redis only'
+  refuses cli/a.cpp '#include <openssl/ssl.h>' 'openssl is for net sandbox only'
   refuses config/a.cpp '#include <CLI/App.hpp>' 'CLI is for cli only'
   refuses cli/a.cpp '#include <toml++/toml.h>' 'toml++ is for config only'
 }

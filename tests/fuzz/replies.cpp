@@ -44,7 +44,7 @@ void add_up(const redis::Value& value, Size& size) {
 }
 
 std::string told(const quorum::Failure& failure) {
-  redis::Endpoint endpoint;
+  redis::NodeEndpoint endpoint;
   endpoint.username = "user\n";
   must(fuzz::presentable(failure.detail), "the detail of a failure can be shown");
   const std::string words = redis::describe(failure, endpoint);

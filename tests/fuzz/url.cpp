@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     must(!problem->text.empty() && fuzz::presentable(problem->text), "what is wrong with a URL can be shown");
     return 0;
   }
-  const auto& endpoint = std::get<redis::Endpoint>(parsed);
+  const auto& endpoint = std::get<redis::NodeEndpoint>(parsed);
   must(fuzz::presentable(endpoint.display()), "an endpoint can be shown");
   must(config::same_server(endpoint, endpoint), "a server is the same as itself");
 
@@ -24,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string bare{url};
   if (!userinfo.empty()) bare.erase(static_cast<std::size_t>(userinfo.data() - url.data()), userinfo.size());
   const auto again = config::parse_url(bare);
-  const auto* other = std::get_if<redis::Endpoint>(&again);
+  const auto* other = std::get_if<redis::NodeEndpoint>(&again);
   must(other != nullptr, "a URL without its user is a URL");
   must(other->username.empty() && other->password.empty(), "and has neither user nor password");
   must(config::same_server(endpoint, *other) && other->db == endpoint.db && other->path == endpoint.path,

@@ -11,7 +11,7 @@ namespace {
 
 std::string shown(const Settings& settings) {
   std::string out;
-  for (const redis::Endpoint& node : settings.nodes) out += (out.empty() ? "" : " ") + node.display();
+  for (const redis::NodeEndpoint& node : settings.nodes) out += (out.empty() ? "" : " ") + node.display();
   return out;
 }
 

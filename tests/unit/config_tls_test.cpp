@@ -1,6 +1,6 @@
 // TLS: what the configuration says, and what is made of it.
 #include "config_fixture.hpp"
-#include "redis/tls_context.hpp"
+#include "net/tls_context.hpp"
 #include "sandbox/authority.hpp"
 
 #include <string>

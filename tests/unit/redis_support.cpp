@@ -1,6 +1,6 @@
 #include "redis_support.hpp"
 
-#include "redis/address.hpp"
+#include "net/address.hpp"
 
 #include <doctest/doctest.h>
 
@@ -67,7 +67,7 @@ TempDir::~TempDir() {
 // ---- Client --------------------------------------------------------------------------------------
 
 Client::Client(const std::string& socket_path) : socket_{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
-  const auto address = redis::unix_address(socket_path);
+  const auto address = net::unix_address(socket_path);
   if (!address) throw std::runtime_error{"a path too long for a socket"};
   require(::connect(socket_.get(), address->get(), address->length) == 0, "connect");
 }
@@ -170,15 +170,15 @@ void RedisServer::restart() {
   spawn();
 }
 
-redis::Endpoint RedisServer::unix_endpoint() const {
-  redis::Endpoint endpoint;
-  endpoint.transport = redis::Endpoint::Transport::Unix;
+redis::NodeEndpoint RedisServer::unix_endpoint() const {
+  redis::NodeEndpoint endpoint;
+  endpoint.transport = redis::NodeEndpoint::Transport::Unix;
   endpoint.path = socket_;
   return endpoint;
 }
 
-redis::Endpoint RedisServer::tcp_endpoint() const {
-  redis::Endpoint endpoint;
+redis::NodeEndpoint RedisServer::tcp_endpoint() const {
+  redis::NodeEndpoint endpoint;
   endpoint.port = port_;
   return endpoint;
 }
@@ -211,8 +211,8 @@ void FakeServer::accept_all() {
   }
 }
 
-redis::Endpoint FakeServer::endpoint() const {
-  redis::Endpoint endpoint;
+redis::NodeEndpoint FakeServer::endpoint() const {
+  redis::NodeEndpoint endpoint;
   endpoint.port = port_;
   return endpoint;
 }
@@ -274,11 +274,11 @@ FakeServer::Serve answer_with(std::string answer) {
 
 // ---- Conversation --------------------------------------------------------------------------------
 
-Conversation::Conversation(redis::Endpoint endpoint, std::string key, Duration node_timeout)
-    : Conversation{std::vector<redis::Endpoint>{std::move(endpoint)}, std::move(key), node_timeout} {
+Conversation::Conversation(redis::NodeEndpoint endpoint, std::string key, Duration node_timeout)
+    : Conversation{std::vector<redis::NodeEndpoint>{std::move(endpoint)}, std::move(key), node_timeout} {
 }
 
-Conversation::Conversation(std::vector<redis::Endpoint> endpoints, std::string key, Duration node_timeout)
+Conversation::Conversation(std::vector<redis::NodeEndpoint> endpoints, std::string key, Duration node_timeout)
     : nodes_{std::make_unique<redis::Nodes>(
           std::move(endpoints),
           redis::LockSubject{

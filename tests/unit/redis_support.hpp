@@ -63,8 +63,8 @@ class RedisServer {
   RedisServer& operator=(const RedisServer&) = delete;
   ~RedisServer();
 
-  redis::Endpoint unix_endpoint() const;
-  redis::Endpoint tcp_endpoint() const;
+  redis::NodeEndpoint unix_endpoint() const;
+  redis::NodeEndpoint tcp_endpoint() const;
   Client client() const { return Client{socket_}; }
   void freeze() const;  // SIGSTOP
   void thaw() const;
@@ -92,7 +92,7 @@ class FakeServer {
   FakeServer& operator=(const FakeServer&) = delete;
   ~FakeServer();
 
-  redis::Endpoint endpoint() const;
+  redis::NodeEndpoint endpoint() const;
   int connections() const { return connections_; }
 
  private:
@@ -130,8 +130,9 @@ FakeServer::Serve answer_with(std::string answer);
 // One node, and its events one by one.
 class Conversation {
  public:
-  explicit Conversation(redis::Endpoint endpoint, std::string key = "k", Duration node_timeout = kPatience);
-  explicit Conversation(std::vector<redis::Endpoint> endpoints, std::string key = "k",
+  explicit Conversation(redis::NodeEndpoint endpoint, std::string key = "k",
+                        Duration node_timeout = kPatience);
+  explicit Conversation(std::vector<redis::NodeEndpoint> endpoints, std::string key = "k",
                         Duration node_timeout = kPatience);
 
   redis::Nodes& nodes() { return *nodes_; }

@@ -8,17 +8,17 @@
 using redlock::config::parse_url;
 using redlock::config::same_server;
 using redlock::config::UrlProblem;
-using redlock::redis::Endpoint;
-using Transport = Endpoint::Transport;
+using redlock::redis::NodeEndpoint;
+using Transport = NodeEndpoint::Transport;
 
 namespace {
 
-Endpoint good(const std::string& url) {
+NodeEndpoint good(const std::string& url) {
   auto parsed = parse_url(url);
   if (const auto* problem = std::get_if<UrlProblem>(&parsed)) {
     FAIL(url << ": " << problem->text);
   }
-  return std::get<Endpoint>(std::move(parsed));
+  return std::get<NodeEndpoint>(std::move(parsed));
 }
 
 std::string problem_of(const std::string& url) {
@@ -37,7 +37,7 @@ bool refused(const std::string& url, const std::string& why) {
 }  // namespace
 
 TEST_CASE("a URL names host, port and database, and each but the host may be left out") {
-  const Endpoint full = good("redis://redis-1.example.com:7000/3");
+  const NodeEndpoint full = good("redis://redis-1.example.com:7000/3");
   CHECK(full.transport == Transport::Tcp);
   CHECK(full.host == "redis-1.example.com");
   CHECK(full.port == 7000);
@@ -45,7 +45,7 @@ TEST_CASE("a URL names host, port and database, and each but the host may be lef
   CHECK(full.username.empty());
   CHECK(full.password.empty());
 
-  const Endpoint least = good("redis://10.0.0.1");
+  const NodeEndpoint least = good("redis://10.0.0.1");
   CHECK(least.host == "10.0.0.1");
   CHECK(least.port == 6379);
   CHECK(least.db == 0);
@@ -70,11 +70,11 @@ TEST_CASE("an IPv6 address stands in brackets and has one spelling") {
 }
 
 TEST_CASE("user and password are percent-decoded") {
-  const Endpoint both = good("redis://us%65r:p%40ss%2Fw%3Ard%23%25@h:1/2");
+  const NodeEndpoint both = good("redis://us%65r:p%40ss%2Fw%3Ard%23%25@h:1/2");
   CHECK(both.username == "user");
   CHECK(both.password.reveal() == "p@ss/w:rd#%");
   CHECK(both.port == 1);
-  const Endpoint password = good("redis://:secret@h");
+  const NodeEndpoint password = good("redis://:secret@h");
   CHECK(password.username.empty());
   CHECK(password.password.reveal() == "secret");
   CHECK(good("redis://u:a:b@h").password.reveal() == "a:b");
@@ -87,11 +87,11 @@ TEST_CASE("user and password are percent-decoded") {
 }
 
 TEST_CASE("a socket has a path, and may have a database, a user and a password") {
-  const Endpoint plain = good("unix:///run/redis.sock");
+  const NodeEndpoint plain = good("unix:///run/redis.sock");
   CHECK(plain.transport == Transport::Unix);
   CHECK(plain.path == "/run/redis.sock");
   CHECK(plain.db == 0);
-  const Endpoint full = good("unix://user:pw@/run/a%20b@c.sock?db=7");
+  const NodeEndpoint full = good("unix://user:pw@/run/a%20b@c.sock?db=7");
   CHECK(full.path == "/run/a b@c.sock");
   CHECK(full.db == 7);
   CHECK(full.username == "user");

@@ -28,7 +28,7 @@ constexpr Duration kStartMargin = std::chrono::milliseconds{10};
 
 lock::Session open_session(const std::string& name, const config::Settings& settings,
                            const quorum::HolderInfo& holder, LockEvents* events) {
-  const auto has_password = [](const redis::Endpoint& node) { return !node.password.empty(); };
+  const auto has_password = [](const redis::NodeEndpoint& node) { return !node.password.empty(); };
   if (std::any_of(settings.nodes.begin(), settings.nodes.end(), has_password))
     process::keep_out_of_core_dumps();
   return lock::Session{{.nodes = settings.nodes,

@@ -85,7 +85,7 @@ int list(const Arguments& arguments) {
   }
   for (quorum::NodeIndex node = 0; node < inspector.size(); ++node) {
     if (!findings.troubles[node]) continue;
-    const redis::Endpoint& endpoint = inspector.endpoint(node);
+    const redis::NodeEndpoint& endpoint = inspector.endpoint(node);
     const std::string line =
         fmt::format("{}: {}", endpoint.display(), redis::describe(*findings.troubles[node], endpoint));
     enough ? log::warning(line) : log::error("  " + line);

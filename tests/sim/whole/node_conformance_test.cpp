@@ -521,7 +521,7 @@ TEST_CASE("the greeting gets the same answers: with and without a password, righ
     if (!facts.password.empty()) admin.ask({"AUTH", facts.password});
     Servers servers{server, facts};
     Peer peer{servers};
-    redis::Endpoint endpoint = server.unix_endpoint();
+    redis::NodeEndpoint endpoint = server.unix_endpoint();
     endpoint.username = user;
     endpoint.password = Secret{std::string{password}};
     endpoint.db = db;

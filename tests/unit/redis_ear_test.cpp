@@ -1,0 +1,474 @@
+#include "redis/nodes.hpp"
+#include "redis_support.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <vector>
+
+// What is heard of a lock on the connections of Nodes::listen(), on real servers.
+
+using namespace redlock;
+using namespace redlock::test;
+using std::chrono::milliseconds;
+
+namespace {
+
+template <class What>
+bool is(const redis::Event& event) {
+  return std::holds_alternative<What>(event.what);
+}
+
+// One node that is listened to, and what it tells one by one.
+class Listener {
+ public:
+  explicit Listener(redis::NodeEndpoint endpoint, std::string key = "k", const std::string& calls = {})
+      : nodes_{{std::move(endpoint)}, {.key = std::move(key), .holder = {}}} {
+    nodes_.listen(0, kPatience, calls);
+  }
+
+  redis::Nodes& nodes() { return nodes_; }
+
+  // The next that is heard; nothing at `until`.
+  std::optional<redis::Event> next(TimePoint until = BootClock::now() + kPatience) {
+    while (events_.empty() && BootClock::now() < until) nodes_.wait(until, {}, events_);
+    if (events_.empty()) return std::nullopt;
+    redis::Event event = std::move(events_.front());
+    events_.erase(events_.begin());
+    return event;
+  }
+  // The next is of this kind.
+  template <class What>
+  bool hears() {
+    const auto event = next();
+    return event && is<What>(*event) && event->node == 0 && event->id == 0;
+  }
+  // It listens now, and may be called, or not.
+  bool listens(bool calls) {
+    const auto event = next();
+    return event && is<redis::Listening>(*event) && std::get<redis::Listening>(event->what).calls == calls;
+  }
+  bool hears_call(unsigned ahead) {
+    const auto event = next();
+    return event && is<redis::Called>(*event) && std::get<redis::Called>(event->what).ahead == ahead;
+  }
+  // One of the next is.
+  template <class What>
+  bool comes_to_hear() {
+    const TimePoint limit = BootClock::now() + kPatience;
+    while (const auto event = next(limit)) {
+      if (is<What>(*event)) return true;
+    }
+    return false;
+  }
+  // Nothing is heard up to something of which is known that it is heard.
+  bool heard_nothing_before(const std::function<void()>& change_of_the_key) {
+    change_of_the_key();
+    const bool one = hears<redis::KeyChanged>();
+    return one && !next(BootClock::now());
+  }
+
+ private:
+  redis::Nodes nodes_;
+  std::vector<redis::Event> events_;
+};
+
+}  // namespace
+
+TEST_SUITE("listening for changes") {
+  TEST_CASE("a set, an extension, a deletion and an expiry are told, whoever it was") {
+    const auto server = RedisServer::start();
+    if (!server) return;
+    Client client = server->client();
+    for (const auto& endpoint : {server->tcp_endpoint(), server->unix_endpoint()}) {
+      Listener one{endpoint};
+      REQUIRE(one.hears<redis::Listening>());
+      client.ask({"SET", "k", "t", "NX", "PX", "30000"});
+      CHECK(one.hears<redis::KeyChanged>());
+      client.ask({"PEXPIRE", "k", "60000"});
+      CHECK(one.hears<redis::KeyChanged>());
+      client.ask({"DEL", "k"});
+      CHECK(one.hears<redis::KeyChanged>());
+      client.ask({"SET", "k", "t", "PX", "1"});
+      CHECK(one.hears<redis::KeyChanged>());
+      CHECK(one.hears<redis::KeyChanged>());  // it has expired
+      client.ask({"FLUSHALL"});
+      CHECK(one.hears<redis::KeyChanged>());
+    }
+  }
+
+  TEST_CASE("neither reads nor other keys are told, also such as begin with the name") {
+    const auto server = RedisServer::start();
+    if (!server) return;
+    Client client = server->client();
+    Listener one{server->unix_endpoint()};
+    REQUIRE(one.hears<redis::Listening>());
+    client.ask({"GET", "k"});
+    client.ask({"SET", "other", "1"});
+    client.ask({"SET", "k2", "1"});
+    client.ask({"DEL", "k"});  // was not there
+    CHECK(one.heard_nothing_before([&] { client.ask({"SET", "k", "t"}); }));
+  }
+
+  TEST_CASE("keys of any bytes are heard") {
+    const auto server = RedisServer::start();
+    if (!server) return;
+    Client client = server->client();
+    const std::string key{"a \"\r\n\0{}*\xff", 11};
+    Listener one{server->unix_endpoint(), key};
+    REQUIRE(one.hears<redis::Listening>());
+    client.ask({"SET", key, "t"});
+    CHECK(one.hears<redis::KeyChanged>());
+  }
+
+  TEST_CASE("it listens again after its connection, or the server, was killed, and tells of both") {
+    const auto server = RedisServer::start();
+    if (!server) return;
+    Listener one{server->tcp_endpoint()};
+    REQUIRE(one.hears<redis::Listening>());
+    server->client().ask({"CLIENT", "KILL", "TYPE", "pubsub"});
+    CHECK(one.hears<redis::Deaf>());
+    CHECK(one.hears<redis::Listening>());
+    server->client().ask({"SET", "k", "t"});
+    CHECK(one.hears<redis::KeyChanged>());
+    server->stop();
+    CHECK(one.hears<redis::Deaf>());
+    server->restart();
+    CHECK(one.hears<redis::Listening>());
+    server->client().ask({"SET", "k", "t"});
+    CHECK(one.hears<redis::KeyChanged>());
+  }
+
+  TEST_CASE("user and password are used, and with a wrong one it does not try for ever") {
+    const auto server = RedisServer::start({"--user", "alice", "on", ">pw", "~*", "&*", "+@all"});
+    if (!server) return;
+    redis::NodeEndpoint endpoint = server->unix_endpoint();
+    endpoint.username = "alice";
+    endpoint.password = Secret{"pw"};
+    CHECK(Listener{endpoint}.hears<redis::Listening>());
+    endpoint.password = Secret{"wrong"};
+    Listener refused{endpoint};
+    Client client = server->client();
+    CHECK(eventually([&] {
+      refused.next(BootClock::now() + milliseconds{5});
+      return client.tell({"ACL", "LOG"}) != "" || client.ask({"ACL", "LOG"}).elements.size() > 0;
+    }));
+    const auto tried = client.ask({"INFO", "stats"}).text;
+    CHECK_FALSE(refused.next(BootClock::now() + milliseconds{300}));
+    const auto connections = [](const std::string& info) {
+      const auto at = info.find("total_connections_received:");
+      return info.substr(at, info.find('\r', at) - at);
+    };
+    CHECK(connections(client.ask({"INFO", "stats"}).text) == connections(tried));
+  }
+
+  TEST_CASE("where the ACL forbids tracking, or the channel, nothing is heard and it gives up") {
+    const auto server =
+        RedisServer::start({"--user", "notracking", "on", "nopass", "~*", "&*", "+@all", "-client|tracking",
+                            "--user", "nochannel", "on", "nopass", "~*", "resetchannels", "+@all"});
+    if (!server) return;
+    Client client = server->client();
+    for (const char* user : {"notracking", "nochannel"}) {
+      redis::NodeEndpoint endpoint = server->unix_endpoint();
+      endpoint.username = user;
+      endpoint.password = Secret{"any"};
+      client.ask({"ACL", "LOG", "RESET"});
+      Listener one{endpoint};
+      CHECK(eventually([&] {
+        CHECK_FALSE(one.next(BootClock::now() + milliseconds{5}));
+        return !client.ask({"ACL", "LOG"}).elements.empty();
+      }));
+      // Longer than the rest before another try, and not another one made.
+      client.ask({"ACL", "LOG", "RESET"});
+      CHECK_FALSE(one.next(BootClock::now() + milliseconds{300}));
+      CHECK(client.ask({"ACL", "LOG"}).elements.empty());
+    }
+  }
+
+  TEST_CASE("a server that tells of other keys all the time is listened to no longer") {
+    const auto server = RedisServer::start();
+    if (!server) return;
+    Listener one{server->unix_endpoint()};
+    REQUIRE(one.hears<redis::Listening>());
+    Client client = server->client();
+    for (int i = 0; i < 250; ++i) client.ask({"SET", "k-other", std::to_string(i)});
+    CHECK(one.comes_to_hear<redis::Deaf>());
+    CHECK_FALSE(one.next(BootClock::now() + milliseconds{300}));  // does not come back
+  }
+
+  TEST_CASE("what is no answer of Redis ends the connection, and is never taken for a change") {
+    for (const char* nonsense : {"HTTP/1.1 400 Bad Request\r\n\r\n", ":7\r\n+OK\r\n+OK\r\n",
+                                 ":7\r\n+OK\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n*1\r\n:1\r\n"}) {
+      FakeServer server{[&](int fd, int) {
+        CommandReader commands{fd};
+        if (commands.next()) write_all(fd, nonsense);
+        wait_for_end(fd);
+      }};
+      Listener one{server.endpoint()};
+      CHECK(eventually([&] {
+        const auto event = one.next(BootClock::now() + milliseconds{5});
+        CHECK_FALSE((event && is<redis::KeyChanged>(*event)));
+        return server.connections() > 1;  // tries again, later each time
+      }));
+    }
+  }
+
+  TEST_CASE("a server that cannot do it is not asked again") {
+    std::atomic<bool> refused = false;
+    FakeServer server{[&](int fd, int) {
+      CommandReader commands{fd};
+      for (int nth = 1; commands.next(); ++nth) {
+        write_all(fd, nth == 1 ? ":7\r\n" : "-ERR overlapping prefix, or something of the kind\r\n");
+        refused = nth > 1;
+      }
+    }};
+    Listener one{server.endpoint()};
+    CHECK(eventually([&] {
+      one.next(BootClock::now() + milliseconds{5});
+      return refused.load();
+    }));
+    CHECK_FALSE(one.next(BootClock::now() + milliseconds{300}));
+    CHECK(server.connections() == 1);
+  }
+
+  TEST_CASE("a server that says nothing is left after the time given, and tried again") {
+    FakeServer server{[](int fd, int) { wait_for_end(fd); }};
+    redis::Nodes nodes{{server.endpoint()}, {.key = "k", .holder = {}}};
+    nodes.listen(0, milliseconds{20});
+    std::vector<redis::Event> events;
+    CHECK(eventually([&] {
+      nodes.wait(BootClock::now() + milliseconds{5}, {}, events);
+      return server.connections() > 1;
+    }));
+    CHECK(events.empty());
+  }
+
+  TEST_CASE("during a nap nothing is told, and all of it after") {
+    const auto server = RedisServer::start();
+    if (!server) return;
+    Listener one{server->unix_endpoint()};
+    REQUIRE(one.hears<redis::Listening>());
+    const TimePoint end = BootClock::now() + milliseconds{300};
+    one.nodes().nap(end);
+    Client client = server->client();
+    client.ask({"SET", "k", "1"});
+    client.ask({"SET", "k", "2"});
+    std::vector<redis::Event> events;
+    one.nodes().wait(BootClock::now(), {}, events);
+    if (BootClock::now() < end) CHECK(events.empty());
+    while (events.size() < 2 && BootClock::now() < end + kPatience) one.nodes().wait(end, {}, events);
+    REQUIRE(events.size() == 2);
+    for (const redis::Event& event : events) CHECK(is<redis::KeyChanged>(event));
+    CHECK(BootClock::now() >= end);
+  }
+
+  TEST_CASE("awaited changes wake up when all are there, on a plain TCP connection") {
+    const auto server = RedisServer::start();
+    if (!server) return;
+    Listener one{server->tcp_endpoint()};
+    REQUIRE(one.hears<redis::Listening>());
+    one.nodes().await_changes(0, 3);
+    Client client = server->client();
+    client.ask({"SET", "k", "1"});
+    client.ask({"SET", "k", "2"});
+    CHECK_FALSE(one.next(BootClock::now() + milliseconds{100}));
+    client.ask({"SET", "k", "3"});
+    for (int i = 0; i < 3; ++i) CHECK(one.hears<redis::KeyChanged>());
+    one.nodes().await_changes(0, 1);
+    client.ask({"SET", "k", "4"});
+    CHECK(one.hears<redis::KeyChanged>());
+  }
+
+  TEST_CASE("a call is heard, and what is none is not taken for one") {
+    const auto server = RedisServer::start();
+    if (!server) return;
+    Client client = server->client();
+    Listener one{server->unix_endpoint(), "k", "turn:me"};
+    REQUIRE(one.listens(true));
+    client.ask({"PUBLISH", "turn:me", "1"});
+    CHECK(one.hears_call(1));
+    for (const char* wrong : {"", "-1", "1.5", " 1", "2", "3", "99999999999999999999", "x"})
+      client.ask({"PUBLISH", "turn:me", wrong});
+    client.ask({"PUBLISH", "turn:other", "1"});
+    CHECK(one.heard_nothing_before([&] { client.ask({"SET", "k", "t"}); }));
+    client.ask({"PUBLISH", "turn:me", "0"});
+    CHECK(one.hears_call(0));
+
+    Listener other{server->unix_endpoint(), "k"};
+    REQUIRE(other.listens(false));
+    client.ask({"PUBLISH", "turn:me", "1"});
+    CHECK(other.heard_nothing_before([&] { client.ask({"SET", "k", "t"}); }));
+  }
+
+  TEST_CASE("a node that is hushed calls only, and tells of changes again when it is asked to, and says so") {
+    const auto server = RedisServer::start();
+    if (!server) return;
+    Client client = server->client();
+    const auto trackers = [&] {
+      const std::string all = client.tell({"INFO", "clients"});
+      const std::string field = "tracking_clients:";
+      return all.substr(all.find(field) + field.size(), 1);
+    };
+    const auto tracks = [&](Listener& one, const char* many) {
+      const TimePoint limit = BootClock::now() + kPatience;
+      while (trackers() != many && BootClock::now() < limit)
+        CHECK_FALSE(one.next(BootClock::now() + milliseconds{10}));
+      return trackers() == many;
+    };
+    for (const auto& endpoint : {server->tcp_endpoint(), server->unix_endpoint()}) {
+      Listener one{endpoint, "k", "turn:me"};
+      REQUIRE(one.listens(true));
+      REQUIRE(trackers() == "1");
+      one.nodes().hush(0, true);
+      CHECK(tracks(one, "0"));
+      client.ask({"SET", "k", "t"});
+      client.ask({"PUBLISH", "turn:me", "1"});
+      CHECK(one.hears_call(1));
+      one.nodes().hush(0, false);
+      CHECK(one.listens(true));
+      CHECK(trackers() == "1");
+      client.ask({"SET", "k", "t"});
+      CHECK(one.hears<redis::KeyChanged>());
+      client.ask({"PUBLISH", "turn:me", "1"});
+      CHECK(one.hears_call(1));
+      one.nodes().hush(0, true);
+      one.nodes().hush(0, false);  // and thinks better of it before it is done
+      CHECK(one.listens(true));
+      CHECK(trackers() == "1");
+      one.nodes().hush(0, true);
+      CHECK(tracks(one, "0"));
+      // It stays hushed when the connection has broken.
+      client.ask({"CLIENT", "KILL", "TYPE", "pubsub"});
+      CHECK(one.comes_to_hear<redis::Deaf>());
+      CHECK(one.comes_to_hear<redis::Listening>());
+      CHECK(tracks(one, "0"));
+      client.ask({"PUBLISH", "turn:me", "0"});
+      CHECK(one.hears_call(0));
+      one.nodes().stop_listening();
+      CHECK(tracks(one, "0"));
+    }
+  }
+
+  TEST_CASE(
+      "where nobody is to call, a node that is hushed does not begin to tell of changes, but is ready to") {
+    const auto server = RedisServer::start();
+    if (!server) return;
+    Client client = server->client();
+    redis::Nodes nodes{{server->tcp_endpoint()}, {.key = "k", .holder = {}}};
+    std::vector<redis::Event> events;
+    const auto open = [&] {
+      return client.tell({"CLIENT", "LIST"}).find("cmd=client|id ") != std::string::npos;
+    };
+    const auto waits_until = [&](auto what) {
+      const TimePoint limit = BootClock::now() + kPatience;
+      while (!what() && BootClock::now() < limit) nodes.wait(BootClock::now() + milliseconds{10}, {}, events);
+      return what();
+    };
+    nodes.listen(0, kPatience);
+    nodes.hush(0, true);
+    REQUIRE(waits_until(open));
+    client.ask({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+    REQUIRE(waits_until(open));  // it comes back by itself
+    CHECK(client.tell({"INFO", "clients"}).find("tracking_clients:0") != std::string::npos);
+    CHECK(events.empty());
+    nodes.hush(0, false);
+    nodes.hush(0, true);  // too late: where there are no calls it goes on telling
+    REQUIRE(waits_until([&] { return !events.empty(); }));
+    CHECK(is<redis::Listening>(events.front()));
+    client.ask({"SET", "k", "t"});
+    REQUIRE(waits_until([&] { return events.size() > 1; }));
+    CHECK(is<redis::KeyChanged>(events.back()));
+
+    // It becomes the one that calls.
+    events.clear();
+    nodes.hush(0, false);
+    for (int times = 0; times < 2; ++times) nodes.listen(0, kPatience, "turn:me");
+    REQUIRE(waits_until([&] { return events.size() > 1; }));
+    CHECK(is<redis::Deaf>(events.front()));
+    REQUIRE(is<redis::Listening>(events.back()));
+    CHECK(std::get<redis::Listening>(events.back().what).calls);
+  }
+
+  TEST_CASE("a node that has refused to tell is not asked again because it should call") {
+    std::atomic<bool> left = false;
+    FakeServer fake{[&](int fd, int) {
+      write_all(fd, "-NOPERM this user has no permissions to run the 'client|id' command\r\n");
+      wait_for_end(fd);
+      left = true;
+    }};
+    redis::Nodes nodes{{fake.endpoint()}, {.key = "k", .holder = {}}};
+    std::vector<redis::Event> events;
+    const auto pass = [&] { nodes.wait(BootClock::now() + milliseconds{10}, {}, events); };
+    nodes.listen(0, kPatience);
+    REQUIRE(eventually([&] {
+      pass();
+      return left.load();
+    }));
+    nodes.listen(0, kPatience, "turn:me");
+    for (int times = 0; times < 5; ++times) pass();
+    CHECK(fake.connections() == 1);
+    CHECK(events.empty());
+  }
+
+  TEST_CASE("where the ACL forbids calls there are none, and it cannot be hushed") {
+    const auto server = RedisServer::start({"--user", "nopublish", "on", "nopass", "~*", "&*", "+@all",
+                                            "-publish", "--user", "nochannel", "on", "nopass", "~*",
+                                            "resetchannels", "&__redis__:invalidate", "+@all"});
+    if (!server) return;
+    Client client = server->client();
+    for (const char* user : {"nopublish", "nochannel"}) {
+      redis::NodeEndpoint endpoint = server->unix_endpoint();
+      endpoint.username = user;
+      endpoint.password = Secret{"any"};
+      Listener one{endpoint, "k", "turn:me"};
+      REQUIRE(one.listens(false));
+      one.nodes().hush(0, true);
+      client.ask({"SET", "k", "t"});
+      CHECK(one.hears<redis::KeyChanged>());
+    }
+  }
+
+  TEST_CASE(
+      "a server that does not answer when it is to be silent is left, and not taken for one that calls") {
+    FakeServer fake{[](int fd, int) {
+      CommandReader commands{fd};
+      while (const auto words = commands.next()) {
+        const std::string& what = words->front();
+        if (what == "UNSUBSCRIBE") break;
+        if (what == "SUBSCRIBE") write_all(fd, "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
+        if (what == "PUBLISH" || (*words)[1] == "ID") write_all(fd, ":1\r\n");
+        if (what == "CLIENT" && (*words)[1] != "ID") write_all(fd, "+OK\r\n");
+      }
+      wait_for_end(fd);
+    }};
+    redis::Nodes nodes{{fake.endpoint()}, {.key = "k", .holder = {}}};
+    nodes.listen(0, milliseconds{100}, "turn:me");
+    const auto comes = [&](auto what) {
+      std::vector<redis::Event> events;
+      const TimePoint limit = BootClock::now() + kPatience;
+      while (BootClock::now() < limit) {
+        nodes.wait(limit, {}, events);
+        for (const redis::Event& event : events) {
+          if (is<decltype(what)>(event)) return true;
+        }
+      }
+      return false;
+    };
+    REQUIRE(comes(redis::Listening{}));
+    nodes.hush(0, true);
+    CHECK(comes(redis::Deaf{}));
+  }
+
+  TEST_CASE("no connection is left when it no longer listens") {
+    const auto server = RedisServer::start();
+    if (!server) return;
+    Listener one{server->unix_endpoint()};
+    REQUIRE(one.hears<redis::Listening>());
+    Client client = server->client();
+    REQUIRE(client.tell({"CLIENT", "LIST", "TYPE", "pubsub"}) != "");
+    one.nodes().stop_listening();
+    CHECK(eventually([&] { return client.tell({"CLIENT", "LIST", "TYPE", "pubsub"}).empty(); }));
+  }
+}
