@@ -31,8 +31,26 @@ struct Now {
   std::uint64_t wall_us{};  // microseconds since 1970, CLOCK_REALTIME: only ever a proposal for the fence
 };
 
-// Reads both clocks. Nothing else in the program reads a clock.
+// Reads both clocks. This file reads them, and nothing else in the program.
 Now read_clocks() noexcept;
+
+// What lock/, redis/ and net/ read the time from. A simulator passes its own.
+class Clock {
+ public:
+  Clock() = default;
+  Clock(const Clock&) = delete;
+  Clock& operator=(const Clock&) = delete;
+  virtual ~Clock() = default;
+
+  virtual Now now() = 0;
+  virtual TimePoint boot_now() = 0;
+};
+
+class SystemClock final : public Clock {
+ public:
+  Now now() override { return read_clocks(); }
+  TimePoint boot_now() override { return BootClock::now(); }
+};
 
 // The CLOCK_BOOTTIME value as a timespec, for timerfd_settime(2).
 timespec to_timespec(TimePoint at) noexcept;

@@ -15,8 +15,8 @@ namespace redlock::config {
 // One node as a source names it.
 struct NodeEntry {
   redis::NodeEndpoint endpoint;  // with the user and password of the URL
-  NodeSettings settings;     // at most one of the two has a password
-  Place place;               // of the URL
+  NodeSettings settings;         // at most one of the two has a password
+  Place place;                   // of the URL
 };
 
 // Throws through fail() when the URL is malformed.

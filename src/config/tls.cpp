@@ -48,12 +48,12 @@ void TlsReader::prepare(redis::NodeEndpoint& endpoint, const NodeSettings& own, 
   const NodeSettings& trusted = own.ca_file || own.ca_dir ? own : for_all;
   const NodeSettings& ours = own.cert_file ? own : for_all;
   net::TlsSettings settings{.ca_file = text_of(trusted.ca_file),
-                              .ca_dir = text_of(trusted.ca_dir),
-                              .cert_file = text_of(ours.cert_file),
-                              .key_file = text_of(ours.key_file),
-                              .key_password = passwords_.read(ours.key_password),
-                              .insecure_skip_verify = own.insecure_skip_verify.value_or(
-                                  for_all.insecure_skip_verify.value_or(false))};
+                            .ca_dir = text_of(trusted.ca_dir),
+                            .cert_file = text_of(ours.cert_file),
+                            .key_file = text_of(ours.key_file),
+                            .key_password = passwords_.read(ours.key_password),
+                            .insecure_skip_verify = own.insecure_skip_verify.value_or(
+                                for_all.insecure_skip_verify.value_or(false))};
   endpoint.server_name = text_of(own.server_name ? own.server_name : for_all.server_name);
   if (settings.insecure_skip_verify) unverified_.push_back(endpoint.display());
 

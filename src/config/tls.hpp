@@ -1,6 +1,7 @@
 #pragma once
 
 #include "config/node_settings.hpp"
+#include "net/tls_context.hpp"
 #include "redis/endpoint.hpp"
 
 #include <memory>

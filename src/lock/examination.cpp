@@ -101,7 +101,7 @@ std::vector<NodeReport> examine(Onlooker& onlooker) {
   for (NodeIndex node = 0; node < onlooker.size(); ++node) {
     if (!reports[node].failure) questions.push_back({.node = node, .words = redis::time_words()});
   }
-  const Now began = read_clocks();
+  const Now began = onlooker.clock().now();
   auto times = *onlooker.ask(questions);
   for (std::size_t i = 0; i < times.size(); ++i) {
     read_clock(began, std::move(times[i]), reports[questions[i].node]);

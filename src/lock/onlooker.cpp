@@ -32,20 +32,24 @@ quorum::Observation not_asked() {
 }  // namespace
 
 Onlooker::Onlooker(OnlookerOptions options)
-    : node_timeout_{options.node_timeout},
-      nodes_{std::move(options.nodes), {.key = std::move(options.key), .holder = {}}, options.node_timeout},
+    : surroundings_{options.surroundings},
+      node_timeout_{options.node_timeout},
+      nodes_{std::move(options.nodes),
+             {.key = std::move(options.key), .holder = {}},
+             options.surroundings,
+             options.node_timeout},
       membership_{nodes_.size(), options.restart_quarantine},
       hung_(nodes_.size()) {
 }
 
 void Onlooker::hear(const redis::Event& event) {
   const auto* identity = std::get_if<quorum::Identity>(&event.what);
-  if (identity != nullptr) membership_.on_identity(read_clocks(), event.node, *identity);
+  if (identity != nullptr) membership_.on_identity(surroundings_.clock.now(), event.node, *identity);
 }
 
 std::optional<std::vector<Heard>> Onlooker::ask(const std::vector<Question>& questions,
                                                 std::span<const int> wake_fds) {
-  const TimePoint sent = BootClock::now();
+  const TimePoint sent = surroundings_.clock.boot_now();
   const TimePoint deadline = sent + node_timeout_;
   const Failure unasked{.kind = Failure::Kind::TimedOut, .detail = {}};
   std::vector<Heard> heard(questions.size(), {.sent = sent, .took = {}, .what = unasked});
@@ -58,7 +62,7 @@ std::optional<std::vector<Heard>> Onlooker::ask(const std::vector<Question>& que
     events_.clear();
     nodes_.wait(TimePoint::max(), wake_fds, events_);  // each question has an outcome by its deadline
     if (events_.empty() && !wake_fds.empty()) return std::nullopt;
-    const TimePoint now = BootClock::now();
+    const TimePoint now = surroundings_.clock.boot_now();
     for (redis::Event& event : events_) {
       hear(event);
       if (event.id < first) continue;  // an identity, or an answer to what was given up
@@ -106,7 +110,7 @@ Onlooker::Breaking Onlooker::release(const quorum::Token& token, std::chrono::mi
   quorum::ReleaseOp releasing{size(), {.token = token, .note = note, .breaks = true}, node_timeout_, ids_};
   quorum::PendingReleases owed;
   Breaking breaking{};
-  for (const quorum::Send& send : releasing.start(read_clocks())) {
+  for (const quorum::Send& send : releasing.start(surroundings_.clock.now())) {
     owed.add(send);
     nodes_.send(send);
   }
@@ -119,14 +123,14 @@ Onlooker::Breaking Onlooker::release(const quorum::Token& token, std::chrono::mi
         const auto* released = std::get_if<quorum::Released>(reply);
         if (released != nullptr && released->was_ours) ++breaking.removed;
         owed.on_reply(event.id);
-        releasing.on_reply(read_clocks(), event.node, event.id, *reply);
+        releasing.on_reply(surroundings_.clock.now(), event.node, event.id, *reply);
       } else if (const auto* failure = std::get_if<Failure>(&event.what)) {
-        const Now now = read_clocks();
+        const Now now = surroundings_.clock.now();
         if (!owed.on_failure(now, event.id, *failure))
           releasing.on_failure(now, event.node, event.id, *failure);
       }
     }
-    const Now now = read_clocks();
+    const Now now = surroundings_.clock.now();
     const auto due = owed.on_time(now);
     for (const quorum::Send& release : due.again) nodes_.send(release);
     for (const auto& expired : due.expired)

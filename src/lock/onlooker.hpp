@@ -1,5 +1,6 @@
 #pragma once
 
+#include "net/surroundings.hpp"
 #include "quorum/ids.hpp"
 #include "quorum/lock_status.hpp"
 #include "quorum/membership.hpp"
@@ -15,6 +16,7 @@
 namespace redlock::lock {
 
 struct OnlookerOptions {
+  net::Surroundings surroundings;
   std::vector<redis::NodeEndpoint> nodes;
   Duration node_timeout;        // per node and round trip
   Duration restart_quarantine;  // see quorum::Membership
@@ -37,6 +39,7 @@ class Onlooker {
  public:
   explicit Onlooker(OnlookerOptions options);
 
+  Clock& clock() const { return surroundings_.clock; }
   std::size_t size() const { return nodes_.size(); }
   const redis::NodeEndpoint& endpoint(quorum::NodeIndex node) const { return nodes_.endpoint(node); }
   const quorum::Membership& membership() const { return membership_; }
@@ -63,6 +66,7 @@ class Onlooker {
  private:
   void hear(const redis::Event& event);
 
+  net::Surroundings surroundings_;
   Duration node_timeout_;
   redis::Nodes nodes_;
   quorum::Membership membership_;

@@ -6,16 +6,15 @@
 
 #include <fmt/format.h>
 
-#include <poll.h>
-
 #include <algorithm>
 #include <utility>
 
 namespace redlock::lock {
 Session::Session(SessionOptions options)
-    : observer_{options.observer},
+    : surroundings_{options.surroundings},
+      observer_{options.observer},
       node_timeout_{options.node_timeout},
-      nodes_{std::move(options.nodes), options.subject, options.node_timeout},
+      nodes_{std::move(options.nodes), options.subject, options.surroundings, options.node_timeout},
       membership_{nodes_.size(), options.restart_quarantine},
       key_{std::move(options.subject.key)},
       heard_(nodes_.size()),
@@ -29,11 +28,8 @@ Session::Session(SessionOptions options)
       failures_(nodes_.size()) {
 }
 
-bool Session::any_readable(std::span<const int> fds) {
-  return std::any_of(fds.begin(), fds.end(), [](int fd) {
-    pollfd wanted{.fd = fd, .events = POLLIN, .revents = 0};
-    return ::poll(&wanted, 1, 0) == 1;
-  });
+bool Session::any_readable(std::span<const int> fds) const {
+  return net::any_readable(surroundings_.network, fds);
 }
 
 void Session::dispatch(const std::vector<quorum::Send>& sends) {
@@ -43,7 +39,7 @@ void Session::dispatch(const std::vector<quorum::Send>& sends) {
       continue;
     }
     if (std::holds_alternative<quorum::ExtendRequest>(send.request) && !extending_since_[send.node])
-      extending_since_[send.node] = BootClock::now();
+      extending_since_[send.node] = surroundings_.clock.boot_now();
     const auto* acquire = std::get_if<quorum::AcquireRequest>(&send.request);
     if (acquire != nullptr && acquire->waiter) {
       waiter_ = acquire->waiter;
@@ -63,7 +59,7 @@ void Session::hand_over_release(const quorum::Send& send) {
 }
 
 void Session::take_identity(const redis::Event& event) {
-  membership_.on_identity(read_clocks(), event.node, std::get<quorum::Identity>(event.what));
+  membership_.on_identity(surroundings_.clock.now(), event.node, std::get<quorum::Identity>(event.what));
   if (membership_.anonymous(event.node) && !warned_[event.node]) {
     warned_[event.node] = true;
     log::warning(
@@ -114,13 +110,13 @@ bool is_answer(quorum::Failure::Kind kind) {
 void Session::fail(quorum::Operation& operation, quorum::NodeIndex node, quorum::RequestId id,
                    const quorum::Failure& failure) {
   failures_[node] = failure;
-  dispatch(operation.on_failure(read_clocks(), node, id, failure));
+  dispatch(operation.on_failure(surroundings_.clock.now(), node, id, failure));
 }
 
 // Of an attempt that was won without it.
 void Session::take_late_vote(const redis::Event& event) {
   if (!attempt_ || !attempt_->awaits_votes()) return;
-  const Now now = read_clocks();
+  const Now now = surroundings_.clock.now();
   if (const auto* reply = std::get_if<quorum::Reply>(&event.what)) {
     dispatch(attempt_->on_reply(now, event.node, event.id, *reply));
   } else if (const auto* failure = std::get_if<quorum::Failure>(&event.what)) {
@@ -130,7 +126,7 @@ void Session::take_late_vote(const redis::Event& event) {
 
 // Those whose time has come; or whose time is over, which is their outcome.
 void Session::repeat_releases(quorum::Operation& operation) {
-  const auto due = owed_.on_time(read_clocks());
+  const auto due = owed_.on_time(surroundings_.clock.now());
   for (const quorum::Send& release : due.again) nodes_.send(release);
   for (const auto& expired : due.expired) fail(operation, expired.node, expired.id, expired.failure);
 }
@@ -147,7 +143,7 @@ TimePoint Session::next_overdue() const {
 }
 
 void Session::note_overdue() {
-  const TimePoint now = BootClock::now();
+  const TimePoint now = surroundings_.clock.boot_now();
   for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
     if (down_[node] || !extending_since_[node] || now < *extending_since_[node] + node_timeout_) continue;
     note_failure(node,
@@ -166,7 +162,7 @@ void Session::turn(quorum::Operation& operation, TimePoint until, std::span<cons
     }
     if (take_hearsay(event)) continue;
     take_late_vote(event);
-    const Now now = read_clocks();
+    const Now now = surroundings_.clock.now();
     if (const auto* reply = std::get_if<quorum::Reply>(&event.what)) {
       responsive_[event.node] = true;
       owed_.on_reply(event.id);
@@ -183,24 +179,24 @@ void Session::turn(quorum::Operation& operation, TimePoint until, std::span<cons
     }
   }
   repeat_releases(operation);
-  dispatch(operation.on_time(read_clocks()));
+  dispatch(operation.on_time(surroundings_.clock.now()));
 }
 
 quorum::AcquireVerdict Session::attempt(const quorum::AcquireRules& rules, std::span<const int> wake_fds) {
-  quorum::AcquireOp& acquisition = attempt_.emplace(rules, membership_, ids_, entropy_);
+  quorum::AcquireOp& acquisition = attempt_.emplace(rules, membership_, ids_, surroundings_.entropy);
   std::fill(responsive_.begin(), responsive_.end(), false);
   std::fill(heard_.begin(), heard_.end(), 0U);
-  attempt_began_ = BootClock::now();
+  attempt_began_ = surroundings_.clock.boot_now();
   nodes_.nap({});
-  dispatch(acquisition.start(read_clocks()));
+  dispatch(acquisition.start(surroundings_.clock.now()));
   while (!acquisition.verdict()) {
     if (any_readable(wake_fds)) {
-      dispatch(acquisition.cancel(read_clocks()));
+      dispatch(acquisition.cancel(surroundings_.clock.now()));
       break;
     }
     turn(acquisition, acquisition.deadline(), wake_fds);
   }
-  attempt_took_ = BootClock::now() - attempt_began_;
+  attempt_took_ = surroundings_.clock.boot_now() - attempt_began_;
   if (std::holds_alternative<quorum::Held>(*acquisition.verdict()))
     round_trip_ = std::min(round_trip_, attempt_took_);
   return *acquisition.verdict();
@@ -238,11 +234,12 @@ bool Session::stragglers_are_safe() const {
 
 void Session::settle() {
   leave_line();
-  const TimePoint now = BootClock::now();
+  const TimePoint now = surroundings_.clock.boot_now();
   const TimePoint until = now + node_timeout_;
   const TimePoint last_vote = now + std::min(attempt_took_, node_timeout_);
-  while (attempt_ && attempt_->awaits_votes() && BootClock::now() < last_vote) rest(last_vote, {});
-  while (attempt_ && !releases_are_safe() && BootClock::now() < until) rest(until, {});
+  while (attempt_ && attempt_->awaits_votes() && surroundings_.clock.boot_now() < last_vote)
+    rest(last_vote, {});
+  while (attempt_ && !releases_are_safe() && surroundings_.clock.boot_now() < until) rest(until, {});
 }
 
 void Session::begin_release(const quorum::Token& token) {
@@ -258,7 +255,7 @@ quorum::ReleaseResult Session::release(const quorum::Token& token) {
 
 void Session::begin_by_hand() {
   by_hand_ = true;
-  asked_by_hand_ = BootClock::now();
+  asked_by_hand_ = surroundings_.clock.boot_now();
   std::fill(failures_.begin(), failures_.end(), std::nullopt);
 }
 
@@ -273,7 +270,7 @@ Session::GivenBack Session::release_by_hand(const quorum::Token& token, std::chr
 quorum::ExtendVerdict Session::extend_by_hand(const quorum::Token& token, std::chrono::milliseconds ttl) {
   begin_by_hand();
   quorum::ExtendOp extension{{.ttl = ttl, .node_timeout = node_timeout_}, token, membership_, ids_};
-  dispatch(extension.start(read_clocks()));
+  dispatch(extension.start(surroundings_.clock.now()));
   while (!extension.done()) turn(extension, extension.deadline(), {});
   return *extension.verdict();
 }
@@ -284,18 +281,20 @@ std::vector<std::string> Session::troubles() const {
 
 void Session::begin_giving_back(quorum::ReleaseOp& releasing) {
   std::fill(responsive_.begin(), responsive_.end(), false);
-  const auto sends = releasing.start(read_clocks());
-  give_back_until_ = BootClock::now() + node_timeout_;  // no earlier than the requests' own: they say why
+  const auto sends = releasing.start(surroundings_.clock.now());
+  give_back_until_ =
+      surroundings_.clock.boot_now() + node_timeout_;  // no earlier than the requests' own: they say why
   dispatch(sends);
   for (const quorum::Send& send : sends) {  // those that no request ever reached
-    if (!owed_.contains(send.id)) releasing.on_failure(read_clocks(), send.node, send.id, {});
+    if (!owed_.contains(send.id)) releasing.on_failure(surroundings_.clock.now(), send.node, send.id, {});
   }
 }
 
 void Session::finish_giving_back(quorum::ReleaseOp& releasing) {
   nodes_.stop_listening();
   const auto finish = [&] {
-    while (!(releasing.done() && stragglers_are_safe()) && BootClock::now() < give_back_until_) {
+    while (!(releasing.done() && stragglers_are_safe()) &&
+           surroundings_.clock.boot_now() < give_back_until_) {
       turn(releasing, give_back_until_, {});
     }
   };
@@ -318,8 +317,8 @@ std::optional<quorum::Loss> Session::keep(const quorum::LeaseRules& rules, const
                                           std::span<const int> wake_fds,
                                           const std::function<void(TimePoint)>& on_extended) {
   nodes_.stop_listening();  // here, where nobody waits for it
-  quorum::Lease lease{rules, membership_, won, ids_, entropy_};
-  dispatch(lease.start(read_clocks()));
+  quorum::Lease lease{rules, membership_, won, ids_, surroundings_.entropy};
+  dispatch(lease.start(surroundings_.clock.now()));
   TimePoint valid_until = lease.valid_until();
   unsigned failures = 0;
   while (!lease.lost()) {
@@ -346,7 +345,7 @@ void Session::rest(TimePoint until, std::span<const int> wake_fds) {
 }
 
 bool Session::sleep(TimePoint until, std::span<const int> wake_fds) {
-  while (BootClock::now() < until) {
+  while (surroundings_.clock.boot_now() < until) {
     if (any_readable(wake_fds)) return true;
     rest(until, wake_fds);
   }

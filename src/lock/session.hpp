@@ -1,7 +1,7 @@
 #pragma once
 
-#include "base/random.hpp"
 #include "lock/observer.hpp"
+#include "net/surroundings.hpp"
 #include "quorum/acquire_op.hpp"
 #include "quorum/extend_op.hpp"
 #include "quorum/ids.hpp"
@@ -22,6 +22,7 @@
 namespace redlock::lock {
 
 struct SessionOptions {
+  net::Surroundings surroundings;
   std::vector<redis::NodeEndpoint> nodes;
   redis::LockSubject subject;
   Duration node_timeout;         // per node and round trip
@@ -95,10 +96,11 @@ class Session {
   Woken await_turn(const quorum::Held& held, const Wait& wait, std::span<const int> wake_fds);
 
   std::size_t size() const { return nodes_.size(); }
-  Entropy& entropy() { return entropy_; }
+  Entropy& entropy() { return surroundings_.entropy; }
+  Clock& clock() { return surroundings_.clock; }
 
  private:
-  static bool any_readable(std::span<const int> fds);
+  bool any_readable(std::span<const int> fds) const;
   void dispatch(const std::vector<quorum::Send>& sends);
   void hand_over_release(const quorum::Send& send);
   void take_late_vote(const redis::Event& event);
@@ -125,12 +127,12 @@ class Session {
   void begin_by_hand();
   void warn_of_same_server();
 
+  net::Surroundings surroundings_;
   Observer* observer_;
   Duration node_timeout_;
   redis::Nodes nodes_;
   quorum::Membership membership_;
   quorum::RequestIds ids_;
-  SystemEntropy entropy_;
   std::string key_;
   std::optional<quorum::AcquireOp> attempt_;  // the last one
   std::optional<quorum::ReleaseOp> giving_back_;

@@ -11,7 +11,7 @@ namespace redlock::lock {
 // What is no part of the algorithm: what a node tells of changes, what a look has found, the end of our position in a line.
 bool Session::take_hearsay(const redis::Event& event) {
   const quorum::NodeIndex node = event.node;
-  const TimePoint now = BootClock::now();
+  const TimePoint now = surroundings_.clock.boot_now();
   if (const auto* listening = std::get_if<redis::Listening>(&event.what)) {
     if (vigil_) vigil_->on_listening(now, node, listening->calls);
     return true;
@@ -43,7 +43,7 @@ bool Session::take_hearsay(const redis::Event& event) {
 
 void Session::take_look(const redis::Event& event) {
   const quorum::NodeIndex node = event.node;
-  const TimePoint now = BootClock::now();
+  const TimePoint now = surroundings_.clock.boot_now();
   looks_[node].id = 0;
   const auto* value = std::get_if<redis::Value>(&event.what);
   const redis::Seen seen = value != nullptr ? redis::decode_seen(looks_[node].what, *value) : redis::Seen{};
@@ -68,11 +68,11 @@ void Session::look(const quorum::Vigil::Look& wanted) {
   constexpr Duration least = std::chrono::milliseconds{100};
   constexpr int round_trips = 4;
   looks_[wanted.node] = {.id = ids_.next(), .what = wanted.what};
-  nodes_.ask(
-      {.node = wanted.node,
-       .id = looks_[wanted.node].id,
-       .words = redis::look_words(wanted.what, redis::LockKeys{key_}, *waiter_),
-       .deadline = BootClock::now() + std::min(std::max(round_trips * round_trip_, least), node_timeout_)});
+  nodes_.ask({.node = wanted.node,
+              .id = looks_[wanted.node].id,
+              .words = redis::look_words(wanted.what, redis::LockKeys{key_}, *waiter_),
+              .deadline = surroundings_.clock.boot_now() +
+                          std::min(std::max(round_trips * round_trip_, least), node_timeout_)});
 }
 
 namespace {
@@ -80,7 +80,7 @@ namespace {
 // What is told changes by a little with each look.
 constexpr Duration kNews = std::chrono::milliseconds{500};
 
-void tell_news(const quorum::Vigil& vigil, quorum::Held& told, TimePoint& told_expires,
+void tell_news(TimePoint now, const quorum::Vigil& vigil, quorum::Held& told, TimePoint& told_expires,
                const Session::Wait& wait) {
   const auto position = vigil.position();
   const TimePoint expires = vigil.expires();
@@ -91,7 +91,7 @@ void tell_news(const quorum::Vigil& vigil, quorum::Held& told, TimePoint& told_e
   told.position = position;
   if (expires != TimePoint::max()) {
     told_expires = expires;
-    told.free_in = std::max(expires - BootClock::now(), Duration::zero());
+    told.free_in = std::max(expires - now, Duration::zero());
   }
   wait.on_news(told);
 }
@@ -103,20 +103,20 @@ Session::Woken Session::await_turn(const quorum::Held& held, const Wait& wait,
   if (!vigil_) {
     vigil_.emplace(
         quorum::VigilRules{.nodes = nodes_.size(), .retry_delay = wait.retry_delay, .curious = wait.curious},
-        entropy_);
+        surroundings_.entropy);
     if (waiter_) calls_ = redis::calls_to(*waiter_);
   }
-  vigil_->on_held(BootClock::now(), held, attempt_->votes(), round_trip_);
+  vigil_->on_held(surroundings_.clock.boot_now(), held, attempt_->votes(), round_trip_);
   for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
     for (unsigned times = std::exchange(heard_[node], 0U); times > 0; --times) {
-      vigil_->on_change(BootClock::now(), node);
+      vigil_->on_change(surroundings_.clock.boot_now(), node);
     }
   }
   quorum::Held told = held;
   TimePoint told_expires = vigil_->expires();
   for (;;) {
     if (any_readable(wake_fds)) return {.by_descriptor = true};
-    const TimePoint now = BootClock::now();
+    const TimePoint now = surroundings_.clock.boot_now();
     if (now >= wait.until) return {};
     const auto action = vigil_->next(now);
     if (const auto* attempt = std::get_if<quorum::Vigil::Try>(&action)) {
@@ -131,7 +131,7 @@ Session::Woken Session::await_turn(const quorum::Held& held, const Wait& wait,
     listen();
     nodes_.nap(vigil_->nap_until());
     rest(std::min(wait.until, vigil_->deadline()), wake_fds);
-    tell_news(*vigil_, told, told_expires, wait);
+    tell_news(surroundings_.clock.boot_now(), *vigil_, told, told_expires, wait);
   }
 }
 
@@ -145,7 +145,7 @@ void Session::leave_line() {
     nodes_.ask({.node = node,
                 .id = leaving_[node],
                 .words = redis::leave_words(redis::LockKeys{key_}, *waiter_),
-                .deadline = BootClock::now() + node_timeout_});
+                .deadline = surroundings_.clock.boot_now() + node_timeout_});
   }
 }
 

@@ -38,7 +38,7 @@ Session::Woken pause(Session& session, const quorum::AcquireVerdict& verdict, co
   const auto* held = std::get_if<quorum::Held>(&verdict);
   if (held == nullptr || policy.retry_count) {  // who counts attempts wants them in their time
     const TimePoint until =
-        std::min(BootClock::now() + pause_after(verdict, policy, session.entropy()), policy.until);
+        std::min(session.clock().boot_now() + pause_after(verdict, policy, session.entropy()), policy.until);
     return {.by_descriptor = session.sleep(until, wake_fds)};
   }
   return session.await_turn(*held,
@@ -57,10 +57,11 @@ quorum::AcquireVerdict acquire(Session& session, const quorum::AcquireRules& rul
   quorum::AcquireRules asking = rules;
   for (std::uint64_t retries = 0;; ++retries) {
     asking.give_up_at = policy.until;
-    if (policy.nonblock) asking.give_up_at = BootClock::now() + kNonblockRounds * rules.node_timeout;
+    if (policy.nonblock)
+      asking.give_up_at = session.clock().boot_now() + kNonblockRounds * rules.node_timeout;
     quorum::AcquireVerdict verdict = session.attempt(asking, wake_fds);
     if (std::holds_alternative<quorum::Won>(verdict)) return verdict;
-    const TimePoint now = BootClock::now();
+    const TimePoint now = session.clock().boot_now();
     if (is_final(verdict) || policy.nonblock || now >= policy.until ||
         (policy.retry_count && retries >= *policy.retry_count)) {
       session.settle();

@@ -20,7 +20,7 @@ constexpr std::chrono::milliseconds kBacklogRetry{10};
 constexpr Duration kLeastPatience = std::chrono::milliseconds{10};
 
 // No byte of any request has been sent, so this must be one of the kinds that say so.
-Failure connect_failure(int error_number) {
+ConnectionFailure connect_failure(int error_number) {
   if (error_number == ECONNREFUSED) return {.kind = ConnectionFailure::Kind::Refused, .detail = {}};
   return {.kind = ConnectionFailure::Kind::Unreachable, .detail = errno_text(error_number)};
 }

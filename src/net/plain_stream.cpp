@@ -1,4 +1,5 @@
 #include "base/error.hpp"
+#include "net/socket.hpp"
 #include "net/stream.hpp"
 
 #include <sys/socket.h>
@@ -48,11 +49,9 @@ class PlainStream final : public Stream {
 
   bool buffered() const noexcept override { return false; }
 
-  void abandon() noexcept override {
-    const linger at_once{.l_onoff = 1, .l_linger = 0};
-    setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    socket_.reset();
-  }
+  void abandon() noexcept override { close_at_once(socket_); }
+
+  void keep_alive() noexcept override { net::keep_alive(socket_.get()); }
 
  private:
   static Progress blocked_or_failed(Progress::State want) {

@@ -60,6 +60,9 @@ class Stream {
 
   // Closes now and for good: bytes that have not arrived are dropped by the kernel and not sent again.
   virtual void abandon() noexcept = 0;
+
+  // Has the kernel look after a connection on which nothing may be sent for long: see keep_alive().
+  virtual void keep_alive() noexcept = 0;
 };
 
 // What the endpoint wants over a socket that is connected to it.

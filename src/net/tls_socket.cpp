@@ -108,10 +108,4 @@ Progress TlsSocket::flush() {
   return {.state = Progress::State::Done};
 }
 
-void TlsSocket::abandon() noexcept {
-  const linger at_once{.l_onoff = 1, .l_linger = 0};
-  setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  socket_.reset();
-}
-
 }  // namespace redlock::net

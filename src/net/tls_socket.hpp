@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/fd.hpp"
+#include "net/socket.hpp"
 #include "net/stream.hpp"
 
 #include <array>
@@ -41,7 +42,7 @@ class TlsSocket {
   // Why the last read failed: an errno value, or 0.
   int read_error() const noexcept { return read_error_; }
 
-  void abandon() noexcept;
+  void abandon() noexcept { close_at_once(socket_); }
 
  private:
   friend struct TlsSocketBio;

@@ -1,4 +1,5 @@
 #include "base/error.hpp"
+#include "net/socket.hpp"
 #include "net/stream.hpp"
 #include "net/tls_context.hpp"
 #include "net/tls_errors.hpp"
@@ -132,6 +133,8 @@ class TlsStream final : public Stream {
     broken_ = true;
     socket_.abandon();
   }
+
+  void keep_alive() noexcept override { net::keep_alive(socket_.fd()); }
 
  private:
   struct Free {

@@ -1,13 +1,11 @@
 #include "redis/ear.hpp"
 
 #include "base/log.hpp"
-#include "net/dial.hpp"
 #include "redis/classify.hpp"
 #include "redis/line.hpp"
 
 #include <fmt/format.h>
 
-#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -30,7 +28,6 @@ constexpr std::chrono::seconds kGreatestRest{5};
 constexpr unsigned kMostNoise = 200;  // messages about other keys
 constexpr std::chrono::seconds kNoiseTime{5};
 
-constexpr std::size_t kMostAwaited = std::size_t{1} << 15U;  // bytes
 constexpr std::size_t kReadSize = std::size_t{1} << 14U;
 constexpr int kMostReads = 4;  // in a row: the node must not keep us from our timers
 
@@ -60,27 +57,25 @@ bool says(const Value& value, std::string_view what) {
 }  // namespace
 
 Ear::Ear(quorum::NodeIndex node, const NodeEndpoint& endpoint, const std::string& key, std::string calls,
-         Duration timeout, Entropy& entropy, std::vector<Event>& events)
+         Duration timeout, const net::Surroundings& surroundings, std::vector<Event>& events)
     : node_{node},
       endpoint_{endpoint},
       key_{key},
       calls_{std::move(calls)},
       timeout_{timeout},
-      entropy_{entropy},
+      surroundings_{surroundings},
       events_{events},
       rest_{kLeastRest} {
 }
 
 TimePoint Ear::next_timer() const noexcept {
   if (std::holds_alternative<Resting>(phase_)) return timer_;
-  if (const auto* connector = std::get_if<net::Connector>(&phase_))
-    return std::min(give_up_at_, connector->next_timer());
+  if (const auto* dial = std::get_if<Dialing>(&phase_)) return std::min(give_up_at_, (*dial)->next_timer());
   return give_up_at_;
 }
 
 void Ear::watch(net::Poller& poller) const {
-  if (const auto* lookup = std::get_if<net::Lookup>(&phase_)) poller.add(lookup->fd(), POLLIN);
-  if (const auto* connector = std::get_if<net::Connector>(&phase_)) connector->watch(poller);
+  if (const auto* dial = std::get_if<Dialing>(&phase_)) (*dial)->watch(poller);
   if (const auto* connection = std::get_if<Connection>(&phase_)) {
     const short wanted = connection->waits_for == State::WantWrite ? POLLOUT : POLLIN;
     poller.add(connection->stream->fd(), wanted);
@@ -99,43 +94,35 @@ void Ear::advance(TimePoint now) {
 }
 
 void Ear::start(TimePoint now) {
-  auto way = net::begin_dial(endpoint_);
+  phase_ = surroundings_.network.dial(endpoint_);
   give_up_at_ = now + timeout_;
-  if (const auto* failure = std::get_if<net::ConnectionFailure>(&way)) {
-    return end(Ending::Refused, failure->detail, now);
-  }
-  if (auto* connector = std::get_if<net::Connector>(&way)) phase_ = std::move(*connector);
-  if (auto* lookup = std::get_if<net::Lookup>(&way)) {
-    phase_ = std::move(*lookup);
-    give_up_at_ = TimePoint::max();  // a second one beside it would fare no better
-  }
 }
 
 // Returns whether there is a connection.
 bool Ear::go_on_connecting(TimePoint now) {
-  if (auto* lookup = std::get_if<net::Lookup>(&phase_)) {
-    auto answer = lookup->take();
-    if (!answer) return false;
-    if (const auto* failure = std::get_if<net::ConnectionFailure>(&*answer)) {
-      end(Ending::Broken, failure->detail, now);
-      return false;
-    }
+  auto* dial = std::get_if<Dialing>(&phase_);
+  if (dial == nullptr) return std::holds_alternative<Connection>(phase_);
+  const bool resolving = (*dial)->phase() == net::Dial::Phase::Resolving;
+  auto result = (*dial)->step(now, timeout_);
+  if (const auto* failure = std::get_if<net::ConnectionFailure>(&result)) {
+    end(Ending::Broken, failure->detail, now);
+    return false;
+  }
+  if (auto* stream = std::get_if<std::unique_ptr<net::Stream>>(&result)) {
+    auto& connection = phase_.emplace<Connection>(std::move(*stream));
+    connection.unsent = opening(endpoint_);
+    connection.step = endpoint_.password.empty() ? Step::Id : Step::Auth;
+    if (resolving) give_up_at_ = now + timeout_;
+    return true;
+  }
+  if ((*dial)->phase() == net::Dial::Phase::Resolving) {
+    give_up_at_ = TimePoint::max();  // a second one beside it would fare no better
+  } else if (resolving) {
     give_up_at_ = now + timeout_;
-    phase_.emplace<net::Connector>(std::get<std::vector<net::Address>>(std::move(*answer)), timeout_);
+  } else if (now >= give_up_at_) {
+    end(Ending::Broken, "not connected in time", now);
   }
-  if (auto* connector = std::get_if<net::Connector>(&phase_)) {
-    auto result = connector->step(now);
-    if (const auto* failure = std::get_if<net::ConnectionFailure>(&result)) {
-      end(Ending::Broken, failure->detail, now);
-    } else if (auto* socket = std::get_if<UniqueFd>(&result)) {
-      auto& connection = phase_.emplace<Connection>(net::make_stream(endpoint_, std::move(*socket)));
-      connection.unsent = opening(endpoint_);
-      connection.step = endpoint_.password.empty() ? Step::Id : Step::Auth;
-    } else if (now >= give_up_at_) {
-      end(Ending::Broken, "not connected in time", now);
-    }
-  }
-  return std::holds_alternative<Connection>(phase_);
+  return false;
 }
 
 bool Ear::go_on_shaking_hands(Connection& connection, TimePoint now) {
@@ -193,18 +180,6 @@ void Ear::read_in(Connection& connection, TimePoint now) {
   }
 }
 
-// Of plain TCP the kernel counts the bytes (SO_RCVLOWAT, socket(7)); all messages about one key are of the same length.
-void Ear::await_changes(unsigned count) {
-  auto* connection = std::get_if<Connection>(&phase_);
-  if (connection == nullptr || connection->step != Step::Listening || connection->awaited == count) return;
-  if (endpoint_.transport != net::Endpoint::Transport::Tcp) return;
-  connection->awaited = count;
-  const std::size_t length = std::string_view{"*3\r\n$7\r\nmessage\r\n$20\r\n\r\n*1\r\n$\r\n\r\n"}.size() +
-                             kChannel.size() + std::to_string(key_.size()).size() + key_.size();
-  const int bytes = count > 1 ? static_cast<int>(std::min(count * length, kMostAwaited)) : 1;
-  setsockopt(connection->stream->fd(), SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
-}
-
 void Ear::hush(bool quiet, TimePoint now) {
   if (std::exchange(quiet_, quiet) == quiet) return;
   auto* connection = std::get_if<Connection>(&phase_);
@@ -227,7 +202,6 @@ bool Ear::begin_telling(Connection& connection, TimePoint now) {
 // channel. The server does all of this in one go: no call is lost.
 bool Ear::change_over(Connection& connection, TimePoint now) {
   if (!callable_) return true;
-  if (quiet_) await_changes(1);
   connection.step = Step::ChangingOver;
   connection.hushed = quiet_;
   connection.due = 4;  // one for each channel, and one for the tracking
@@ -281,7 +255,7 @@ bool Ear::take(Connection& connection, const Value& value, TimePoint now) {
       connection.step = Step::Ready;
       give_up_at_ = TimePoint::max();
       rest_ = kLeastRest;
-      net::keep_alive(endpoint_, connection.stream->fd());
+      connection.stream->keep_alive();
       return true;
     }
     case Step::Ready: break;
@@ -300,7 +274,7 @@ bool Ear::take(Connection& connection, const Value& value, TimePoint now) {
       give_up_at_ = TimePoint::max();
       rest_ = kLeastRest;
       told_ = true;
-      net::keep_alive(endpoint_, connection.stream->fd());
+      connection.stream->keep_alive();
       events_.push_back({.node = node_, .id = 0, .what = Listening{.calls = callable_}});
       return !quiet_ || change_over(connection, now);
     case Step::Listening:
@@ -352,7 +326,7 @@ void Ear::end(Ending ending, std::string_view why, TimePoint now) {
   give_up_at_ = TimePoint::max();
   timer_ = TimePoint::max();
   if (ending == Ending::Broken) {
-    timer_ = now + times(rest_, 0.5 + entropy_.unit());
+    timer_ = now + times(rest_, 0.5 + surroundings_.entropy.unit());
     rest_ = std::min<Duration>(2 * rest_, kGreatestRest);
   }
   if (std::exchange(told_, false)) events_.push_back({.node = node_, .id = 0, .what = Deaf{}});

@@ -3,10 +3,7 @@
 #include "base/clock.hpp"
 #include "base/random.hpp"
 #include "base/secret.hpp"
-#include "net/connector.hpp"
-#include "net/poller.hpp"
-#include "net/resolver.hpp"
-#include "net/stream.hpp"
+#include "net/surroundings.hpp"
 #include "quorum/types.hpp"
 #include "redis/endpoint.hpp"
 #include "redis/nodes.hpp"
@@ -25,7 +22,7 @@ namespace redlock::redis {
 // expired, by whoever it was (CLIENT TRACKING in broadcasting mode, in RESP2, so that Redis 6 has it; "Client-side
 // caching" of the Redis documentation). All it tells is a hint.
 //
-//   Resting -> Lookup (names only) -> Connector -> Connection (handshake, commands, messages) -> Resting
+//   Resting -> Dialing -> Connection (handshake, commands, messages) -> Resting
 //
 // It comes back by itself when the connection breaks; but not to a node that forbids it, or that tells of other keys
 // all the time. No call blocks; Listening, KeyChanged, Called and Deaf are appended to `events`.
@@ -34,7 +31,7 @@ class Ear {
   // Starts with the first advance(). `calls`: the channel on which a waiter is called (redis/line.hpp); empty: it is not,
   // and is told of changes all the time. All references must outlive the ear. `timeout`: for the connection to be ready.
   Ear(quorum::NodeIndex node, const NodeEndpoint& endpoint, const std::string& key, std::string calls,
-      Duration timeout, Entropy& entropy, std::vector<Event>& events);
+      Duration timeout, const net::Surroundings& surroundings, std::vector<Event>& events);
   Ear(const Ear&) = delete;
   Ear& operator=(const Ear&) = delete;
   ~Ear() = default;
@@ -44,9 +41,6 @@ class Ear {
 
   // Does all that can be done now.
   void advance(TimePoint now);
-
-  // While it listens: its descriptor need not become ready before there are messages of so many changes.
-  void await_changes(unsigned count);
 
   // Whether the node is only to call, and to tell of no changes. When it tells of them again, Listening says so. A hint:
   // where there are no calls, it only puts off the beginning of it, and the connection stands ready.
@@ -58,6 +52,7 @@ class Ear {
 
  private:
   struct Resting {};
+  using Dialing = std::unique_ptr<net::Dial>;
   // What the next answer answers.
   enum class Step { Auth, Id, Ready, Tracking, Publish, Calls, Subscribe, Listening, ChangingOver, Hushed };
   struct Connection {
@@ -67,10 +62,9 @@ class Ear {
     bool handshaken = false;
     net::Progress::State waits_for = net::Progress::State::WantRead;
     Step step = Step::Id;
-    unsigned awaited = 1;  // changes
-    std::string id;        // the server's, of this connection
-    bool hushed = false;   // or on the way to it
-    unsigned due = 0;      // ChangingOver: answers
+    std::string id;       // the server's, of this connection
+    bool hushed = false;  // or on the way to it
+    unsigned due = 0;     // ChangingOver: answers
     Secret unsent;
     std::size_t written = 0;
     ReplyReader reader;
@@ -96,9 +90,9 @@ class Ear {
   const std::string& key_;
   std::string calls_;  // the channel; empty: none
   Duration timeout_;
-  Entropy& entropy_;
+  net::Surroundings surroundings_;
   std::vector<Event>& events_;
-  std::variant<Resting, net::Lookup, net::Connector, Connection> phase_;
+  std::variant<Resting, Dialing, Connection> phase_;
   TimePoint timer_{};  // Resting: when to try again
   TimePoint give_up_at_ = TimePoint::max();
   bool refused_ = false;     // the node is left alone

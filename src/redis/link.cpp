@@ -2,7 +2,6 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "net/dial.hpp"
 #include "redis/answers.hpp"
 #include "redis/classify.hpp"
 
@@ -45,12 +44,13 @@ short poll_events(State wanted) {
 }  // namespace
 
 Link::Link(quorum::NodeIndex node, NodeEndpoint endpoint, const Scripts& scripts, std::vector<Event>& events,
-           Duration node_timeout)
+           Duration node_timeout, const net::Surroundings& surroundings)
     : node_{node},
       endpoint_{std::move(endpoint)},
       scripts_{scripts},
       events_{events},
-      node_timeout_{node_timeout} {
+      node_timeout_{node_timeout},
+      surroundings_{surroundings} {
 }
 
 // The kernel answers a close with unread bytes, or bytes that come after it, with a reset, and drops what it
@@ -163,8 +163,7 @@ TimePoint Link::next_timer() const noexcept {
     if (!pending.settled) next = std::min(next, limit(pending));
   }
   next = std::min(next, stuck_at());
-  if (const auto* connector = std::get_if<net::Connector>(&phase_))
-    next = std::min(next, connector->next_timer());
+  if (const auto* dial = std::get_if<Dialing>(&phase_)) next = std::min(next, (*dial)->next_timer());
   return next;
 }
 
@@ -188,8 +187,8 @@ void Link::expire(TimePoint now, Overdue which) {
 }
 
 std::string_view Link::phase_of(const Pending& pending) const noexcept {
-  if (std::holds_alternative<net::Lookup>(phase_)) return "resolving its name";
-  if (std::holds_alternative<net::Connector>(phase_)) return "connecting";
+  if (resolving()) return "resolving its name";
+  if (std::holds_alternative<Dialing>(phase_)) return "connecting";
   const auto* connection = std::get_if<Connection>(&phase_);
   if (connection != nullptr && !connection->handshaken) {
     // To a Redis without TLS the first message of TLS is the beginning of a command.
@@ -230,9 +229,14 @@ Duration Link::allowance(TimePoint now) const noexcept {
   return longest;
 }
 
+bool Link::resolving() const noexcept {
+  const auto* dial = std::get_if<Dialing>(&phase_);
+  return dial != nullptr && (*dial)->phase() == net::Dial::Phase::Resolving;
+}
+
 // A lookup goes on, for the next request: a new thread for each would pile up behind a dead name server.
 void Link::stop_connecting_if_unwanted() {
-  if (can_send() || std::holds_alternative<net::Lookup>(phase_) || awaited()) return;
+  if (can_send() || resolving() || awaited()) return;
   pending_.clear();
   phase_ = Idle{};
 }
@@ -248,34 +252,28 @@ bool Link::stale(TimePoint now) const noexcept {
 // ---- Connecting ----------------------------------------------------------------------------------
 
 void Link::start(TimePoint now) {
-  auto way = net::begin_dial(endpoint_);
-  if (const auto* failure = std::get_if<net::ConnectionFailure>(&way)) return fail(failure_of(*failure));
-  if (auto* connector = std::get_if<net::Connector>(&way)) phase_ = std::move(*connector);
+  phase_ = surroundings_.network.dial(endpoint_);
   connecting_since_ = now;
-  if (auto* lookup = std::get_if<net::Lookup>(&way)) phase_ = std::move(*lookup);
   go_on_connecting(now);
 }
 
 void Link::go_on_connecting(TimePoint now) {
-  if (auto* lookup = std::get_if<net::Lookup>(&phase_)) {
-    auto answer = lookup->take();
-    if (!answer) return;
-    if (const auto* failure = std::get_if<net::ConnectionFailure>(&*answer))
-      return fail(failure_of(*failure));
-    phase_.emplace<net::Connector>(std::get<std::vector<net::Address>>(std::move(*answer)), allowance(now));
-    connecting_since_ = now;
-    stop_connecting_if_unwanted();
-  }
-  if (auto* connector = std::get_if<net::Connector>(&phase_)) {
-    auto result = connector->step(now);
-    if (const auto* failure = std::get_if<net::ConnectionFailure>(&result)) return fail(failure_of(*failure));
-    if (auto* socket = std::get_if<UniqueFd>(&result)) open(std::move(*socket));
-  }
+  auto* dial = std::get_if<Dialing>(&phase_);
+  if (dial == nullptr) return;
+  const bool resolved_now = resolving();
+  auto result = (*dial)->step(now, allowance(now));
+  if (resolving() && std::holds_alternative<net::Dial::Dialing>(result)) return;
+  if (resolved_now) connecting_since_ = now;
+  if (auto* failure = std::get_if<net::ConnectionFailure>(&result))
+    return fail(failure_of(std::move(*failure)));
+  stop_connecting_if_unwanted();
+  if (!std::holds_alternative<Dialing>(phase_)) return;
+  if (auto* stream = std::get_if<std::unique_ptr<net::Stream>>(&result)) open(std::move(*stream), now);
 }
 
 // When a connection that is in the making has taken too long; TimePoint::max() where there is none.
 TimePoint Link::stuck_at() const noexcept {
-  const bool connecting = std::holds_alternative<net::Connector>(phase_) ||
+  const bool connecting = (std::holds_alternative<Dialing>(phase_) && !resolving()) ||
                           (std::holds_alternative<Connection>(phase_) && !can_send());
   return connecting ? connecting_since_ + node_timeout_ : TimePoint::max();
 }
@@ -288,8 +286,8 @@ void Link::connect_anew_if_stuck(TimePoint now) {
   if (!pending_.empty()) start(now);
 }
 
-void Link::open(UniqueFd socket) {
-  auto& connection = phase_.emplace<Connection>(net::make_stream(endpoint_, std::move(socket)));
+void Link::open(std::unique_ptr<net::Stream> stream, TimePoint now) {
+  auto& connection = phase_.emplace<Connection>(std::move(stream), now);
   const Pending& first = pending_.front();  // nothing is opened without a request
   const TimePoint asked = first.asked;
   const TimePoint deadline = first.deadline;
@@ -370,7 +368,7 @@ bool Link::write_out(Connection& connection) {
       progress.bytes -= taken;
       if (!pending.plants()) continue;
       may_hold_key_ = reached_ = true;
-      key_until_ = std::max(key_until_, BootClock::now() + pending.ttl);
+      key_until_ = std::max(key_until_, surroundings_.clock.boot_now() + pending.ttl);
     }
   }
 }
@@ -507,7 +505,7 @@ void Link::fail(const Failure& failure) {
   for (Pending& pending : pending_) settle(pending, failure);
   pending_.clear();
   // What its server had not read has ended with the server.
-  if (failure.kind == Failure::Kind::Refused && BootClock::now() > key_until_ + kClockSlack)
+  if (failure.kind == Failure::Kind::Refused && surroundings_.clock.boot_now() > key_until_ + kClockSlack)
     may_hold_key_ = false;
   recovering_ = has_answered_;
   if (auto* connection = std::get_if<Connection>(&phase_)) connection->stream->abandon();
@@ -517,8 +515,7 @@ void Link::fail(const Failure& failure) {
 // ---- Waiting -------------------------------------------------------------------------------------
 
 void Link::watch(net::Poller& poller) const {
-  if (const auto* lookup = std::get_if<net::Lookup>(&phase_)) poller.add(lookup->fd(), POLLIN);
-  if (const auto* connector = std::get_if<net::Connector>(&phase_)) connector->watch(poller);
+  if (const auto* dial = std::get_if<Dialing>(&phase_)) (*dial)->watch(poller);
   if (const auto* connection = std::get_if<Connection>(&phase_)) {
     const bool unsent =
         std::any_of(pending_.begin(), pending_.end(), [](const auto& each) { return each.unsent(); });
@@ -534,7 +531,7 @@ void Link::expect_idle(TimePoint now) noexcept {
   auto* connection = std::get_if<Connection>(&phase_);
   if (connection == nullptr || connection->keeps_alive || now - connection->since < kYoung) return;
   connection->keeps_alive = true;
-  net::keep_alive(endpoint_, connection->stream->fd());
+  connection->stream->keep_alive();
 }
 
 }  // namespace redlock::redis

@@ -2,10 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/secret.hpp"
-#include "net/connector.hpp"
-#include "net/poller.hpp"
-#include "net/resolver.hpp"
-#include "net/stream.hpp"
+#include "net/surroundings.hpp"
 #include "quorum/types.hpp"
 #include "redis/endpoint.hpp"
 #include "redis/greeting.hpp"
@@ -25,7 +22,7 @@ namespace redlock::redis {
 
 // One node: its requests in order, and the connection that carries them.
 //
-//   Idle -> Lookup (names only) -> Connector -> Connection (handshake, greeting, requests) -> Idle
+//   Idle -> Dialing -> Connection (handshake, greeting, requests) -> Idle
 //
 // A request that timed out keeps its place, so that its late answer is known for what it is. None waits for a connection
 // for longer than node_timeout, however late an answer may come; and a connection that has been in the making for so long
@@ -34,9 +31,9 @@ namespace redlock::redis {
 // arrives.
 class Link {
  public:
-  // `scripts` and `events` must outlive the link.
+  // `scripts`, `events` and the surroundings must outlive the link.
   Link(quorum::NodeIndex node, NodeEndpoint endpoint, const Scripts& scripts, std::vector<Event>& events,
-       Duration node_timeout);
+       Duration node_timeout, const net::Surroundings& surroundings);
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
   ~Link();
@@ -65,9 +62,10 @@ class Link {
 
  private:
   struct Idle {};
+  using Dialing = std::unique_ptr<net::Dial>;
 
   struct Connection {
-    explicit Connection(std::unique_ptr<net::Stream> opened) : stream{std::move(opened)} {}
+    Connection(std::unique_ptr<net::Stream> opened, TimePoint now) : stream{std::move(opened)}, since{now} {}
 
     std::unique_ptr<net::Stream> stream;
     bool handshaken = false;
@@ -78,7 +76,7 @@ class Link {
     GreetingReader greeting;
     std::optional<quorum::Failure> refused;  // why the greeting failed: no answer on this connection counts
     bool keeps_alive = false;
-    TimePoint since = BootClock::now();
+    TimePoint since;
   };
 
   // Something to be written, and then to be answered.
@@ -109,7 +107,7 @@ class Link {
   void go_on_connecting(TimePoint now);
   TimePoint stuck_at() const noexcept;
   void connect_anew_if_stuck(TimePoint now);
-  void open(UniqueFd socket);
+  void open(std::unique_ptr<net::Stream> stream, TimePoint now);
   bool go_on_shaking_hands(Connection& connection);
   bool write_out(Connection& connection);
   bool read_in(Connection& connection);
@@ -125,6 +123,7 @@ class Link {
   TimePoint limit(const Pending& pending) const noexcept;
   bool awaited() const noexcept;
   Duration allowance(TimePoint now) const noexcept;
+  bool resolving() const noexcept;
   bool stale(TimePoint now) const noexcept;
   void settle(Pending& pending, const quorum::Failure& failure);
   void fail(const quorum::Failure& failure);
@@ -135,7 +134,8 @@ class Link {
   const Scripts& scripts_;
   std::vector<Event>& events_;
   Duration node_timeout_;
-  std::variant<Idle, net::Lookup, net::Connector, Connection> phase_;
+  net::Surroundings surroundings_;
+  std::variant<Idle, Dialing, Connection> phase_;
   TimePoint connecting_since_{};  // to an address
   std::deque<Pending> pending_;
   bool may_hold_key_ = false;  // see Nodes::may_hold_key

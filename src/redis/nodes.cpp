@@ -1,7 +1,5 @@
 #include "redis/nodes.hpp"
 
-#include "base/random.hpp"
-#include "net/poller.hpp"
 #include "redis/ear.hpp"
 #include "redis/link.hpp"
 #include "redis/scripts.hpp"
@@ -12,15 +10,27 @@
 #include <utility>
 
 namespace redlock::redis {
+namespace {
+
+// With nothing to do for so long, the kernel is to look after the connections.
+constexpr std::chrono::seconds kIdle{1};
+
+}  // namespace
 
 class Nodes::Impl {
  public:
-  Impl(std::vector<NodeEndpoint> endpoints, LockSubject subject, Duration node_timeout)
-      : key_{std::move(subject.key)}, scripts_{key_, std::move(subject.holder)}, ears_(endpoints.size()) {
+  Impl(std::vector<NodeEndpoint> endpoints, LockSubject subject, const net::Surroundings& surroundings,
+       Duration node_timeout)
+      : surroundings_{surroundings},
+        key_{std::move(subject.key)},
+        scripts_{key_, std::move(subject.holder)},
+        ears_(endpoints.size()) {
     for (NodeEndpoint& endpoint : endpoints)
-      links_.emplace_back(links_.size(), std::move(endpoint), scripts_, events_, node_timeout);
+      links_.emplace_back(links_.size(), std::move(endpoint), scripts_, events_, node_timeout, surroundings);
     events_.reserve(2 * links_.size());
   }
+
+  TimePoint now() const { return surroundings_.clock.boot_now(); }
 
   std::deque<Link>& links() noexcept { return links_; }
   const std::deque<Link>& links() const noexcept { return links_; }
@@ -34,14 +44,10 @@ class Nodes::Impl {
     if (ears_[node] && (calls.empty() || !ears_[node]->lacks_calls())) return;
     if (ears_[node]) events_.push_back({.node = node, .id = 0, .what = Deaf{}});
     ears_[node] =
-        std::make_unique<Ear>(node, links_[node].endpoint(), key_, calls, timeout, entropy_, events_);
+        std::make_unique<Ear>(node, links_[node].endpoint(), key_, calls, timeout, surroundings_, events_);
   }
-  void await_changes(quorum::NodeIndex node, unsigned count) {
-    if (ears_[node]) ears_[node]->await_changes(count);
-  }
-  void nap(TimePoint until) noexcept { nap_until_ = until; }
   void hush(quorum::NodeIndex node, bool quiet) {
-    if (ears_[node]) ears_[node]->hush(quiet, BootClock::now());
+    if (ears_[node]) ears_[node]->hush(quiet, now());
   }
   void stop_listening() noexcept {
     for (auto& ear : ears_) ear.reset();
@@ -51,59 +57,54 @@ class Nodes::Impl {
 
  private:
   void advance_due(TimePoint now);
-  TimePoint next_timer(TimePoint now) const;
-  void watch(std::span<const int> wake_fds, bool awake);
+  TimePoint next_timer() const;
+  void watch(std::span<const int> wake_fds);
   void advance_ready(std::span<const int> wake_fds, TimePoint now);
   bool deliver(std::vector<Event>& events);
 
+  net::Surroundings surroundings_;
   std::string key_;
   Scripts scripts_;
-  SystemEntropy entropy_;
   std::vector<Event> events_;  // happened, not yet told
   std::deque<Link> links_;     // refer to those above; never moved
   std::vector<std::unique_ptr<Ear>>
       ears_;  // by node; empty: none wanted. Refer to the same, and to the links
-  TimePoint nap_until_{};
   net::Poller poller_;
   std::vector<std::size_t> ends_;  // in the poller: where each link's descriptors end
 };
 
 void Nodes::Impl::wait(TimePoint until, std::span<const int> wake_fds, std::vector<Event>& events) {
   for (;;) {
-    const TimePoint now = BootClock::now();
+    const TimePoint now = this->now();
     advance_due(now);
     if (deliver(events)) return;
 
-    const TimePoint next = std::min(until, next_timer(now));
-    if (next > now + net::Poller::kLongWait) {
+    const TimePoint next = std::min(until, next_timer());
+    if (next > now + kIdle) {
       for (Link& link : links_) link.expect_idle(now);
     }
-    watch(wake_fds, now >= nap_until_);
-    poller_.wait(now, next);
+    watch(wake_fds);
+    surroundings_.network.poll(poller_, now, next);
 
-    const TimePoint woken = BootClock::now();
-    const bool napped = now < nap_until_ && woken >= nap_until_;
+    const TimePoint woken = this->now();
     bool called = woken >= until;
     for (std::size_t i = 0; i < wake_fds.size(); ++i) called = called || poller_.ready(i);
     advance_ready(wake_fds, woken);
     advance_due(woken);  // whoever waits until then wants to know of what was due then
-    for (const auto& ear : ears_) {
-      if (ear && napped) ear->advance(woken);
-    }
     if (deliver(events) || called) return;
   }
 }
 
-TimePoint Nodes::Impl::next_timer(TimePoint now) const {
+TimePoint Nodes::Impl::next_timer() const {
   TimePoint next = TimePoint::max();
   for (const Link& link : links_) next = std::min(next, link.next_timer());
   for (const auto& ear : ears_) {
-    if (ear) next = std::min(next, now < nap_until_ ? nap_until_ : ear->next_timer());
+    if (ear) next = std::min(next, ear->next_timer());
   }
   return next;
 }
 
-void Nodes::Impl::watch(std::span<const int> wake_fds, bool awake) {
+void Nodes::Impl::watch(std::span<const int> wake_fds) {
   poller_.clear();
   for (const int fd : wake_fds) poller_.add(fd, POLLIN);
   ends_.clear();
@@ -112,7 +113,7 @@ void Nodes::Impl::watch(std::span<const int> wake_fds, bool awake) {
     ends_.push_back(poller_.size());
   }
   for (const auto& ear : ears_) {
-    if (ear && awake) ear->watch(poller_);
+    if (ear) ear->watch(poller_);
     ends_.push_back(poller_.size());
   }
 }
@@ -136,7 +137,7 @@ void Nodes::Impl::advance_due(TimePoint now) {
     if (link.next_timer() <= now) link.advance(now);
   }
   for (const auto& ear : ears_) {
-    if (ear && now >= nap_until_ && ear->next_timer() <= now) ear->advance(now);
+    if (ear && ear->next_timer() <= now) ear->advance(now);
   }
 }
 
@@ -147,8 +148,9 @@ bool Nodes::Impl::deliver(std::vector<Event>& events) {
   return true;
 }
 
-Nodes::Nodes(std::vector<NodeEndpoint> endpoints, LockSubject subject, Duration node_timeout)
-    : impl_{std::make_unique<Impl>(std::move(endpoints), std::move(subject), node_timeout)} {
+Nodes::Nodes(std::vector<NodeEndpoint> endpoints, LockSubject subject, const net::Surroundings& surroundings,
+             Duration node_timeout)
+    : impl_{std::make_unique<Impl>(std::move(endpoints), std::move(subject), surroundings, node_timeout)} {
 }
 Nodes::~Nodes() = default;
 
@@ -160,11 +162,11 @@ const NodeEndpoint& Nodes::endpoint(quorum::NodeIndex node) const {
 }
 
 void Nodes::send(const quorum::Send& request) {
-  impl_->links()[request.node].send(request, BootClock::now());
+  impl_->links()[request.node].send(request, impl_->now());
 }
 
 void Nodes::ask(const Query& query) {
-  impl_->links()[query.node].ask(query, BootClock::now());
+  impl_->links()[query.node].ask(query, impl_->now());
 }
 
 void Nodes::cancel_unsent(quorum::NodeIndex node) {
@@ -179,12 +181,10 @@ void Nodes::listen(quorum::NodeIndex node, Duration timeout, const std::string& 
   impl_->listen(node, timeout, calls);
 }
 
-void Nodes::await_changes(quorum::NodeIndex node, unsigned count) {
-  impl_->await_changes(node, count);
+void Nodes::await_changes(quorum::NodeIndex /*node*/, unsigned /*count*/) {
 }
 
-void Nodes::nap(TimePoint until) {
-  impl_->nap(until);
+void Nodes::nap(TimePoint /*until*/) {
 }
 
 void Nodes::hush(quorum::NodeIndex node, bool quiet) {

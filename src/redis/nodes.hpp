@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "net/surroundings.hpp"
 #include "quorum/types.hpp"
 #include "redis/endpoint.hpp"
 #include "redis/wire.hpp"
@@ -56,7 +57,7 @@ class Nodes {
   // Opens nothing yet. Resolving, connecting and the TLS handshake last as long as a request waits for them.
   // `node_timeout`: a connection that has owed an answer for several times as long is given up for a new one when there is
   // something new to say, whatever the deadline of the request.
-  Nodes(std::vector<NodeEndpoint> endpoints, LockSubject subject,
+  Nodes(std::vector<NodeEndpoint> endpoints, LockSubject subject, const net::Surroundings& surroundings,
         Duration node_timeout = std::chrono::seconds{1});
   Nodes(const Nodes&) = delete;
   Nodes& operator=(const Nodes&) = delete;
@@ -87,9 +88,8 @@ class Nodes {
   // is called (redis/line.hpp), or empty; a connection that was opened without it is opened anew,
   // but not where the node has refused to tell.
   void listen(quorum::NodeIndex node, Duration timeout, const std::string& calls = {});
-  // The node need not be heard before it has told of so many changes, if that saves waking up. A hint.
+  // Hints that do nothing any more.
   void await_changes(quorum::NodeIndex node, unsigned count);
-  // Until this time the connections of listen() are not looked at; what they tell meanwhile is told then.
   void nap(TimePoint until);
   // Whether the node is to tell of no changes for now: where it does call, it is only to do that; where there are no
   // calls, it need not begin to tell.

@@ -41,11 +41,12 @@ std::string last_line(const std::string& file) {
 // Asks with a script of ours, on a key that nobody has: what answers is fit for locks.
 class Probe {
  public:
-  explicit Probe(const redis::NodeEndpoint& endpoint)
-      : nodes_{{endpoint}, redis::LockSubject{.key = "redlock.sandbox", .holder = {}}} {}
+  Probe(const redis::NodeEndpoint& endpoint, const net::Surroundings& surroundings)
+      : clock_{surroundings.clock},
+        nodes_{{endpoint}, redis::LockSubject{.key = "redlock.sandbox", .holder = {}}, surroundings} {}
 
   bool answers(std::span<const int> wake_fds) {
-    const TimePoint until = BootClock::now() + 1s;
+    const TimePoint until = clock_.boot_now() + 1s;
     nodes_.send({.node = 0,
                  .id = ++id_,
                  .request = quorum::ReleaseRequest{quorum::Token{"none"}},
@@ -61,6 +62,7 @@ class Probe {
   }
 
  private:
+  Clock& clock_;
   redis::Nodes nodes_;
   quorum::RequestId id_ = 0;
 };
@@ -74,8 +76,9 @@ bool woken(std::span<const int> wake_fds, Duration within) {
 
 }  // namespace
 
-Servers::Servers(const Options& options, std::span<const int> wake_fds,
-                 const std::function<bool()>& interrupted) {
+Servers::Servers(const Options& options, const net::Surroundings& surroundings, std::span<const int> wake_fds,
+                 const std::function<bool()>& interrupted)
+    : surroundings_{surroundings} {
   const std::string executable = find_redis_server();
   if (options.tls) set_up_tls();
   if (options.acl) set_up_acl();
@@ -105,8 +108,7 @@ void Servers::set_up_tls() {
 // The password goes to the servers and to the command by files only: anybody can see arguments, and a command's
 // environment is inherited by all that it starts.
 void Servers::set_up_acl() {
-  SystemEntropy entropy;
-  const std::string password = random_hex_token(entropy);
+  const std::string password = random_hex_token(surroundings_.entropy);
   const std::string users = directory_.path() + "/users.acl";
   write_private_file(
       users, fmt::format("user default off\nuser {} on >{} ~* {}\n", kUser, password, redis::kRights));
@@ -133,9 +135,9 @@ redis::NodeEndpoint Servers::secured(redis::NodeEndpoint endpoint) const {
 
 bool Servers::wait_until_all_answer(const std::string& executable, std::span<const int> wake_fds,
                                     const std::function<bool()>& interrupted) {
-  const TimePoint until = BootClock::now() + kPatience;
+  const TimePoint until = surroundings_.clock.boot_now() + kPatience;
   for (Server& server : servers_) {
-    auto probe = std::make_unique<Probe>(server.endpoint());
+    auto probe = std::make_unique<Probe>(server.endpoint(), surroundings_);
     int tries = 0;
     while (!probe->answers(wake_fds)) {
       if (woken(wake_fds, kRetry) && interrupted()) return false;
@@ -146,9 +148,9 @@ bool Servers::wait_until_all_answer(const std::string& executable, std::span<con
                       fmt::format("redis-server does not start: {}", last_line(server.log()))};
         }
         server = Server{executable, arguments_, secured(Server::free_port()), std::string{server.log()}};
-        probe = std::make_unique<Probe>(server.endpoint());
+        probe = std::make_unique<Probe>(server.endpoint(), surroundings_);
       }
-      if (BootClock::now() > until) {
+      if (surroundings_.clock.boot_now() > until) {
         throw Error{exit_status::kSystem,
                     fmt::format("redis-server does not answer: {}", last_line(server.log()))};
       }

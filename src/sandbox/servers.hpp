@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/secret.hpp"
+#include "net/surroundings.hpp"
 #include "net/tls_context.hpp"
 #include "sandbox/directory.hpp"
 #include "sandbox/server.hpp"
@@ -26,7 +27,8 @@ class Servers {
   // Starts them and waits until each has answered. Throws Error when one does not start, SystemError, and nothing else.
   // A descriptor of `wake_fds` that becomes readable makes it ask `interrupted`, which is to make it unreadable again;
   // where that says true the wait ends, and ready() is false.
-  Servers(const Options& options, std::span<const int> wake_fds, const std::function<bool()>& interrupted);
+  Servers(const Options& options, const net::Surroundings& surroundings, std::span<const int> wake_fds,
+          const std::function<bool()>& interrupted);
 
   bool ready() const { return ready_; }
   const std::vector<Server>& list() const { return servers_; }
@@ -45,6 +47,7 @@ class Servers {
   bool wait_until_all_answer(const std::string& executable, std::span<const int> wake_fds,
                              const std::function<bool()>& interrupted);
 
+  net::Surroundings surroundings_;
   TemporaryDirectory directory_;
   std::vector<std::string> arguments_;  // for each server
   std::shared_ptr<const net::TlsContext> tls_;

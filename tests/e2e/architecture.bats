@@ -73,6 +73,16 @@ accepts() {
   refuses quorum/a.cpp '#include <fmt/format.h>' 'free of input and output'
 }
 
+@test "nothing below cli takes a clock, random numbers or a network that it was not handed" {
+  run grep -rnE 'BootClock::now|read_clocks|clock_gettime|getrandom|System(Clock|Entropy|Network)|[^a-z_.>]p?poll\([^2]' \
+    "$BATS_TEST_DIRNAME"/../../src/{lock,redis,net} --include='*.cpp' --exclude='system_network.cpp'
+  echo "$output"
+  [ "$status" -eq 1 ]
+  run grep -rnE 'BootClock::now|read_clocks|System(Clock|Entropy|Network)' "$BATS_TEST_DIRNAME"/../../src/sandbox
+  echo "$output"
+  [ "$status" -eq 1 ]
+}
+
 @test "a folder that the architecture does not know is a violation" {
   mkdir "$tree/util"
   refuses util/a.cpp '// nothing' 'has no place in the architecture'

@@ -25,7 +25,7 @@ bool is(const redis::Event& event) {
 class Listener {
  public:
   explicit Listener(redis::NodeEndpoint endpoint, std::string key = "k", const std::string& calls = {})
-      : nodes_{{std::move(endpoint)}, {.key = std::move(key), .holder = {}}} {
+      : nodes_{{std::move(endpoint)}, {.key = std::move(key), .holder = {}}, surroundings()} {
     nodes_.listen(0, kPatience, calls);
   }
 
@@ -235,7 +235,7 @@ TEST_SUITE("listening for changes") {
 
   TEST_CASE("a server that says nothing is left after the time given, and tried again") {
     FakeServer server{[](int fd, int) { wait_for_end(fd); }};
-    redis::Nodes nodes{{server.endpoint()}, {.key = "k", .holder = {}}};
+    redis::Nodes nodes{{server.endpoint()}, {.key = "k", .holder = {}}, surroundings()};
     nodes.listen(0, milliseconds{20});
     std::vector<redis::Event> events;
     CHECK(eventually([&] {
@@ -243,42 +243,6 @@ TEST_SUITE("listening for changes") {
       return server.connections() > 1;
     }));
     CHECK(events.empty());
-  }
-
-  TEST_CASE("during a nap nothing is told, and all of it after") {
-    const auto server = RedisServer::start();
-    if (!server) return;
-    Listener one{server->unix_endpoint()};
-    REQUIRE(one.hears<redis::Listening>());
-    const TimePoint end = BootClock::now() + milliseconds{300};
-    one.nodes().nap(end);
-    Client client = server->client();
-    client.ask({"SET", "k", "1"});
-    client.ask({"SET", "k", "2"});
-    std::vector<redis::Event> events;
-    one.nodes().wait(BootClock::now(), {}, events);
-    if (BootClock::now() < end) CHECK(events.empty());
-    while (events.size() < 2 && BootClock::now() < end + kPatience) one.nodes().wait(end, {}, events);
-    REQUIRE(events.size() == 2);
-    for (const redis::Event& event : events) CHECK(is<redis::KeyChanged>(event));
-    CHECK(BootClock::now() >= end);
-  }
-
-  TEST_CASE("awaited changes wake up when all are there, on a plain TCP connection") {
-    const auto server = RedisServer::start();
-    if (!server) return;
-    Listener one{server->tcp_endpoint()};
-    REQUIRE(one.hears<redis::Listening>());
-    one.nodes().await_changes(0, 3);
-    Client client = server->client();
-    client.ask({"SET", "k", "1"});
-    client.ask({"SET", "k", "2"});
-    CHECK_FALSE(one.next(BootClock::now() + milliseconds{100}));
-    client.ask({"SET", "k", "3"});
-    for (int i = 0; i < 3; ++i) CHECK(one.hears<redis::KeyChanged>());
-    one.nodes().await_changes(0, 1);
-    client.ask({"SET", "k", "4"});
-    CHECK(one.hears<redis::KeyChanged>());
   }
 
   TEST_CASE("a call is heard, and what is none is not taken for one") {
@@ -356,7 +320,7 @@ TEST_SUITE("listening for changes") {
     const auto server = RedisServer::start();
     if (!server) return;
     Client client = server->client();
-    redis::Nodes nodes{{server->tcp_endpoint()}, {.key = "k", .holder = {}}};
+    redis::Nodes nodes{{server->tcp_endpoint()}, {.key = "k", .holder = {}}, surroundings()};
     std::vector<redis::Event> events;
     const auto open = [&] {
       return client.tell({"CLIENT", "LIST"}).find("cmd=client|id ") != std::string::npos;
@@ -398,7 +362,7 @@ TEST_SUITE("listening for changes") {
       wait_for_end(fd);
       left = true;
     }};
-    redis::Nodes nodes{{fake.endpoint()}, {.key = "k", .holder = {}}};
+    redis::Nodes nodes{{fake.endpoint()}, {.key = "k", .holder = {}}, surroundings()};
     std::vector<redis::Event> events;
     const auto pass = [&] { nodes.wait(BootClock::now() + milliseconds{10}, {}, events); };
     nodes.listen(0, kPatience);
@@ -443,7 +407,7 @@ TEST_SUITE("listening for changes") {
       }
       wait_for_end(fd);
     }};
-    redis::Nodes nodes{{fake.endpoint()}, {.key = "k", .holder = {}}};
+    redis::Nodes nodes{{fake.endpoint()}, {.key = "k", .holder = {}}, surroundings()};
     nodes.listen(0, milliseconds{100}, "turn:me");
     const auto comes = [&](auto what) {
       std::vector<redis::Event> events;

@@ -1,3 +1,6 @@
+#include "net/address.hpp"
+#include "net/connector.hpp"
+#include "net/resolver.hpp"
 #include "net/tls_context.hpp"
 #include "redis/describe.hpp"
 #include "redis/link.hpp"

@@ -1,6 +1,7 @@
 #include "redis_support.hpp"
 
 #include "net/address.hpp"
+#include "net/system_network.hpp"
 
 #include <doctest/doctest.h>
 
@@ -274,6 +275,13 @@ FakeServer::Serve answer_with(std::string answer) {
 
 // ---- Conversation --------------------------------------------------------------------------------
 
+net::Surroundings surroundings() {
+  static SystemClock clock;
+  static SystemEntropy entropy;
+  static net::SystemNetwork network;
+  return {.clock = clock, .entropy = entropy, .network = network};
+}
+
 Conversation::Conversation(redis::NodeEndpoint endpoint, std::string key, Duration node_timeout)
     : Conversation{std::vector<redis::NodeEndpoint>{std::move(endpoint)}, std::move(key), node_timeout} {
 }
@@ -284,7 +292,7 @@ Conversation::Conversation(std::vector<redis::NodeEndpoint> endpoints, std::stri
           redis::LockSubject{
               .key = std::move(key),
               .holder = {.host = "h", .user = "u", .command = "c d", .pid = 42, .since_us = 7}},
-          node_timeout)} {
+          surroundings(), node_timeout)} {
 }
 
 quorum::RequestId Conversation::send(quorum::Request request, std::chrono::milliseconds allowance,

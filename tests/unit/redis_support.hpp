@@ -127,6 +127,9 @@ std::string healthy_greeting();
 // Answers the greeting as a healthy node does, then each further command with `answer`.
 FakeServer::Serve answer_with(std::string answer);
 
+// The clocks, the network and the random numbers of this machine.
+net::Surroundings surroundings();
+
 // One node, and its events one by one.
 class Conversation {
  public:

@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "cli/commands/eval_refusal.hpp"
 #include "cli/messages.hpp"
+#include "cli/surroundings.hpp"
 #include "cli/terminal/wait_notice.hpp"
 #include "lock/waiting.hpp"
 #include "process/core_dump.hpp"
@@ -31,7 +32,8 @@ lock::Session open_session(const std::string& name, const config::Settings& sett
   const auto has_password = [](const redis::NodeEndpoint& node) { return !node.password.empty(); };
   if (std::any_of(settings.nodes.begin(), settings.nodes.end(), has_password))
     process::keep_out_of_core_dumps();
-  return lock::Session{{.nodes = settings.nodes,
+  return lock::Session{{.surroundings = surroundings(),
+                        .nodes = settings.nodes,
                         .subject = {.key = settings.key_prefix + name, .holder = holder},
                         .node_timeout = settings.node_timeout,
                         .restart_quarantine = settings.restart_quarantine,

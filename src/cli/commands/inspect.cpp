@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "cli/surroundings.hpp"
 
 #include <fmt/format.h>
 
@@ -32,7 +33,8 @@ LockNames load_names(const config::Flags& flags, const std::vector<std::string>&
 }
 
 lock::Onlooker open_inspector(const config::Settings& settings, std::string key) {
-  return lock::Onlooker{{.nodes = settings.nodes,
+  return lock::Onlooker{{.surroundings = surroundings(),
+                         .nodes = settings.nodes,
                          .node_timeout = settings.node_timeout,
                          .restart_quarantine = settings.restart_quarantine,
                          .key = std::move(key)}};

@@ -1,5 +1,6 @@
 #include "base/log.hpp"
 #include "cli/args/options.hpp"
+#include "cli/surroundings.hpp"
 #include "process/command.hpp"
 #include "process/fatal_signal.hpp"
 #include "sandbox/servers.hpp"
@@ -30,6 +31,7 @@ std::optional<process::CommandResult> run_with_servers(const Arguments& argument
                                   .unix_sockets = arguments.unix_sockets,
                                   .tls = arguments.tls,
                                   .acl = arguments.acl},
+                                 surroundings(),
                                  wake_fds,
                                  interrupted};
   if (!servers.ready()) return std::nullopt;
