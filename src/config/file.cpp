@@ -49,23 +49,23 @@ class Reader {
   File read();
 
  private:
-  // Where a value stands, or its key.
+  // The place of a value or of its key.
   Place place(TomlPosition at, std::string_view key = {}) const;
   Place value_place(const TomlEntry& entry) const { return place(entry.node.at, entry.key); }
   Place key_place(const TomlEntry& entry) const { return place(entry.at, entry.key); }
 
   [[noreturn]] void unknown_key(const TomlEntry& entry, std::string_view table, const Names& known) const;
-  const TomlNode::Table& as_table(const TomlEntry& entry, std::string_view example) const;
+  const TomlNode::Entries& as_table(const TomlEntry& entry, std::string_view example) const;
   std::string as_string(const TomlEntry& entry) const;
   std::string as_path(const TomlEntry& entry) const;
 
   bool read_setting(const TomlEntry& entry, Source& source) const;
   bool read_node_key(const TomlEntry& entry, NodeSettings& settings);
   void read_password(const TomlEntry& entry, PasswordSource& password);
-  void read_defaults(const TomlNode::Table& table, File& file);
-  void read_locks(const TomlNode::Table& table, File& file) const;
+  void read_defaults(const TomlNode::Entries& table, File& file);
+  void read_locks(const TomlNode::Entries& table, File& file) const;
   void read_nodes(const TomlEntry& entry, File& file);
-  NodeEntry read_node(const TomlNode& node, const TomlNode::Table& table);
+  NodeEntry read_node(const TomlNode& node, const TomlNode::Entries& table);
 
   const std::string& path_;
   const std::string shown_;
@@ -76,7 +76,7 @@ class Reader {
 Place Reader::place(TomlPosition at, std::string_view key) const {
   std::string text = fmt::format("{}:{}:{}", shown_, at.line, at.column);
   if (!key.empty()) text += fmt::format(": {}", printable(key));
-  return {Place::Source::File, std::move(text)};
+  return {Place::Origin::File, std::move(text)};
 }
 
 void Reader::unknown_key(const TomlEntry& entry, std::string_view table, const Names& known) const {
@@ -84,8 +84,8 @@ void Reader::unknown_key(const TomlEntry& entry, std::string_view table, const N
        fmt::format("unknown key {} in {}; {}", quoted(entry.key, 64), table, suggestion(entry.key, known)));
 }
 
-const TomlNode::Table& Reader::as_table(const TomlEntry& entry, std::string_view example) const {
-  if (const auto* const table = std::get_if<TomlNode::Table>(&entry.node.value)) return *table;
+const TomlNode::Entries& Reader::as_table(const TomlEntry& entry, std::string_view example) const {
+  if (const auto* const table = std::get_if<TomlNode::Entries>(&entry.node.value)) return *table;
   fail(key_place(entry), fmt::format("it is {}, not a table; write {}", type_name(entry.node), example));
 }
 
@@ -107,7 +107,7 @@ std::string Reader::as_path(const TomlEntry& entry) const {
   return relative ? path_.substr(0, slash + 1) + value : value;
 }
 
-// Numbers are seconds. Strings go through the same reader as the environment.
+// Numbers are seconds. Strings are read as those of the environment.
 std::optional<std::string> assign_node(Layer& layer, const Key& key, const TomlNode& node) {
   const bool is_duration = std::holds_alternative<std::optional<Duration> Layer::*>(key.member);
   const bool is_count = std::holds_alternative<std::optional<std::uint64_t> Layer::*>(key.member);
@@ -120,14 +120,14 @@ std::optional<std::string> assign_node(Layer& layer, const Key& key, const TomlN
     return assign(layer, key, std::to_string(*whole));
   }
   if (const auto* const number = std::get_if<double>(&node.value); number != nullptr && is_duration) {
-    // Nanoseconds are enough for any setting, and fixed notation is what durations are written in.
+    // Durations are written in fixed notation, and nanoseconds are enough for any setting.
     if (std::isfinite(*number) && *number >= 0) return assign(layer, key, fmt::format("{:.9f}", *number));
     return "it is not a number of seconds, 0 or more";
   }
   return fmt::format("it is {}; it must be {}", type_name(node), expected(key));
 }
 
-// Returns whether the key is one of kKeys.
+// Returns whether the key is a setting of a lock.
 bool Reader::read_setting(const TomlEntry& entry, Source& source) const {
   const auto* const key =
       std::find_if(kKeys.begin(), kKeys.end(), [&](const Key& each) { return each.name == entry.key; });
@@ -154,32 +154,31 @@ void Reader::read_password(const TomlEntry& entry, PasswordSource& password) {
   }
 }
 
-// Returns whether the key is one of kNodeKeys.
+// Returns whether the key belongs to a node.
 bool Reader::read_node_key(const TomlEntry& entry, NodeSettings& settings) {
   const auto* const key = std::find_if(std::begin(kNodeKeys), std::end(kNodeKeys),
                                        [&](const NodeKey& each) { return each.name == entry.key; });
   if (key == std::end(kNodeKeys)) return false;
   if (key->is_tls && settings.first_tls.text.empty()) settings.first_tls = key_place(entry);
   std::visit(
-      Overload{[&](std::optional<PlacedText> NodeSettings::*text) {
-                 settings.*text =
-                     PlacedText{key->kind == NodeKey::Kind::Path ? as_path(entry) : as_string(entry),
-                                value_place(entry)};
-               },
-               [&](PasswordSource NodeSettings::*password) { read_password(entry, settings.*password); },
-               [&](std::optional<bool> NodeSettings::*flag) {
-                 const auto* const value = std::get_if<bool>(&entry.node.value);
-                 if (value == nullptr) {
-                   fail(value_place(entry),
-                        fmt::format("it is {}; it must be true or false", type_name(entry.node)));
-                 }
-                 settings.*flag = *value;
-               }},
+      Overload{
+          [&](std::optional<PlacedText> NodeSettings::*text) {
+            settings.*text = PlacedText{key->is_path ? as_path(entry) : as_string(entry), value_place(entry)};
+          },
+          [&](PasswordSource NodeSettings::*password) { read_password(entry, settings.*password); },
+          [&](std::optional<bool> NodeSettings::*flag) {
+            const auto* const value = std::get_if<bool>(&entry.node.value);
+            if (value == nullptr) {
+              fail(value_place(entry),
+                   fmt::format("it is {}; it must be true or false", type_name(entry.node)));
+            }
+            settings.*flag = *value;
+          }},
       key->member);
   return true;
 }
 
-void Reader::read_defaults(const TomlNode::Table& table, File& file) {
+void Reader::read_defaults(const TomlNode::Entries& table, File& file) {
   for (const TomlEntry& entry : table) {
     if (read_setting(entry, file.defaults) || read_node_key(entry, file.for_all)) continue;
     unknown_key(entry, "[defaults]", with_node_names(setting_names()));
@@ -188,7 +187,7 @@ void Reader::read_defaults(const TomlNode::Table& table, File& file) {
   check_tls(file.for_all);
 }
 
-void Reader::read_locks(const TomlNode::Table& table, File& file) const {
+void Reader::read_locks(const TomlNode::Entries& table, File& file) const {
   for (const TomlEntry& lock : table) {
     const auto& settings = as_table(lock, "[lock.\"NAME\"] and the settings of that lock below it");
     if (lock.key.empty() || lock.key.size() > kMaxNameBytes) {
@@ -210,7 +209,7 @@ void Reader::read_locks(const TomlNode::Table& table, File& file) const {
   }
 }
 
-NodeEntry Reader::read_node(const TomlNode& node, const TomlNode::Table& table) {
+NodeEntry Reader::read_node(const TomlNode& node, const TomlNode::Entries& table) {
   NodeEntry out;
   NodeSettings settings;
   for (const TomlEntry& entry : table) {
@@ -243,14 +242,14 @@ NodeEntry Reader::read_node(const TomlNode& node, const TomlNode::Table& table) 
 }
 
 void Reader::read_nodes(const TomlEntry& entry, File& file) {
-  const auto* const nodes = std::get_if<TomlNode::Array>(&entry.node.value);
+  const auto* const nodes = std::get_if<TomlNode::Elements>(&entry.node.value);
   if (nodes == nullptr) {
     fail(key_place(entry), fmt::format("it is {}; write [[node]], in double brackets, once for each node",
                                        type_name(entry.node)));
   }
   if (nodes->empty()) fail(key_place(entry), "the list of nodes is empty; write [[node]] once for each node");
   for (const TomlNode& node : *nodes) {
-    const auto* const table = std::get_if<TomlNode::Table>(&node.value);
+    const auto* const table = std::get_if<TomlNode::Entries>(&node.value);
     if (table == nullptr) {
       fail(place(node.at, entry.key),
            fmt::format("it is {}, not a table; write [[node]] and url = \"redis://...\" below it",
@@ -271,7 +270,7 @@ File Reader::read() {
     fail(place(problem->at), fmt::format("not valid TOML: {}", printable(problem->text)));
   }
   File file;
-  for (const TomlEntry& entry : std::get<TomlNode::Table>(std::get<TomlNode>(parsed).value)) {
+  for (const TomlEntry& entry : std::get<TomlNode::Entries>(std::get<TomlNode>(parsed).value)) {
     if (entry.key == "defaults") {
       read_defaults(as_table(entry, "[defaults] and the settings below it"), file);
     } else if (entry.key == "lock") {

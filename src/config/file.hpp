@@ -9,7 +9,7 @@
 
 namespace redlock::config {
 
-// What a configuration file says, as far as it concerns one lock.
+// The part of a configuration file that concerns one lock.
 struct File {
   Source lock;      // [lock."NAME"]
   Source defaults;  // [defaults]
@@ -17,9 +17,9 @@ struct File {
   std::vector<NodeEntry> nodes;
 };
 
-// Reads all of the file, the tables of other locks too, so that a mistake shows at once. Warns when it holds
-// a password and everybody may read it. Passwords that are elsewhere are not fetched. Throws ConfigError,
-// with file:line:column, for what is not valid TOML, not known, of a wrong type or out of range.
+// Reads the whole file, including the tables of other locks, so that a mistake shows at once. Warns if the file holds a
+// password and is readable by everybody. Does not fetch passwords that are stored elsewhere. Throws ConfigError with
+// file:line:column for invalid TOML, unknown keys, wrong types and values out of range.
 File load_file(const std::string& path, const std::string& lock_name);
 
 }  // namespace redlock::config

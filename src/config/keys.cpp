@@ -18,9 +18,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kDay = 24h;
-// A time point is nanoseconds in 64 bits: a century may be added to any of them without overflow.
-constexpr auto kForAllPurposesForever = 36'500 * kDay;
-// The fence counter outlives the last grant by this much (DESIGN section 3), so a lease may not be longer.
+// A time point counts nanoseconds in 64 bits, so adding a century never overflows.
+constexpr auto kCentury = 36'500 * kDay;
+// The fence counter expires this long after the last grant (DESIGN section 3), so no lease may be longer.
 constexpr auto kFenceLife = 30 * kDay;
 
 std::optional<std::string> out_of_range(const Key& key, Duration value) {
@@ -37,12 +37,9 @@ std::optional<std::string> out_of_range(const Key& key, Duration value) {
   return std::nullopt;
 }
 
-std::optional<std::string> out_of_range(const Key&, std::uint64_t) {
-  return std::nullopt;
-}
-
-std::optional<std::string> out_of_range(const Key&, ReleaseWhen) {
-  return std::nullopt;
+template <typename Value>
+std::optional<std::string> out_of_range(const Key&, Value) {
+  return std::nullopt;  // every number and enumerator is good
 }
 
 std::optional<std::string> out_of_range(const Key&, const std::string& value) {
@@ -59,32 +56,19 @@ std::optional<std::string> out_of_range(const Key&, const std::string& value) {
 
 }  // namespace
 
+// clang-format off
 const std::array<Key, kKeyCount> kKeys{{
     {.name = "ttl", .member = &Layer::ttl, .least = 200ms, .most = kFenceLife, .step = 1ms, .standard = 30s},
-    {.name = "wait", .member = &Layer::wait, .least = 0ms, .most = kForAllPurposesForever},
-    {.name = "retry_delay",
-     .member = &Layer::retry_delay,
-     .least = 1ms,
-     .most = kFenceLife,
-     .standard = 200ms},
+    {.name = "wait", .member = &Layer::wait, .least = 0ms, .most = kCentury},
+    {.name = "retry_delay", .member = &Layer::retry_delay, .least = 1ms, .most = kFenceLife, .standard = 200ms},
     {.name = "retry_count", .member = &Layer::retry_count},
-    {.name = "kill_after",
-     .member = &Layer::kill_after,
-     .least = 0ms,
-     .most = kFenceLife / 3,
-     .standard = 5s},
-    {.name = "node_timeout",
-     .member = &Layer::node_timeout,
-     .least = 1ms,
-     .most = kFenceLife,
-     .standard = 1s},
-    {.name = "restart_quarantine",
-     .member = &Layer::restart_quarantine,
-     .least = 0ms,
-     .most = kForAllPurposesForever},
+    {.name = "kill_after", .member = &Layer::kill_after, .least = 0ms, .most = kFenceLife / 3, .standard = 5s},
+    {.name = "node_timeout", .member = &Layer::node_timeout, .least = 1ms, .most = kFenceLife, .standard = 1s},
+    {.name = "restart_quarantine", .member = &Layer::restart_quarantine, .least = 0ms, .most = kCentury},
     {.name = "key_prefix", .member = &Layer::key_prefix},
     {.name = "release_when", .member = &Layer::release_when},
 }};
+// clang-format on
 
 std::optional<std::string> read_value(std::string_view text, Duration& value) {
   const auto parsed = parse_duration(text);

@@ -35,24 +35,24 @@ const Key& find_key(KeyMember member);
 std::string flag_name(const Key& key);         // "--retry-delay"
 std::string environment_name(const Key& key);  // "REDLOCK_RETRY_DELAY"
 
-// What a value of this key looks like: "a duration such as 500ms, 30s or 1h30m".
+// Describes a value of this key: "a duration such as 500ms, 30s or 1h30m".
 std::string_view expected(const Key& key);
 
-// Each reads `text` into `value`, and returns what is wrong with it, or nothing.
+// Each reads `text` into `value` and returns the problem, if any.
 [[nodiscard]] std::optional<std::string> read_value(std::string_view text, Duration& value);
 [[nodiscard]] std::optional<std::string> read_value(std::string_view text, std::uint64_t& value);
 [[nodiscard]] std::optional<std::string> read_value(std::string_view text, std::string& value);
 [[nodiscard]] std::optional<std::string> read_value(std::string_view text, ReleaseWhen& value);
 
-// Reads `text` into the member of `layer`. Returns what is wrong, or nothing. The range is not looked at.
+// Reads `text` into the member of `layer` without checking the range. Returns the problem, if any.
 [[nodiscard]] std::optional<std::string> assign(Layer& layer, const Key& key, std::string_view text);
 
-// What is out of range about the value of `key` in `layer`, if it is there and anything is.
+// The problem if `layer` has a value of `key` that is out of range.
 std::optional<std::string> range_problem(const Layer& layer, const Key& key);
 
 bool has(const Layer& layer, const Key& key);
 
-// Copies the value of `key` where `target` has none and `source` has one; says whether it did.
+// Copies the value of `key` if `target` has none and `source` has one; returns whether it did.
 bool inherit(Layer& target, const Layer& source, const Key& key);
 
 }  // namespace redlock::config

@@ -11,8 +11,8 @@ namespace {
 
 constexpr const char* kName = "/redlock/config.toml";
 
-// A file behind a folder that may not be searched counts as there, so that reading it fails aloud: a host
-// that overlooked its configuration would lock on other nodes than the rest.
+// A file in a folder that may not be searched counts as existing, so that reading it fails with a message: a host that
+// overlooked its configuration would lock on other nodes than the rest.
 bool exists(const std::string& path) {
   return ::access(path.c_str(), F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }

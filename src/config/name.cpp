@@ -24,7 +24,7 @@ void check_lock_name(std::string_view name) {
 }
 
 std::optional<std::string> key_problem(std::string_view prefix, std::string_view name) {
-  // Enough of the name to tell.
+  // The beginning of the name is enough to tell.
   const std::string begin = std::string{prefix.substr(0, kReservedPrefix.size())} +
                             std::string{name.substr(0, kReservedPrefix.size())};
   if (prefix.empty() || !begin.starts_with(kReservedPrefix)) return std::nullopt;

@@ -10,7 +10,7 @@
 
 namespace redlock::config {
 
-// A text as the file gives it.
+// A text and its place in the file.
 struct PlacedText {
   std::string text;
   Place place;
@@ -20,7 +20,7 @@ inline std::string text_of(const std::optional<PlacedText>& given) {
   return given ? given->text : std::string{};
 }
 
-// What the file says about one node beside its URL, or about all of them.
+// The settings of the file for one node, beside its URL, or for all nodes.
 struct NodeSettings {
   std::optional<PlacedText> username;
   PasswordSource password;
@@ -31,22 +31,20 @@ struct NodeSettings {
   PasswordSource key_password;
   std::optional<PlacedText> server_name;
   std::optional<bool> insecure_skip_verify;
-  Place first_tls;  // of the first key for TLS that was given
+  Place first_tls;  // of the first key for TLS
 };
 
-// A key of the file. One of a password says by its end where the password is: a file, a variable, or the value itself.
+// A key of the file. For a password, the end of the name says where it is: _file, _env, or else the value itself.
 struct NodeKey {
-  enum class Kind { Text, Path };
-
   std::string_view name;
   std::variant<std::optional<PlacedText> NodeSettings::*, PasswordSource NodeSettings::*,
                std::optional<bool> NodeSettings::*>
       member;
   bool is_tls = true;
-  Kind kind = Kind::Path;  // of a text: a path starts at the folder of the file
+  bool is_path = true;  // a relative path starts at the folder of the file
 };
 inline constexpr NodeKey kNodeKeys[] = {
-    {"username", &NodeSettings::username, false, NodeKey::Kind::Text},
+    {"username", &NodeSettings::username, false, false},
     {"password", &NodeSettings::password, false},
     {"password_file", &NodeSettings::password, false},
     {"password_env", &NodeSettings::password, false},
@@ -56,7 +54,7 @@ inline constexpr NodeKey kNodeKeys[] = {
     {"key_file", &NodeSettings::key_file},
     {"key_password_file", &NodeSettings::key_password},
     {"key_password_env", &NodeSettings::key_password},
-    {"server_name", &NodeSettings::server_name, true, NodeKey::Kind::Text},
+    {"server_name", &NodeSettings::server_name, true, false},
     {"insecure_skip_verify", &NodeSettings::insecure_skip_verify},
 };
 

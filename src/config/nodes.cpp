@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kNodesVariable = "REDLOCK_NODES";
 constexpr std::string_view kSeparators = ", \t\r\n";
 
-// "--node", or "--node 2" where there are several: an URL that cannot be shown must still be found.
+// "--node", or "--node 2" if there are several: it must be possible to find a URL that cannot be shown.
 std::string numbered(std::string_view what, std::size_t index, std::size_t count) {
   return count == 1 ? std::string{what} : fmt::format("{} {}", what, index + 1);
 }
@@ -31,8 +31,7 @@ std::vector<std::string_view> split(std::string_view list) {
   return urls;
 }
 
-// The node's own before those for all. A password in the URL stands alone: it goes with the URL's user or
-// with none.
+// The node's own credentials replace those for all nodes. A password in the URL belongs to the URL's user or to none.
 void add_credentials(NodeEntry& entry, const NodeSettings& for_all, PasswordReader& passwords) {
   redis::NodeEndpoint& endpoint = entry.endpoint;
   const bool url_has_password = !endpoint.password.empty();
@@ -42,7 +41,7 @@ void add_credentials(NodeEntry& entry, const NodeSettings& for_all, PasswordRead
     endpoint.password = passwords.read(own ? entry.settings.password : for_all.password);
     if (endpoint.username.empty()) endpoint.username = text_of(for_all.username);
   }
-  // The user is not named: where the ':' was forgotten it is the password.
+  // The message does not name the user: if the ':' was forgotten, it is the password.
   if (!endpoint.username.empty() && endpoint.password.empty()) {
     fail(entry.place,
          "the node has a user and no password; add password_file or password_env, or write ':' before a "
@@ -77,7 +76,7 @@ std::vector<NodeEntry> nodes_from_flags(const std::vector<std::string>& urls) {
   std::vector<NodeEntry> entries;
   bool shows_password = false;
   for (std::size_t i = 0; i < urls.size(); ++i) {
-    entries.push_back(entry_from_url(urls[i], {Place::Source::Flag, numbered("--node", i, urls.size())}));
+    entries.push_back(entry_from_url(urls[i], {Place::Origin::Flag, numbered("--node", i, urls.size())}));
     shows_password = shows_password || !entries.back().endpoint.password.empty();
   }
   if (shows_password) {
@@ -94,13 +93,13 @@ std::optional<std::vector<NodeEntry>> nodes_from_environment() {
   if (value == nullptr) return std::nullopt;
   const std::vector<std::string_view> urls = split(value);
   if (urls.empty()) {
-    fail({Place::Source::Environment, kNodesVariable},
+    fail({Place::Origin::Environment, kNodesVariable},
          "it names no node; list URLs such as redis://10.0.0.1:6379, or unset it");
   }
   std::vector<NodeEntry> entries;
   for (std::size_t i = 0; i < urls.size(); ++i) {
     const std::string what = numbered(kNodesVariable, i, urls.size());
-    entries.push_back(entry_from_url(urls[i], {Place::Source::Environment, what}));
+    entries.push_back(entry_from_url(urls[i], {Place::Origin::Environment, what}));
   }
   return entries;
 }

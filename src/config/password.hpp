@@ -9,7 +9,7 @@
 
 namespace redlock::config {
 
-// Where a password is to be had. Nothing is read before the node is used.
+// The source of a password. It is not read before the node is used.
 struct PasswordFile {
   std::string path;
 };
@@ -26,8 +26,8 @@ struct PasswordSource {
 // Fetches passwords, and warns once for each world-readable file.
 class PasswordReader {
  public:
-  // Empty when nothing was given. Throws ConfigError when the file cannot be read or is empty, or the
-  // variable is not set. One newline at the end of a file is not a part of the password.
+  // Returns an empty password if nothing was given. Throws ConfigError if the file cannot be read or is empty, or the
+  // variable is not set. One newline at the end of a file is not part of the password.
   Secret read(const PasswordSource& source);
 
  private:
@@ -35,7 +35,7 @@ class PasswordReader {
   std::set<std::string> warned_;
 };
 
-// The warning itself; `what` is "password_file" or "configuration file".
+// The warning; `what` is "password_file" or "configuration file".
 void warn_world_readable(const char* what, const std::string& path, const char* secret = "a password");
 
 }  // namespace redlock::config

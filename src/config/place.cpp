@@ -8,7 +8,7 @@ namespace redlock::config {
 
 void fail(const Place& place, std::string_view problem) {
   const std::string message = fmt::format("{}: {}", place.text, problem);
-  if (place.source == Place::Source::Flag) throw UsageError{message};
+  if (place.origin == Place::Origin::Flag) throw UsageError{message};
   throw ConfigError{message};
 }
 

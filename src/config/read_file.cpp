@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kMostBytes = 1 << 20;
 
-// Appends without leaving an unwiped copy behind when the text outgrows its memory.
+// Appends without leaving an unwiped copy if the text outgrows its memory.
 void append(Secret& text, std::string_view more) {
   std::string joined;
   joined.reserve(text.reveal().size() + more.size());

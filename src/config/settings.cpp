@@ -20,10 +20,10 @@ using namespace std::chrono_literals;
 
 constexpr const char* kDefaultNode = "redis://127.0.0.1:6379/0";
 
-// From this many nodes on, a restarted one may sit out a TTL without taking the quorum with it.
+// With fewer nodes, the quarantine of a restarted one would take the quorum with it.
 constexpr std::size_t kNodesThatAffordQuarantine = 3;
 
-// Where the value of a setting came from; nullptr: it is the default.
+// The origin of a value; nullptr if it is the default.
 const Place* chosen(const Merged& merged, KeyMember member) {
   return merged.chosen[static_cast<std::size_t>(&find_key(member) - kKeys.data())];
 }
@@ -32,24 +32,24 @@ Duration standard(KeyMember member) {
   return find_key(member).standard;
 }
 
-// A command that is told to end needs time for it, and the lease must not be over before it was worth having:
-// kill_after may take a third of it (DESIGN section 4).
+// A command needs time to end, but most of the lease must be left for its work: kill_after may take a third (DESIGN
+// section 4).
 Duration kill_after_within(const Merged& merged, std::chrono::milliseconds ttl) {
   const Duration most = Duration{ttl} / 3;
   if (!merged.layer.kill_after) return std::min(standard(&Layer::kill_after), most);
   const Duration wanted = *merged.layer.kill_after;
   if (wanted <= most) return wanted;
-  // Who shortened the lease by a flag is told about the flag, not about a file that was right until then.
+  // If an option shortened the lease, the message names that option, not a file that was right until then.
   const Place* place = chosen(merged, &Layer::kill_after);
   const Place* const ttl_place = chosen(merged, &Layer::ttl);
-  if (ttl_place != nullptr && ttl_place->source == Place::Source::Flag) place = ttl_place;
+  if (ttl_place != nullptr && ttl_place->origin == Place::Origin::Flag) place = ttl_place;
   fail(*place,
        fmt::format("kill_after {} is more than a third of the ttl {}; use a kill_after of {} or less, or a "
                    "longer ttl",
                    format_duration(wanted), format_duration(ttl), format_duration(most)));
 }
 
-// An answer that comes when the lease is over is worth nothing, so no request waits for longer than that.
+// An answer after the end of the lease is useless, so no request waits longer than the lease.
 Duration node_timeout_within(const Merged& merged, std::chrono::milliseconds ttl) {
   if (!merged.layer.node_timeout) return std::min(standard(&Layer::node_timeout), Duration{ttl} / 3);
   return std::min(*merged.layer.node_timeout, Duration{ttl});
@@ -68,7 +68,7 @@ Duration quarantine(const Merged& merged, std::chrono::milliseconds ttl, std::si
   return wanted;
 }
 
-// A lock's key must not look like one of the keys that redlock keeps beside a lock, whichever part of it the prefix gives.
+// The prefix and the name together must not form a key that redlock reserves for its own data.
 std::string key_prefix_for(const Merged& merged, const std::string& name) {
   std::string prefix = merged.layer.key_prefix.value_or("");
   if (const auto problem = key_problem(prefix, name)) fail(*chosen(merged, &Layer::key_prefix), *problem);
@@ -81,11 +81,11 @@ std::vector<redis::NodeEndpoint> nodes_of(const Flags& flags, std::optional<File
   if (auto entries = nodes_from_environment()) return ready_nodes(std::move(*entries), for_all);
   if (file && !file->nodes.empty()) return ready_nodes(std::move(file->nodes), for_all);
   std::vector<NodeEntry> entries;
-  entries.push_back(entry_from_url(kDefaultNode, {Place::Source::File, "the node that is used by default"}));
+  entries.push_back(entry_from_url(kDefaultNode, {Place::Origin::File, "the node that is used by default"}));
   return ready_nodes(std::move(entries), for_all);
 }
 
-// The variables that a file names, whether or not its nodes are those that are used.
+// Adds the variables that a file names, even if its nodes are not used.
 void conceal(const NodeSettings& settings, std::vector<Concealed>& concealed) {
   for (const PasswordSource* const source : {&settings.password, &settings.key_password}) {
     const auto* const variable = std::get_if<PasswordVariable>(&source->from);

@@ -9,14 +9,15 @@
 #include <string>
 #include <vector>
 
-// Where settings come from: flag, environment, file ([lock."NAME"] before [defaults]), built-in default.
+// Settings come from options, then the environment, then the file ([lock."NAME"] before [defaults]), then built-in
+// defaults.
 namespace redlock::config {
 
-// When `run` gives the lock back: at the end of the command, or of all that has come from it.
+// When `run` releases the lock: at the end of the command, or of all processes that it has started.
 enum class ReleaseWhen { Command, All };
 
-// The settings of one source. What is absent is left to the next source. (The {} let designated initializers
-// name a few members only, without a warning.)
+// The settings of one source. The next source decides about absent ones. (With {} designated initializers may leave
+// members out without a warning.)
 struct Layer {
   std::optional<Duration> ttl{};
   std::optional<Duration> wait{};
@@ -29,15 +30,15 @@ struct Layer {
   std::optional<ReleaseWhen> release_when{};
 };
 
-// What the command line says. URLs are parsed by load().
+// The settings of the command line. load() parses the URLs.
 struct Flags {
   Layer layer;
   std::vector<std::string> node_urls;      // --node, in order
   std::optional<std::string> config_file;  // --config
 };
 
-// A variable of our environment that holds a password, and what the command is given instead; nothing: it is
-// left out.
+// A variable of the environment that holds a password, and the value for the command instead of it; without one the
+// command does not get the variable.
 struct Concealed {
   std::string variable;
   std::optional<std::string> shown;
@@ -46,24 +47,22 @@ struct Concealed {
 // Settings for one lock: complete, checked, in range.
 struct Settings {
   std::chrono::milliseconds ttl{};           // 200 ms or more
-  std::optional<Duration> wait;              // how long to wait for the lock; none: for ever
+  std::optional<Duration> wait;              // for the lock; none: for ever
   Duration retry_delay{};                    // between attempts, before jitter
   std::optional<std::uint64_t> retry_count;  // attempts after the first; none: no limit but `wait`
   Duration kill_after{};                     // between TERM and the end of the lease; at most ttl/3
-  Duration node_timeout{};                   // of our own requests: never longer than the ttl
-  Duration common_node_timeout{};            // as configured: what other clients may take for theirs
+  Duration node_timeout{};                   // of this process: never longer than the ttl
+  Duration common_node_timeout{};            // as configured: other clients may use all of it
   Duration restart_quarantine{};             // a node younger than this has no vote
   std::string key_prefix;
   ReleaseWhen release_when = ReleaseWhen::Command;
   std::vector<redis::NodeEndpoint> nodes;  // at least one, no two alike
-  std::vector<Concealed> concealed;        // no password of the nodes is the command's business
+  std::vector<Concealed> concealed;        // the command gets no password of the nodes
 };
 
-// Reads the file (the first of --config, $REDLOCK_CONFIG, $XDG_CONFIG_HOME/redlock/config.toml,
-// ~/.config/redlock/..., /etc/redlock/config.toml) and the environment, and merges them with `flags` for the
-// lock `name`. Nodes come from the first source that names any; without one: redis://127.0.0.1:6379/0.
-// Warnings (a world-readable file that holds a password; two nodes) go to the log. Throws UsageError for a
-// bad flag, ConfigError for a bad file or environment, with file:line:column and key.
+// Merges `flags`, the environment and the file (see locate_file()) for the lock `name`. Nodes come from the first source
+// that names any; the default is redis://127.0.0.1:6379/0. Logs warnings (a world-readable file with a password; two
+// nodes). Throws UsageError for a bad option, ConfigError with file:line:column and key for a bad file or environment.
 Settings load(const Flags& flags, const std::string& name);
 
 }  // namespace redlock::config

@@ -13,7 +13,7 @@ void check_ranges(const Source& source) {
 Source source_from_flags(const Layer& layer) {
   Source source{.layer = layer, .places = {}};
   for (std::size_t i = 0; i < kKeys.size(); ++i) {
-    if (has(layer, kKeys[i])) source.places[i] = {Place::Source::Flag, flag_name(kKeys[i])};
+    if (has(layer, kKeys[i])) source.places[i] = {Place::Origin::Flag, flag_name(kKeys[i])};
   }
   check_ranges(source);
   return source;
@@ -25,7 +25,7 @@ Source source_from_environment() {
     const std::string variable = environment_name(kKeys[i]);
     const char* const value = environment_value(variable.c_str());
     if (value == nullptr) continue;
-    source.places[i] = {Place::Source::Environment, variable};
+    source.places[i] = {Place::Origin::Environment, variable};
     if (const auto problem = assign(source.layer, kKeys[i], value)) fail(source.places[i], *problem);
   }
   check_ranges(source);

@@ -10,27 +10,26 @@
 
 namespace redlock::config {
 
-// One source of settings, and where each of its values stands.
+// One source of settings, with the place of each value for messages.
 struct Source {
   Layer layer;
   std::array<Place, kKeyCount> places;  // in the order of kKeys; empty where the layer has no value
 };
 
-// Throws through fail() when a value is out of its range, whether or not another source overrides it: a
-// mistake in a file should not wait for the day on which it counts.
+// Throws through fail() if a value is out of its range, even if another source overrides it: a mistake in a file should
+// show before it matters.
 void check_ranges(const Source& source);
 
 Source source_from_flags(const Layer& layer);
 
-// Reads REDLOCK_TTL and its like; an empty variable counts as unset. Throws ConfigError for a malformed
-// value.
+// Reads REDLOCK_TTL and so on; an empty variable counts as unset. Throws ConfigError for a malformed value.
 Source source_from_environment();
 
-// The value of a variable, or nullptr where it is unset or empty.
+// The value of a variable, or nullptr if it is unset or empty.
 const char* environment_value(const char* name);
 
-// The values of `sources`, the first that has a key deciding; `chosen` says where each value came from
-// (nullptr: nowhere). The pointers point into `sources`.
+// For each key, the value of the first of `sources` that has one. `chosen` points to its place in `sources`, or is
+// nullptr if none has a value.
 struct Merged {
   Layer layer;
   std::array<const Place*, kKeyCount> chosen{};

@@ -9,7 +9,7 @@
 namespace redlock::config {
 namespace {
 
-constexpr std::size_t kLongestWord = 64;  // the distance costs time in proportion to it
+constexpr std::size_t kLongestWord = 64;  // the time for a distance grows with it
 
 std::string normalized(std::string_view word) {
   std::string out{word};
@@ -43,7 +43,7 @@ std::string suggestion(std::string_view word, std::span<const std::string_view> 
   if (word.size() <= kLongestWord) {
     const std::string wanted = normalized(word);
     std::string_view best;
-    // One slip in three letters, and no more than three: beyond that it is another word.
+    // One slip for three letters, three at most: beyond that it is another word.
     std::size_t best_distance = std::clamp<std::size_t>(word.size() / 3, 1, 3) + 1;
     for (const std::string_view candidate : known) {
       const std::size_t distance = edit_distance(wanted, candidate);

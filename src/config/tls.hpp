@@ -11,19 +11,19 @@
 
 namespace redlock::config {
 
-// Throws through fail() for keys that do not go together, whether or not the node is used.
+// Throws through fail() if keys contradict each other, whether or not the node is used.
 void check_tls(const NodeSettings& keys);
 
-// Makes endpoints ready for TLS. Nodes with the same settings share what is made of them.
+// Prepares endpoints for TLS. Nodes with the same settings share one context.
 class TlsReader {
  public:
   explicit TlsReader(PasswordReader& passwords) : passwords_{passwords} {}
 
-  // For an endpoint of Transport::Tls; the others are left alone. A node's own CAs take the place of those `for_all`, and
-  // so do its certificate and key. Throws ConfigError for a file that cannot be used.
+  // Leaves endpoints of other transports alone. A node's own CAs replace those `for_all`, and so do its certificate and
+  // key. Throws ConfigError for a file that cannot be used.
   void prepare(redis::NodeEndpoint& endpoint, const NodeSettings& own, const NodeSettings& for_all);
 
-  // Warns about the nodes whose certificate is not looked at.
+  // Warns about the nodes whose certificate is not verified.
   void warn() const;
 
  private:

@@ -17,13 +17,13 @@ struct TomlPosition {
 struct TomlEntry;
 
 struct TomlNode {
-  using Table = std::vector<TomlEntry>;
-  using Array = std::vector<TomlNode>;
-  struct Other {
+  using Entries = std::vector<TomlEntry>;  // of a table
+  using Elements = std::vector<TomlNode>;  // of an array
+  struct Other {                           // a date or time: no key has one
     std::string_view type;
-  };  // a date or time: no key has one
+  };
 
-  std::variant<Other, Table, Array, std::string, std::int64_t, double, bool> value;
+  std::variant<Other, Entries, Elements, std::string, std::int64_t, double, bool> value;
   TomlPosition at;
 };
 
@@ -38,10 +38,10 @@ struct TomlProblem {
   std::string text;  // quotes nothing of the document, which may hold passwords
 };
 
-// Returns the root table, or what is not valid TOML 1.0.
+// Returns the root table, or why the text is not valid TOML 1.0.
 std::variant<TomlNode, TomlProblem> parse_toml(std::string_view text);
 
-// "a string", as a person calls it.
+// The type in words: "a string".
 std::string_view type_name(const TomlNode& node);
 
 }  // namespace redlock::config

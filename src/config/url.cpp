@@ -35,8 +35,8 @@ constexpr auto kMostDbs =
     static_cast<unsigned>(std::numeric_limits<int>::max());  // Redis counts them in an int
 constexpr std::string_view kDbQuery = "db=";
 
-// Thrown and caught in this file only.
-struct Malformed {
+// Thrown and caught only in this file.
+struct BadUrl {
   std::string problem;
 };
 
@@ -55,7 +55,7 @@ int hex_value(char c) {
   return -1;
 }
 
-// `what` names the part, never its text.
+// `what` names the part for messages.
 std::string percent_decoded(std::string_view text, std::string_view what) {
   std::string out;
   out.reserve(text.size());
@@ -67,12 +67,12 @@ std::string percent_decoded(std::string_view text, std::string_view what) {
     const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
     const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
     if (high < 0 || low < 0) {
-      throw Malformed{fmt::format("a '%' in the {} is not followed by two hex digits; write '%25'", what)};
+      throw BadUrl{fmt::format("a '%' in the {} is not followed by two hex digits; write '%25'", what)};
     }
     out += static_cast<char>(high * 16 + low);
     i += 2;
   }
-  if (out.find('\0') != std::string::npos) throw Malformed{fmt::format("the {} holds a NUL byte", what)};
+  if (out.find('\0') != std::string::npos) throw BadUrl{fmt::format("the {} holds a NUL byte", what)};
   return out;
 }
 
@@ -87,13 +87,13 @@ std::optional<Number> number_up_to(std::string_view text, Number most) {
 
 unsigned parse_db(std::string_view text) {
   const auto db = number_up_to<unsigned>(text, kMostDbs);
-  if (!db) throw Malformed{fmt::format("the database is not a number from 0 to {}", kMostDbs)};
+  if (!db) throw BadUrl{fmt::format("the database is not a number from 0 to {}", kMostDbs)};
   return *db;
 }
 
 std::uint16_t parse_port(std::string_view text) {
   const auto port = number_up_to<unsigned>(text, 65535);
-  if (!port || *port == 0) throw Malformed{"the port is not a number from 1 to 65535"};
+  if (!port || *port == 0) throw BadUrl{"the port is not a number from 1 to 65535"};
   return static_cast<std::uint16_t>(*port);
 }
 
@@ -105,8 +105,8 @@ void parse_userinfo(std::string_view userinfo, NodeEndpoint& endpoint) {
   }
 }
 
-// What stands between the brackets, in the one spelling that inet_ntop(3) gives it. A zone may follow a '%',
-// which RFC 6874 wants written as "%25".
+// Returns the address between brackets as inet_ntop(3) spells it. A zone may follow a '%', which RFC 6874 writes as
+// "%25".
 std::string parse_ipv6(std::string_view text) {
   const std::size_t percent = text.find('%');
   std::string zone;
@@ -114,7 +114,7 @@ std::string parse_ipv6(std::string_view text) {
     zone = text.substr(percent + 1);
     if (zone.starts_with("25")) zone.erase(0, 2);
     if (zone.empty() || !std::all_of(zone.begin(), zone.end(), is_host_character)) {
-      throw Malformed{"the zone of the IPv6 address is not the name of an interface"};
+      throw BadUrl{"the zone of the IPv6 address is not the name of an interface"};
     }
     zone.insert(0, "%");
   }
@@ -122,7 +122,7 @@ std::string parse_ipv6(std::string_view text) {
   std::array<char, INET6_ADDRSTRLEN> canonical{};
   if (inet_pton(AF_INET6, std::string{text.substr(0, percent)}.c_str(), &address) != 1 ||
       inet_ntop(AF_INET6, &address, canonical.data(), canonical.size()) == nullptr) {
-    throw Malformed{"what stands in brackets is not an IPv6 address"};
+    throw BadUrl{"what stands in brackets is not an IPv6 address"};
   }
   return canonical.data() + zone;
 }
@@ -131,29 +131,29 @@ void parse_host_and_port(std::string_view text, NodeEndpoint& endpoint) {
   std::string_view after_host;
   if (text.starts_with('[')) {
     const std::size_t bracket = text.find(']');
-    if (bracket == std::string_view::npos) throw Malformed{"the ']' behind the IPv6 address is missing"};
+    if (bracket == std::string_view::npos) throw BadUrl{"the ']' behind the IPv6 address is missing"};
     endpoint.host = parse_ipv6(text.substr(1, bracket - 1));
     after_host = text.substr(bracket + 1);
     if (!after_host.empty() && after_host.front() != ':') {
-      throw Malformed{"only a ':' and the port may follow the IPv6 address"};
+      throw BadUrl{"only a ':' and the port may follow the IPv6 address"};
     }
   } else {
     const std::size_t colon = text.find(':');
     const std::string_view host = text.substr(0, colon);
-    if (host.empty()) throw Malformed{"the host is missing; write redis://HOST:6379"};
+    if (host.empty()) throw BadUrl{"the host is missing; write redis://HOST:6379"};
     if (colon != std::string_view::npos) after_host = text.substr(colon);
     if (after_host.find(':', 1) != std::string_view::npos) {
-      throw Malformed{"there is more than one ':'; write an IPv6 address in brackets, [::1]"};
+      throw BadUrl{"there is more than one ':'; write an IPv6 address in brackets, [::1]"};
     }
     if (host.size() > kMaxHostBytes || !std::all_of(host.begin(), host.end(), is_host_character)) {
-      throw Malformed{"the host may hold letters, digits, '-', '.' and '_' only"};
+      throw BadUrl{"the host may hold letters, digits, '-', '.' and '_' only"};
     }
     endpoint.host = host;
   }
   if (!after_host.empty()) endpoint.port = parse_port(after_host.substr(1));
 }
 
-// redis:// and rediss://: what follows the scheme.
+// Parses the rest of redis:// and rediss://.
 void parse_network(std::string_view rest, NodeEndpoint& endpoint) {
   const std::size_t slash = rest.find('/');
   std::string_view authority = rest.substr(0, slash);
@@ -161,10 +161,10 @@ void parse_network(std::string_view rest, NodeEndpoint& endpoint) {
     parse_userinfo(authority.substr(0, at), endpoint);
     authority.remove_prefix(at + 1);
   } else if (rest.find('@') != std::string_view::npos) {
-    throw Malformed{"a '/' in a user or password must be written '%2F'"};
+    throw BadUrl{"a '/' in a user or password must be written '%2F'"};
   }
   if (rest.find('?') != std::string_view::npos) {
-    throw Malformed{"a '?' begins a query, and only unix:// has one; the database is written /N"};
+    throw BadUrl{"a '?' begins a query, and only unix:// has one; the database is written /N"};
   }
   parse_host_and_port(authority, endpoint);
   if (slash != std::string_view::npos && slash + 1 < rest.size()) {
@@ -172,29 +172,28 @@ void parse_network(std::string_view rest, NodeEndpoint& endpoint) {
   }
 }
 
-// unix://: what follows the scheme.
+// Parses the rest of unix://.
 void parse_socket(std::string_view rest, NodeEndpoint& endpoint) {
   const std::size_t slash = rest.find('/');
   const std::string_view authority = rest.substr(0, slash);
   if (slash == std::string_view::npos || (!authority.empty() && authority.back() != '@')) {
-    throw Malformed{"the path of the socket must begin with '/': unix:///run/redis.sock"};
+    throw BadUrl{"the path of the socket must begin with '/': unix:///run/redis.sock"};
   }
   if (!authority.empty()) parse_userinfo(authority.substr(0, authority.size() - 1), endpoint);
   rest.remove_prefix(slash);
   const std::size_t question = rest.find('?');
   endpoint.path = percent_decoded(rest.substr(0, question), "path");
   if (endpoint.path.size() > kMaxPathBytes) {
-    throw Malformed{fmt::format("the path of a socket may have up to {} bytes", kMaxPathBytes)};
+    throw BadUrl{fmt::format("the path of a socket may have up to {} bytes", kMaxPathBytes)};
   }
   if (question == std::string_view::npos) return;
   const std::string_view query = rest.substr(question + 1);
-  if (!query.starts_with(kDbQuery)) throw Malformed{"the query is not db=N, which is all there is"};
+  if (!query.starts_with(kDbQuery)) throw BadUrl{"the query is not db=N, which is all there is"};
   endpoint.db = parse_db(query.substr(kDbQuery.size()));
 }
 
-// The URL without anything that is, or that by a slip may be, a part of user or password: what stands before
-// the last
-// '@', a query, a fragment, and a port or database that is not a short number.
+// The URL without anything that is, or may be by mistake, part of user or password: the text before the last '@', a
+// query, a fragment, and a port or database that is not a short number.
 std::string redacted(const Scheme& scheme, std::string_view rest) {
   const auto short_number = [](std::string_view text) {
     return text.size() <= 10 && std::all_of(text.begin(), text.end(), is_digit);
@@ -230,7 +229,7 @@ std::variant<NodeEndpoint, UrlProblem> parse_url(std::string_view url) {
     return url.size() >= candidate.prefix.size() &&
            strncasecmp(url.data(), candidate.prefix.data(), candidate.prefix.size()) == 0;
   });
-  // Without a scheme the text may be any part of a URL that was cut in the wrong place: none of it is shown.
+  // Without a scheme the text may be any part of a URL, so the message shows none of it.
   if (scheme == kSchemes.end())
     return UrlProblem{"the URL does not begin with redis://, rediss:// or unix://"};
 
@@ -240,14 +239,14 @@ std::variant<NodeEndpoint, UrlProblem> parse_url(std::string_view url) {
   try {
     const auto is_control = [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; };
     if (std::any_of(rest.begin(), rest.end(), is_control)) {
-      throw Malformed{"it holds a blank or a control character; write it as %20 or the like"};
+      throw BadUrl{"it holds a blank or a control character; write it as %20 or the like"};
     }
     if (rest.find('#') != std::string_view::npos) {
-      throw Malformed{"a URL of a node has no fragment; write a '#' in a password as '%23'"};
+      throw BadUrl{"a URL of a node has no fragment; write a '#' in a password as '%23'"};
     }
     endpoint.transport == Transport::Unix ? parse_socket(rest, endpoint) : parse_network(rest, endpoint);
-  } catch (const Malformed& malformed) {
-    return UrlProblem{fmt::format("'{}': {}", redacted(*scheme, rest), malformed.problem)};
+  } catch (const BadUrl& bad) {
+    return UrlProblem{fmt::format("'{}': {}", redacted(*scheme, rest), bad.problem)};
   }
   return endpoint;
 }

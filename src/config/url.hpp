@@ -8,21 +8,21 @@
 
 namespace redlock::config {
 
-// Why a text is not the URL of a node, and what would be right. Holds nothing of the user, the password, or
-// what might be a part of them because a character was not encoded.
+// Why a text is not the URL of a node, and what would be right. It never contains the user or the password, nor text that
+// may belong to them because a character was not encoded.
 struct UrlProblem {
   std::string text;
 };
 
 // redis://[user[:password]@]host[:port][/db], rediss://... (Transport::Tls),
 // unix://[user:password@]/path[?db=N]. IPv6 in brackets; user, password and socket path percent-encoded.
-// Never throws but for memory.
+// Throws nothing but std::bad_alloc.
 std::variant<redis::NodeEndpoint, UrlProblem> parse_url(std::string_view url);
 
-// "user:password@" as it stands in the URL of a node, a part of `url`; empty where there is none, or no URL.
+// "user:password@" as a part of `url`; empty if there is none, or if `url` is no URL.
 std::string_view userinfo_of(std::string_view url);
 
-// Whether two URLs lead to the same server, whatever the database and the user.
+// Whether two URLs lead to the same server; database and user do not count.
 bool same_server(const redis::NodeEndpoint& a, const redis::NodeEndpoint& b);
 
 }  // namespace redlock::config
