@@ -1,5 +1,7 @@
 #include "base/log.hpp"
 
+#include "base/signal_set.hpp"
+
 #include <poll.h>
 #include <unistd.h>
 
@@ -28,20 +30,16 @@ constexpr WriteSignal kWriteSignals[] = {{EPIPE, SIGPIPE}, {EFBIG, SIGXFSZ}};
 // Writes, and keeps those signals, which would end redlock for a message, from being delivered, whatever their
 // dispositions are; takes back the one that was raised.
 void write_without_signal(int fd, const std::string& line) noexcept {
-  sigset_t raised{};
+  const sigset_t raised = signal_set({SIGPIPE, SIGXFSZ});
   sigset_t found{};
   sigset_t pending{};
-  sigemptyset(&raised);
-  for (const auto& each : kWriteSignals) sigaddset(&raised, each.signal);
   sigpending(&pending);
   pthread_sigmask(SIG_BLOCK, &raised, &found);
   if (::write(fd, line.data(), line.size()) < 0) {
     const int error = errno;
     for (const auto& [error_number, signal] : kWriteSignals) {
       if (error != error_number || sigismember(&pending, signal) != 0) continue;
-      sigset_t only{};
-      sigemptyset(&only);
-      sigaddset(&only, signal);
+      const sigset_t only = signal_set({signal});
       const timespec at_once{};
       while (sigtimedwait(&only, nullptr, &at_once) < 0 && errno == EINTR) continue;
     }

@@ -1,6 +1,7 @@
 #include "process/alarm.hpp"
 
 #include "base/error.hpp"
+#include "base/signal_set.hpp"
 #include "process/descriptors.hpp"
 #include "process/title.hpp"
 
@@ -19,20 +20,18 @@ extern "C" {  // which the header of glibc 2.36 forgets
 namespace redlock::process {
 namespace {
 
-// As ps(1) and killall(1) show it.
-constexpr const char* kAlarmName = "lock-alarm";
+constexpr const char* kAlarmName = "lock-alarm";  // in ps(1) and killall(1)
 
-// It was forked from a program that has threads: no heap, no locks, no log in here.
-[[noreturn]] void stand_by(Leash& leash, const WatchedProcess& watched, int signal, Timer& timer) noexcept {
-  sigset_t all{};
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, nullptr);
+// The body of the process. It was forked from a program with threads: no heap, no locks, no log.
+[[noreturn]] void wait_for_deadline(Clock& clock, Leash& leash, const WatchedProcess& watched, int signal,
+                                    Timer& timer) noexcept {
+  block_all_signals();
   setsid();
   change_title(kAlarmName);
   [[maybe_unused]] const int moved = chdir("/");
   close_all_but({watched.fd(), timer.fd(), leash.lost_event()});
-  while (!leash.lost() && BootClock::now() < leash.term_at()) {
-    timer.set(leash.term_at());  // most often it has moved on
+  while (!leash.lost() && clock.boot_now() < leash.term_at()) {
+    timer.set(leash.term_at());  // which extensions have moved on
     pollfd events[] = {
         {.fd = watched.fd(), .events = POLLIN, .revents = 0},
         {.fd = timer.fd(), .events = POLLIN, .revents = 0},
@@ -47,10 +46,10 @@ constexpr const char* kAlarmName = "lock-alarm";
 
 }  // namespace
 
-Alarm::Alarm(Leash& leash, const WatchedProcess& watched, int signal) {
+Alarm::Alarm(Clock& clock, Leash& leash, const WatchedProcess& watched, int signal) {
   const pid_t pid = fork();
   if (pid < 0) throw SystemError{"cannot start the process that watches the deadline", errno};
-  if (pid == 0) stand_by(leash, watched, signal, timer_);
+  if (pid == 0) wait_for_deadline(clock, leash, watched, signal, timer_);
   process_ = OwnedChild{pid};
   ended_.reset(pidfd_open(pid, 0));
   if (!ended_) throw SystemError{"cannot watch the process that watches the deadline", errno};

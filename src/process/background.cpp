@@ -1,6 +1,7 @@
 #include "process/background.hpp"
 
 #include "base/error.hpp"
+#include "base/signal_set.hpp"
 #include "process/descriptors.hpp"
 
 #include <poll.h>
@@ -17,17 +18,16 @@
 namespace redlock::process {
 namespace {
 
-// More than any message takes: a name of 512 bytes, escaped, and a few lines.
+// No message is longer: it holds a name of 512 bytes, escaped, and a few lines.
 constexpr std::size_t kLongestMessage = std::size_t{16} * 1024;
 
-// By default where it was ignored or blocked (a shell's trap, nohup): it is how the starter's death is told.
+// The starter's death is signalled by TERM, so the process must not inherit that it is ignored or blocked (nohup, a shell's
+// trap).
 void accept_term() noexcept {
   struct sigaction by_default {};
   by_default.sa_handler = SIG_DFL;
   sigaction(SIGTERM, &by_default, nullptr);
-  sigset_t only{};
-  sigemptyset(&only);
-  sigaddset(&only, SIGTERM);
+  const sigset_t only = signal_set({SIGTERM});
   pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
 }
 
@@ -85,9 +85,9 @@ int Background::wait() noexcept {
 }
 
 void Background::await_detach() const noexcept {
-  constexpr int patience = 1000;  // milliseconds
+  constexpr int limit_ms = 1000;
   pollfd end{.fd = fd_.get(), .events = POLLIN, .revents = 0};
-  poll(&end, 1, patience);
+  poll(&end, 1, limit_ms);
 }
 
 void Background::detach() {

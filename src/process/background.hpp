@@ -9,34 +9,32 @@
 
 namespace redlock::process {
 
-// A process that works on after redlock itself has ended, and how the two talk until then: datagrams over a pair of
-// sockets, whose end says that the other one is gone.
+// A process that goes on after redlock itself has ended, and the channel between the two: datagrams, and end of file when the
+// other one is gone.
 class Background {
  public:
-  // Forks; call it before there is a second thread. The background process is in a session of its own, without a
-  // terminal; its standard input and output are /dev/null, and of the descriptors that redlock was given or has opened
-  // it keeps standard error and `keep` (of which -1 is none). Should its starter die before it is let go, it gets SIGTERM.
-  // Throws SystemError.
+  // Forks, so call it before there is a second thread. The background process has a session of its own, without a terminal.
+  // Its standard input and output are /dev/null; of the other descriptors it keeps standard error and `keep` (-1: none). If
+  // its starter dies before detach(), it gets SIGTERM. Throws SystemError.
   static Background start(std::initializer_list<int> keep);
 
   bool is_background() const noexcept { return pid_ == 0; }
 
-  // ---- In both: never block, and never raise SIGPIPE.
+  // ---- In both processes. These never block and never raise SIGPIPE.
   int fd() const noexcept { return fd_.get(); }
   bool send(const std::string& message) const noexcept;  // false when the other one is gone
   enum class Receipt { Got, Nothing, Closed };
   Receipt receive(std::string& message) const;
 
   // ---- In the starter.
-  // Asks it to stop: SIGTERM while it waits for something, and the end of the file.
+  // Asks it to stop, by SIGTERM and end of file.
   void stop() noexcept;
-  // Waits for its end; returns what waitpid(2) says. Once only.
+  // Waits for its end. Returns the status from waitpid(2). Call it once.
   int wait() noexcept;
-  // Waits until it, and whatever it has forked, has let go: for a second at most.
+  // Waits until it and its children have closed the channel, for a second at most.
   void await_detach() const noexcept;
 
-  // ---- In the background process: lives on by itself, without standard error and out of the folder that it was started
-  // in.
+  // ---- In the background process. Goes on alone, without standard error, in the folder /.
   void detach();
 
  private:

@@ -3,46 +3,49 @@
 #include "base/fd.hpp"
 
 #include <cstdint>
-#include <optional>
 
-// What redlock and its guard tell each other: one datagram each over a SOCK_SEQPACKET pair. The end of the
-// file tells the guard that redlock is dead, and redlock that the guard is. Async-signal-safe throughout.
 namespace redlock::process {
 
+// What redlock and its guard tell each other, one datagram each (SOCK_SEQPACKET). End of file tells the guard that redlock
+// is dead, and redlock that the guard is.
 struct Message {
   enum class Kind : std::int32_t {
     // redlock to guard
-    Signal,    // value: send this signal to the command; detail: 1 if pid sent it to all of the job's group
+    Signal,  // value: the signal for the command; detail: 1 if pid sent it to the whole process group of the job
     Ping,      // answer with Pong
-    Continue,  // send SIGCONT if the command is still in stop `serial`: redlock itself has been continued
-    // One of these when the report of the command's own end has arrived. Until then the guard holds the deadline for
-    // what the command has left running.
-    Dismiss,           // go, and leave that alone
-    AwaitDescendants,  // stay until it has ended, then send DescendantsEnded
-    EndDescendants,    // the same; value: it gets this signal, and KILL when kill_after has passed
+    Continue,  // send SIGCONT if the command is still in stop `serial`: redlock itself was continued
+    // Redlock answers the report of the command's own end with one of these three. Until then the guard applies the
+    // deadline to what the command has left running.
+    Dismiss,           // exit and leave the descendants alone
+    AwaitDescendants,  // stay until they have ended, then report DescendantsEnded
+    EndDescendants,    // send them signal `value`, KILL after kill_after, then report DescendantsEnded
+
     // guard to redlock
     Pong,        // the answer to Ping
-    Stuck,       // pid: it was killed and does not end; 0: nobody knows which
-    JobStopped,  // value: the signal that stopped the command; continued: how many times redlock had it continued
-    Exited,      // value: status
+    Stuck,       // pid: this process was killed and does not die; 0: unknown which
+    JobStopped,  // value: the signal that stopped the command; continued: how often redlock had it continued
+    // How it ended. None follows.
+    Exited,            // value: status
     Signalled,         // value: signal
     Stopped,           // value: survivors
-    DescendantsEnded,  // nothing is left of the tree but survivors (value); detail: 1 if the deadline has ended it
+    DescendantsEnded,  // value: survivors; detail: 1 if the deadline ended them
     ForkRefused,       // value: errno
-    ListsRefused,  // value: errno; the processes of the command could not be found (ChildLists)
-    ExecRefused,   // value: errno; detail: index of the candidate
-    TooLate,       // the lease was over before the exec
+    ListsRefused,      // value: errno; ChildLists could not be opened
+
+    // the command's process to redlock, in place of the exec
+    ExecRefused,  // value: errno; detail: index of the candidate
+    TooLate,      // the lease was over before the exec
   };
   Kind kind;
   std::int32_t value = 0;
   std::int32_t detail = 0;
-  // Of a stop, so that one which is over by the time its message arrives is known as such.
-  std::int32_t serial = 0;
+  std::int32_t serial = 0;  // numbers the stops, so that a message about one that is over is recognized
   std::int32_t continued = 0;
   std::int32_t pid = 0;
-  std::int32_t late_ms = 0;  // of Stopped: how long after the end of validity the last process died
+  std::int32_t late_ms = 0;  // with survivors: how long after the end of validity the last process died
 };
 
+// One end of the channel. Async-signal-safe.
 class Channel {
  public:
   Channel() = default;
@@ -51,7 +54,7 @@ class Channel {
   int fd() const noexcept { return fd_.get(); }
   void close() noexcept { fd_.reset(); }
 
-  // Never blocks: a peer that has been stopped and read nothing for long loses messages.
+  // Never blocks: a peer that is stopped for long and reads nothing loses messages.
   void send(const Message& message) const noexcept;
 
   enum class Receipt { Got, Nothing, Closed };

@@ -13,7 +13,7 @@ extern "C" {  // which the header of glibc 2.36 forgets
 
 namespace redlock::process {
 
-// waitpid(2) alone would wait for the tracer, which may never let go; the pidfd tells of the death all the same.
+// waitpid(2) would wait for the tracer to detach, which may never happen; the pidfd becomes readable at the death.
 bool OwnedChild::end() noexcept {
   if (pid_ <= 0) return true;
   const pid_t pid = std::exchange(pid_, -1);

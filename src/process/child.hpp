@@ -6,8 +6,7 @@
 
 namespace redlock::process {
 
-// Owns a child process: kills and reaps it on destruction. As long as it has not been reaped its pid is
-// nobody else's.
+// Owns a child process: kills and reaps it on destruction. Until it is reaped, no other process can get its pid.
 class OwnedChild {
  public:
   OwnedChild() = default;
@@ -27,7 +26,7 @@ class OwnedChild {
   explicit operator bool() const noexcept { return pid_ > 0; }
   pid_t pid() const noexcept { return pid_; }
 
-  // Returns once it is dead. False where it could not be reaped, since another process traces it.
+  // Kills it and returns once it is dead. False if it could not be reaped because another process traces it.
   bool end() noexcept;
 
  private:

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -29,7 +30,7 @@ char* put(char* at, pid_t pid) noexcept {
   return std::to_chars(at, at + 16, pid).ptr;
 }
 
-// The children of one thread, from an open list.
+// Adds the children in an open list of one thread.
 bool add_listed(int list, PidList& pids) noexcept {
   std::array<char, 4096> text;
   pid_t pid = 0;  // the end of the buffer may cut a number
@@ -53,10 +54,10 @@ void add_children_of_thread(int proc, pid_t process, const char* thread, PidList
   if (const UniqueFd list{openat(proc, path.data(), O_RDONLY | O_CLOEXEC)}) add_listed(list.get(), pids);
 }
 
-// The pid that /proc/self stands for; 0 without one.
-pid_t pid_in_proc(int folder, const char* self) noexcept {
+// The pid of this process in /proc; 0 without a readable /proc.
+pid_t own_pid_in_proc() noexcept {
   std::array<char, 16> text{};
-  const ssize_t size = readlinkat(folder, self, text.data(), text.size());
+  const ssize_t size = readlink("/proc/self", text.data(), text.size());
   pid_t pid = 0;
   if (size > 0) std::from_chars(text.data(), text.data() + size, pid);
   return pid;
@@ -64,18 +65,17 @@ pid_t pid_in_proc(int folder, const char* self) noexcept {
 
 }  // namespace
 
-// Again and again: what failed for want of descriptors may succeed later.
 bool ChildLists::open() noexcept {
   if (own_) return true;
   if (!proc_) proc_.reset(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!proc_) return false;
-  ours_ = pid_in_proc(proc_.get(), "self") == getpid();
+  ours_ = own_pid_in_proc() == getpid();
   own_.reset(openat(proc_.get(), "thread-self/children", O_RDONLY | O_CLOEXEC));
   return static_cast<bool>(own_);
 }
 
 bool ChildLists::add_own(PidList& pids) noexcept {
-  return open() && lseek(own_.get(), 0, SEEK_SET) == 0 && add_listed(own_.get(), pids);
+  return lseek(own_.get(), 0, SEEK_SET) == 0 && add_listed(own_.get(), pids);
 }
 
 void ChildLists::add_children_of(pid_t pid, PidList& pids) const noexcept {
@@ -102,7 +102,7 @@ void ChildLists::add_children_of(pid_t pid, PidList& pids) const noexcept {
   }
 }
 
-// The folder of a process in any /proc is a pidfd, too (pidfd_send_signal(2)), and needs no number of ours.
+// In any /proc, the folder of a process can serve as its pidfd (pidfd_send_signal(2)), whichever namespace its pid is from.
 int ChildLists::send(pid_t pid, int signal) const noexcept {
   if (ours_) return kill(pid, signal) == 0 ? 0 : errno;
   Path path{};
@@ -114,13 +114,13 @@ int ChildLists::send(pid_t pid, int signal) const noexcept {
 
 ChildLists open_child_lists() {
   ChildLists lists;
-  const pid_t self = pid_in_proc(AT_FDCWD, "/proc/self");
+  const pid_t self = own_pid_in_proc();
   if (self == 0) {
     throw SystemError{
-        "cannot run a command without /proc, where redlock finds the processes that it may have to stop. "
-        "Mount it "
-        "(`mount -t proc proc /proc`)",
-        ENOENT};
+        "cannot run a command: /proc, by which redlock finds the processes that it may have to stop, cannot "
+        "be read. "
+        "Mount it (`mount -t proc proc /proc`)",
+        errno};
   }
   if (!lists.open()) {
     throw SystemError{
@@ -128,16 +128,24 @@ ChildLists open_child_lists() {
         "(CONFIG_PROC_CHILDREN)",
         errno};
   }
-  // Signals go through the folders of another namespace's /proc, so all of them must be open to us. That of process 1 is
-  // closed whenever any other may be.
+  // In another namespace's /proc, signals are sent by way of the folders of the processes, so all of them must be
+  // accessible. hidepid hides that of process 1 whenever it hides any other.
   if (self != getpid() && !UniqueFd{open("/proc/1", O_RDONLY | O_DIRECTORY | O_CLOEXEC)}) {
     throw SystemError{
-        "cannot run a command: /proc is that of another pid namespace and hides processes that redlock may "
+        "cannot run a command: /proc belongs to another pid namespace and hides processes that redlock may "
         "have to "
         "stop (hidepid). Mount one for this namespace (`unshare --mount-proc`)",
         errno};
   }
   return lists;
+}
+
+std::vector<pid_t> existing_children(ChildLists& lists) {
+  siginfo_t info{};
+  if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0) return {};
+  PidList children;
+  lists.add_own(children);
+  return {children.all().begin(), children.all().end()};
 }
 
 }  // namespace redlock::process

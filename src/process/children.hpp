@@ -6,38 +6,38 @@
 #include <sys/types.h>
 
 #include <array>
+#include <vector>
 
 namespace redlock::process {
 
-// The lists of children that the kernel keeps in /proc (proc(5), /proc/PID/task/TID/children). The list of this thread
-// is complete whatever the mount option hidepid conceals, and reading it costs what the children cost, not what the
-// machine runs. Async-signal-safe, no heap.
+// The lists of children that the kernel keeps in /proc (proc(5), /proc/PID/task/TID/children). The list of the calling
+// thread is complete even if the mount option hidepid hides processes, and the cost of reading it depends on the number of
+// children, not on what else the machine runs. Async-signal-safe, no heap.
 //
-// Pids are those of the namespace that /proc was mounted in, which is not ours after `unshare --pid` without
-// --mount-proc: send() is the only use for them then.
+// The pids are those of the namespace that /proc was mounted in. After `unshare --pid` without --mount-proc that is another
+// one, and the pids can only be used with send().
 class ChildLists {
  public:
   ChildLists() = default;
 
-  // Opens them, if they are not open yet, for the calling thread; false, and errno, where that fails. What follows does so
-  // as well, but may come when there are no descriptors left, or when the command has unmounted /proc: open lists stay
-  // what they are.
+  // Opens them for the calling thread, if they are not open. False, and errno, when that fails. Open lists go on working
+  // when /proc is unmounted. The other functions need open lists.
   bool open() noexcept;
 
-  // The descriptors that they hold open; -1 is none.
+  // The open descriptors; -1: none.
   std::array<int, 2> descriptors() const noexcept { return {proc_.get(), own_.get()}; }
 
-  // Adds the children of this thread, zombies included, in the order in which they became its children. False when the
-  // kernel does not let us read them now.
+  // Adds the children of the calling thread, zombies included, in the order in which they became its children. False when
+  // the kernel refuses.
   bool add_own(PidList& pids) noexcept;
 
-  // Adds the children of `pid`; none when it is gone, or hidden from us.
+  // Adds the children of `pid`; none when it is gone or hidden.
   void add_children_of(pid_t pid, PidList& pids) const noexcept;
 
   // kill(2) for a pid of these lists. Returns 0 or an errno value.
   int send(pid_t pid, int signal) const noexcept;
 
-  // Whether the pids are those of our own namespace.
+  // Whether the pids are those of this process's namespace.
   bool ours() const noexcept { return ours_; }
 
  private:
@@ -46,8 +46,12 @@ class ChildLists {
   bool ours_ = true;
 };
 
-// Open lists of the calling thread. Throws SystemError, with what to do, where they do not show what would have to be
-// killed.
+// Opens the lists of the calling thread. Throws SystemError, which says what to do, if they would not show everything that
+// may have to be killed: no command is run then.
 ChildLists open_child_lists();
+
+// The children that this process has before it starts any: those of a shell that became redlock by exec, for example.
+// Costs one system call if there are none, as usual.
+std::vector<pid_t> existing_children(ChildLists& lists);
 
 }  // namespace redlock::process

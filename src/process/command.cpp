@@ -1,11 +1,12 @@
 #include "process/command.hpp"
 
 #include "base/error.hpp"
+#include "base/signal_set.hpp"
 #include "process/foreground.hpp"
 #include "process/guard.hpp"
-#include "process/kinship.hpp"
 #include "process/supervisor.hpp"
 
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -17,61 +18,69 @@ namespace redlock::process {
 namespace {
 
 UniqueFd open_child_events() {
-  sigset_t child{};
-  sigemptyset(&child);
-  sigaddset(&child, SIGCHLD);
+  const sigset_t child = signal_set({SIGCHLD});
   UniqueFd fd{signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK)};
   if (!fd) throw SystemError{"cannot watch for the end of the command", errno};
   return fd;
 }
 
+// Makes this process the subreaper of its descendants (prctl(2)) while it lives.
+class Subreaper {
+ public:
+  Subreaper() noexcept {
+    prctl(PR_GET_CHILD_SUBREAPER, &found_);
+    if (found_ == 0) prctl(PR_SET_CHILD_SUBREAPER, 1);
+  }
+  Subreaper(const Subreaper&) = delete;
+  Subreaper& operator=(const Subreaper&) = delete;
+  ~Subreaper() {
+    if (found_ == 0) prctl(PR_SET_CHILD_SUBREAPER, 0);
+  }
+
+ private:
+  int found_ = 0;
+};
+
 }  // namespace
 
-Command::Command(CommandSpec spec, Leash& leash, SignalFd& signals)
-    : spec_{std::move(spec)},
-      leash_{leash},
-      signals_{signals},
-      plan_{spec_.argv, spec_.environment},
-      lists_{open_child_lists()},
-      child_events_{open_child_events()} {
-}
-
-// Does not return in the guard. -1 and errno where the kernel refuses.
-pid_t Command::fork_guard(ChannelPair& channel) {
-  const pid_t guard = fork();
-  if (guard != 0) return guard;
-  channel.redlock.close();
-  run_guard({.plan = plan_,
-             .signals = signals_,
-             .leash = leash_,
-             .channel = channel.guard,
-             .timer = guard_timer_,
-             .child_events = child_events_.get(),
-             .start_failure = start_failure_,
-             .stop_when_lost = spec_.stop_when_lost});
-}
-
-CommandResult Command::run(const std::function<void()>& on_long_run, const std::function<void()>& ended) {
-  if (leash_.term_is_due()) return {.exit_reason = too_late(), .lease_lost = true};
-  const std::vector<pid_t> foreign_children = present_children();
+CommandResult run_command(const CommandSpec& spec, ChildLists lists, const CommandContext& context,
+                          const CommandHooks& hooks) {
+  const ExecPlan plan{spec.argv, spec.environment};
+  ChannelPair channel = open_channel();
+  Timer guard_timer;
+  Timer timer;
+  const UniqueFd child_events = open_child_events();
+  const std::vector<pid_t> foreign_children = existing_children(lists);
   const Subreaper subreaper;
   Foreground foreground;
-  ChannelPair channel = open_channel();
-  OwnedChild guard{fork_guard(channel)};
-  if (!guard) return {.exit_reason = fork_refused(errno)};
+  if (context.leash.term_is_due(context.clock.boot_now()))
+    return {.exit_reason = too_late(), .lease_lost = true};
+
+  const pid_t pid = fork();
+  if (pid < 0) return {.exit_reason = fork_refused(errno)};
+  if (pid == 0) {
+    channel.redlock.close();
+    run_guard({.spawn = {.plan = plan,
+                         .leash = context.leash,
+                         .signals = context.signals,
+                         .channel = channel.guard,
+                         .clock = context.clock},
+               .leash = context.leash,
+               .timer = guard_timer,
+               .child_events = child_events.get(),
+               .stop_when_lost = spec.stop_when_lost});
+  }
+  OwnedChild guard{pid};
   channel.guard.close();
-  return supervise({.plan = plan_,
-                    .leash = leash_,
-                    .signals = signals_,
+  return supervise({.spec = spec,
+                    .plan = plan,
+                    .context = context,
+                    .hooks = hooks,
                     .channel = channel.redlock,
-                    .timer = own_timer_,
-                    .lists = lists_,
+                    .timer = timer,
+                    .lists = lists,
                     .foreign_children = foreign_children,
-                    .stop_when_lost = spec_.stop_when_lost,
-                    .until_all_ended = spec_.until_all_ended,
-                    .foreground = foreground,
-                    .on_long_run = on_long_run,
-                    .ended = ended},
+                    .foreground = foreground},
                    std::move(guard));
 }
 

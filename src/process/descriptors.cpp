@@ -18,10 +18,9 @@
 #include <vector>
 
 namespace redlock::process {
-
 namespace {
 
-// A chroot may lack /dev/null: anything that holds the place will do, then.
+// A chroot may lack /dev/null; then an eventfd takes its place.
 int open_null() {
   int got = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (got < 0) got = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -29,7 +28,7 @@ int open_null() {
   return got;
 }
 
-// What redlock was given beside the standard descriptors: all that it opens itself is close-on-exec. Nothing where /proc
+// The descriptors above the standard ones that redlock inherited: those that it opens itself are close-on-exec. None if /proc
 // cannot be read.
 std::vector<int> inherited_descriptors() {
   const std::unique_ptr<DIR, int (*)(DIR*)> open_files{opendir("/proc/self/fd"), &closedir};
@@ -46,16 +45,23 @@ std::vector<int> inherited_descriptors() {
   return found;
 }
 
+// On a kernel without close_range(2), before 5.9, closes those that a program is likely to have.
+void close_from_to(unsigned first, unsigned last) noexcept {
+  if (close_range(first, last, 0) == 0) return;
+  constexpr unsigned likely = 1024;
+  for (unsigned fd = first; fd <= last && fd < likely; ++fd) close(static_cast<int>(fd));
+}
+
 }  // namespace
 
 void reserve_standard_descriptors() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
-    // open(2) returns the lowest free number, and those below are taken by now.
+    // open(2) returns the lowest free number, which is this one.
     if (fcntl(fd, F_GETFD) < 0) open_null();
   }
 }
 
-// Nothing that we were given is close-on-exec, or the exec that started us would have closed it.
+// Inherited descriptors are never close-on-exec: the exec that started redlock would have closed them.
 bool was_closed_at_start(int standard_descriptor) noexcept {
   const int flags = fcntl(standard_descriptor, F_GETFD);
   return flags < 0 || (flags & FD_CLOEXEC) != 0;
@@ -71,25 +77,12 @@ void close_inherited_descriptors() noexcept {
     replace_by_null(STDIN_FILENO);
     replace_by_null(STDOUT_FILENO);
     for (const int fd : inherited_descriptors()) close(fd);
-  } catch (
-      const std::exception&) {  // no descriptor or memory is left: nothing that the command should pay for
+  } catch (const std::exception&) {  // out of descriptors or memory, which the command must not pay for
     return;
   }
 }
 
-namespace {
-
-// On a kernel without close_range(2), before 5.9: those that a program is likely to have.
-void close_from_to(unsigned first, unsigned last) noexcept {
-  if (close_range(first, last, 0) == 0) return;
-  constexpr unsigned likely = 1024;
-  for (unsigned fd = first; fd <= last && fd < likely; ++fd) close(static_cast<int>(fd));
-}
-
-}  // namespace
-
 void close_all_but(std::span<const int> keep) noexcept {
-  // Few descriptors: looking for the next one to keep beats sorting them.
   for (unsigned from = 0;;) {
     unsigned next = UINT_MAX;
     for (const int fd : keep) {

@@ -21,8 +21,8 @@ std::string_view search_path() {
   return path == nullptr ? kPathWhenUnset : path;
 }
 
-// Errors of execve(2) after which execvp(3) tries the next entry of PATH.
-bool goes_on_after(int error_number) {
+// After these errors of execve(2), execvp(3) tries the next entry of PATH.
+bool try_next_after(int error_number) {
   switch (error_number) {
     case ENOENT:
     case ENOTDIR:
@@ -83,7 +83,7 @@ ExecPlan::ExecPlan(const std::vector<std::string>& argv, const Environment& extr
   for (const std::string& argument : argv) argv_.push_back(const_cast<char*>(argument.c_str()));
   argv_.push_back(nullptr);
 
-  added_.reserve(extra.size());  // the pointers below must stay
+  added_.reserve(extra.size());  // environment_ points into its strings
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
     const bool replaced = std::any_of(extra.begin(), extra.end(), [entry](const auto& added) {
       return names_variable(*entry, added.first);
@@ -99,16 +99,17 @@ ExecPlan::ExecPlan(const std::vector<std::string>& argv, const Environment& extr
   environment_.push_back(nullptr);
 }
 
-ExecPlan::Failure ExecPlan::exec(const Leash& leash) const noexcept {
+ExecPlan::Failure ExecPlan::exec(const Leash& leash, Clock& clock) const noexcept {
   Failure failure{.error_number = ENOENT};
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
-    if (leash.term_is_due()) return {.error_number = ETIMEDOUT, .candidate = i, .too_late = true};
+    if (leash.term_is_due(clock.boot_now()))
+      return {.error_number = ETIMEDOUT, .candidate = i, .too_late = true};
     execve(candidates_[i].c_str(), argv_.data(), environment_.data());
     const int error_number = errno;
-    // "Permission denied" somewhere says more than "not found" everywhere else.
-    if (error_number == EACCES || !goes_on_after(error_number))
+    // One "permission denied" is more useful to the user than "not found" from all other candidates.
+    if (error_number == EACCES || !try_next_after(error_number))
       failure = {.error_number = error_number, .candidate = i};
-    if (!goes_on_after(error_number)) break;
+    if (!try_next_after(error_number)) break;
   }
   return failure;
 }
@@ -122,7 +123,7 @@ NotStarted ExecPlan::explain(const Failure& failure) const {
                         reason_text(failure.error_number))};
   }
   for (const std::string& candidate : candidates_) {
-    // The kernel says "no such file" of a script too, when the interpreter in its first line is not there.
+    // The kernel also says "no such file" when the interpreter of a script is missing.
     if (access(candidate.c_str(), X_OK) != 0) continue;
     return {exit_status::kNotFound,
             fmt::format(

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/clock.hpp"
 #include "process/exit_reason.hpp"
 #include "process/leash.hpp"
 
@@ -13,14 +14,14 @@
 
 namespace redlock::process {
 
-// Variables to set, and those to leave out (no value).
+// Variables to set; those without a value are removed.
 using Environment = std::vector<std::pair<std::string, std::optional<std::string>>>;
 
-// The files that execvp(3) would try for `name`: itself when it has a slash, else one per entry of `path`,
-// where an empty entry is the current directory. An empty name has none.
+// The files that execvp(3) would try for `name`: the name itself if it contains a slash, otherwise one per entry of
+// `path`, where an empty entry is the current directory. None for an empty name.
 std::vector<std::string> executable_candidates(std::string_view name, std::string_view path);
 
-// All that execve(2) needs, made before the fork so that the child only makes system calls.
+// Everything that execve(2) needs, prepared before the fork so that the child only makes system calls.
 class ExecPlan {
  public:
   // `argv` must outlive the plan. The environment is redlock's with `extra` on top.
@@ -31,11 +32,11 @@ class ExecPlan {
     std::size_t candidate = 0;
     bool too_late = false;  // TERM was due before one could be executed
   };
-  // Tries the candidates in turn, each only while the leash is good; returns when none could be executed. No shell runs a
-  // file that is of no known format (ENOEXEC). Async-signal-safe.
-  Failure exec(const Leash& leash) const noexcept;
+  // Tries the candidates in turn, each only while the leash is good. Returns when none could be executed. Unlike
+  // execvp(3) it does not hand a file of unknown format (ENOEXEC) to a shell. Async-signal-safe.
+  Failure exec(const Leash& leash, Clock& clock) const noexcept;
 
-  // What exec() came back with, as exit status (126, 127) and words for the user.
+  // Exit status (126, 127) and message for a failure of exec().
   NotStarted explain(const Failure& failure) const;
 
  private:

@@ -1,19 +1,12 @@
 #include "process/exit_reason.hpp"
 
 #include "base/error.hpp"
+#include "base/overload.hpp"
 
 #include <fmt/format.h>
 
 namespace redlock::process {
 namespace {
-
-struct ExitStatus {
-  int operator()(const Exited& reason) const { return reason.status; }
-  int operator()(const Signalled& reason) const { return exit_status::kSignalBase + reason.signal; }
-  int operator()(const Stopped&) const { return exit_status::kLost; }
-  int operator()(const GuardDied&) const { return exit_status::kSystem; }
-  int operator()(const NotStarted& reason) const { return reason.exit_status; }
-};
 
 std::string survivors_text(int survivors) {
   if (survivors == 0) return {};
@@ -26,24 +19,10 @@ std::string late_text(std::chrono::milliseconds late) {
   if (late == std::chrono::milliseconds{0}) return {};
   return fmt::format(
       "; the last of its processes ended {} ms after the lease, and another host may have had the lock by "
-      "then: so "
-      "many processes, or so busy a machine, need a longer --ttl",
+      "then: so many "
+      "processes, or so busy a machine, need a longer --ttl",
       late.count());
 }
-
-struct Message {
-  std::string operator()(const Exited&) const { return {}; }
-  std::string operator()(const Signalled&) const { return {}; }
-  std::string operator()(const Stopped& reason) const {
-    return "the lock was lost: the command was stopped" + survivors_text(reason.survivors) +
-           late_text(reason.late);
-  }
-  std::string operator()(const GuardDied& reason) const {
-    return "the guard process of the command was killed, or does not go on: the command was killed with it" +
-           survivors_text(reason.survivors);
-  }
-  std::string operator()(const NotStarted& reason) const { return reason.message; }
-};
 
 }  // namespace
 
@@ -71,10 +50,29 @@ std::string survivors_message(int survivors) {
 }
 
 int exit_status_of(const ExitReason& reason) {
-  return std::visit(ExitStatus{}, reason);
+  return std::visit(Overload{[](const Exited& exited) { return exited.status; },
+                             [](const Signalled& killed) { return exit_status::kSignalBase + killed.signal; },
+                             [](const Stopped&) { return exit_status::kLost; },
+                             [](const GuardDied&) { return exit_status::kSystem; },
+                             [](const NotStarted& refused) { return refused.exit_status; }},
+                    reason);
 }
+
 std::string message_of(const ExitReason& reason) {
-  return std::visit(Message{}, reason);
+  return std::visit(
+      Overload{
+          [](const Exited&) { return std::string{}; }, [](const Signalled&) { return std::string{}; },
+          [](const Stopped& stopped) {
+            return "the lock was lost: the command was stopped" + survivors_text(stopped.survivors) +
+                   late_text(stopped.late);
+          },
+          [](const GuardDied& died) {
+            return "the guard process of the command was killed, or does not go on: the command was killed "
+                   "with it" +
+                   survivors_text(died.survivors);
+          },
+          [](const NotStarted& refused) { return refused.message; }},
+      reason);
 }
 
 }  // namespace redlock::process

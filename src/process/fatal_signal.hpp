@@ -6,9 +6,9 @@
 
 namespace redlock::process {
 
-// While there is no command, a signal means redlock itself. Takes all that are pending and does what they do
-// by default: nothing (WINCH, CONT), or stop until continued (TSTP). One that ends redlock is returned
-// instead, for SignalFd::die_of() when everything has been put in order.
+// For signals that come while there is no command, and so are meant for redlock. Takes all that are pending and does what they
+// do by default: nothing (WINCH, CONT) or stop until continued (TSTP). Returns the first one that would end redlock, for
+// SignalFd::die_of() after cleaning up.
 std::optional<int> take_fatal_signal(SignalFd& signals);
 
 }  // namespace redlock::process

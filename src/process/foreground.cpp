@@ -1,5 +1,7 @@
 #include "process/foreground.hpp"
 
+#include "base/signal_set.hpp"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -7,16 +9,15 @@
 #include <csignal>
 
 namespace redlock::process {
+
 bool has_no_process(pid_t group) noexcept {
   return kill(-group, 0) != 0 && errno == ESRCH;
 }
 
-// That is allowed to those who have blocked the signal for it.
+// From the background this is permitted while SIGTTOU is blocked.
 void give_terminal(int terminal, pid_t group) noexcept {
-  sigset_t only{};
+  const sigset_t only = signal_set({SIGTTOU});
   sigset_t found{};
-  sigemptyset(&only);
-  sigaddset(&only, SIGTTOU);
   pthread_sigmask(SIG_BLOCK, &only, &found);
   tcsetpgrp(terminal, group);
   pthread_sigmask(SIG_SETMASK, &found, nullptr);

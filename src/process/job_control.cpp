@@ -10,8 +10,8 @@ bool can_be_continued() noexcept {
   const pid_t group = getpgrp();
   const pid_t session = getsid(0);
   pid_t ancestor = getppid();
-  // A script runs its commands in its own group: go up to the first that is outside of it. The guard of a redlock that
-  // this one runs under has left group and session, but its parent is in both: go past it.
+  // A script runs its commands in its own group, so the shell is the first ancestor outside of it. The guard of an outer
+  // redlock has left group and session, while its parent is in both: it is passed over.
   bool past_guard = false;
   for (;;) {
     const auto stat = read_proc_stat(ancestor);

@@ -9,8 +9,8 @@
 
 namespace redlock::process {
 
-// Pids in a row, and a set of them, in memory from mmap(2): a child forked from a program with threads cannot use the
-// heap. What no memory is left for is not added.
+// A list of pids in memory from mmap(2), since a child forked from a program with threads must not use the heap. Drops pids
+// when memory runs out.
 class PidList {
  public:
   PidList() = default;
@@ -35,7 +35,7 @@ class PidList {
   std::size_t capacity_ = 0;
 };
 
-// A bit for each pid that the kernel can give out; only the pages that are touched take memory.
+// A set of pids: a bit for each that the kernel can assign. Only the pages that are touched take memory.
 class PidSet {
  public:
   PidSet() = default;
@@ -43,7 +43,7 @@ class PidSet {
   PidSet& operator=(const PidSet&) = delete;
   ~PidSet();
 
-  // True when `pid` was not in the set, or nobody can say.
+  // True if `pid` was not in the set, or there is no memory for the set.
   bool add(pid_t pid) noexcept;
   void remove(pid_t pid) noexcept;
   void clear() noexcept;

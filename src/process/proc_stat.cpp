@@ -12,7 +12,7 @@
 namespace redlock::process {
 namespace {
 
-// The next number of a blank-separated list, taken off its front.
+// Takes the next number off the front of a blank-separated list.
 bool take_number(std::string_view& text, int& number) noexcept {
   text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
   const char* end = text.data() + text.size();
@@ -39,33 +39,14 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) noexcept {
   return stat;
 }
 
-std::optional<ProcStat> read_proc_stat(int proc, const char* pid) noexcept {
-  char path[32];
-  const std::size_t length = strnlen(pid, sizeof path);
-  constexpr std::string_view file_name = "/stat";
-  if (length + file_name.size() + 1 > sizeof path) return std::nullopt;
-  std::memcpy(path, pid, length);
-  std::memcpy(path + length, file_name.data(), file_name.size());
-  path[length + file_name.size()] = '\0';
-
-  const UniqueFd file{openat(proc, path, O_RDONLY | O_CLOEXEC)};
-  if (!file) return std::nullopt;
-  char text[512];
-  const ssize_t size = read(file.get(), text, sizeof text);
-  if (size <= 0) return std::nullopt;
-  return parse_proc_stat({text, static_cast<std::size_t>(size)});
-}
-
-std::optional<ProcStat> read_proc_stat(int proc, pid_t pid) noexcept {
-  char name[16]{};
-  std::to_chars(name, name + sizeof name - 1, pid);
-  return read_proc_stat(proc, name);
-}
-
 std::optional<ProcStat> read_proc_stat(pid_t pid) noexcept {
-  const UniqueFd proc{open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (!proc) return std::nullopt;
-  return read_proc_stat(proc.get(), pid);
+  char path[32] = "/proc/";
+  char* const end = std::to_chars(path + std::strlen(path), path + 20, pid).ptr;
+  std::memcpy(end, "/stat", sizeof "/stat");
+  const UniqueFd file{open(path, O_RDONLY | O_CLOEXEC)};
+  char text[512];
+  const ssize_t size = file ? read(file.get(), text, sizeof text) : 0;
+  return size > 0 ? parse_proc_stat({text, static_cast<std::size_t>(size)}) : std::nullopt;
 }
 
 std::string process_name(pid_t pid) {

@@ -8,7 +8,7 @@
 
 namespace redlock::process {
 
-// What /proc/PID/stat says of a process (proc(5)).
+// The part of /proc/PID/stat (proc(5)) that redlock uses.
 struct ProcStat {
   pid_t pid = 0;
   char state = '?';
@@ -17,16 +17,13 @@ struct ProcStat {
   pid_t session = 0;
 };
 
-// Nothing when the text is not of that form. The name in parentheses may hold blanks and parentheses itself.
-// Async-signal-safe, like the next.
+// Nothing if the text has another form. The name in parentheses may contain blanks and parentheses. Async-signal-safe.
 std::optional<ProcStat> parse_proc_stat(std::string_view text) noexcept;
 
-// Reads /proc/PID/stat. `proc` is a descriptor of /proc. Nothing when there is no such process.
-std::optional<ProcStat> read_proc_stat(int proc, const char* pid) noexcept;
-std::optional<ProcStat> read_proc_stat(int proc, pid_t pid) noexcept;
+// Reads /proc/PID/stat. Nothing if there is no such process. Async-signal-safe.
 std::optional<ProcStat> read_proc_stat(pid_t pid) noexcept;
 
-// The name of a process as /proc/PID/comm has it, raw; "?" when there is none.
+// The content of /proc/PID/comm, unescaped; "?" if there is no such process.
 std::string process_name(pid_t pid);
 
 }  // namespace redlock::process

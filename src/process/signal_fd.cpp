@@ -1,7 +1,8 @@
 #include "process/signal_fd.hpp"
 
 #include "base/error.hpp"
-#include "process/core_dump.hpp"
+#include "base/signal_set.hpp"
+#include "process/privacy.hpp"
 
 #include <unistd.h>
 
@@ -12,15 +13,14 @@
 namespace redlock::process {
 namespace {
 
-// What a person, a shell, an init or a terminal sends, and the command is to get. Signals that report a fault of
-// redlock itself (SEGV, ABRT ...) or its limit of processor time (XCPU) are left to end it: the guard sees to the
-// rest.
+// Signals that a person, a shell, an init or a terminal sends, for the command to get. Those that report a fault of redlock
+// itself (SEGV, ABRT ...) or its limit of processor time (XCPU) end it; the guard then ends the command.
 constexpr int kOffered[] = {SIGHUP,  SIGINT,    SIGQUIT, SIGTERM, SIGUSR1,   SIGUSR2,
                             SIGALRM, SIGVTALRM, SIGPROF, SIGIO,   SIGSTKFLT, SIGPWR,
                             SIGCONT, SIGTSTP,   SIGTTIN, SIGTTOU, SIGWINCH};
 
-// The signals that the kernel sends to a whole process group on behalf of a terminal. Its other signals are for redlock
-// alone: a timer that came with it through exec (alarm(2)), a file that it was given (O_ASYNC), a power supply.
+// The signals that the kernel sends to a whole process group on behalf of a terminal. Its other signals are for redlock alone:
+// a timer that survived the exec (alarm(2)), an inherited file (O_ASYNC), the power supply.
 constexpr int kOfTerminal[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP, SIGWINCH, SIGCONT};
 
 void add_unless_ignored(sigset_t& set, int signal) {
@@ -70,25 +70,20 @@ void SignalFd::restore_in_child() const noexcept {
 }
 
 void SignalFd::stop_as(int signal) const noexcept {
-  // Where the signal was found ignored it stops nothing; the command was stopped all the same, so follow it.
+  // An ignored signal stops nothing. The command was stopped by it, so redlock follows with SIGSTOP.
   if (sigismember(&offered_, signal) != 1) signal = SIGSTOP;
   raise(signal);
-  sigset_t only{};
-  sigemptyset(&only);
-  sigaddset(&only, signal);
-  pthread_sigmask(SIG_UNBLOCK, &only,
-                  nullptr);  // stops here; SIGCONT throws away what else had asked for a stop
+  const sigset_t only = signal_set({signal});
+  pthread_sigmask(SIG_UNBLOCK, &only, nullptr);  // stops here; SIGCONT discards other pending stop signals
   pthread_sigmask(SIG_BLOCK, &offered_, nullptr);
 }
 
 void SignalFd::die_of(int signal) const noexcept {
-  keep_out_of_core_dumps();  // SIGQUIT is about the command
+  make_private();  // SIGQUIT was meant for the command
   const struct sigaction by_default = disposition(SIG_DFL);
   sigaction(signal, &by_default, nullptr);
   raise(signal);
-  sigset_t only{};
-  sigemptyset(&only);
-  sigaddset(&only, signal);
+  const sigset_t only = signal_set({signal});
   pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
   _exit(exit_status::kSignalBase + signal);
 }
@@ -103,8 +98,8 @@ bool is_for_command(const signalfd_siginfo& info) noexcept {
   const int signal = static_cast<int>(info.ssi_signo);
   if (signal == SIGCHLD) return false;
   if (!is_from_terminal(info)) return true;
-  // A terminal that hangs up tells the session leader alone: where that is redlock (ssh -t, xterm -e), the
-  // command would have been it.
+  // A terminal that hangs up tells only the session leader. If that is redlock (ssh -t, xterm -e), the command would have
+  // been the leader without it.
   return signal == SIGHUP && getsid(0) == getpid();
 }
 

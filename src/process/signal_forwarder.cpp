@@ -8,16 +8,19 @@
 
 namespace redlock::process {
 
-SignalForwarder::SignalForwarder(Duration kill_after, const SignalFd& signals, const Channel& channel,
+SignalForwarder::SignalForwarder(const CommandContext& context, const Channel& channel,
                                  Foreground& foreground) noexcept
-    : signals_{signals}, channel_{channel}, foreground_{foreground}, cancellation_{kill_after} {
+    : context_{context},
+      channel_{channel},
+      foreground_{foreground},
+      cancellation_{context.leash.kill_after()} {
 }
 
-void SignalForwarder::take(const signalfd_siginfo& info) noexcept {
+void SignalForwarder::on_signal(const signalfd_siginfo& info) noexcept {
   const int signal = static_cast<int>(info.ssi_signo);
-  cancellation_.told(signal, BootClock::now());
+  cancellation_.on_signal(signal, context_.clock.boot_now());
   if (is_from_terminal(info)) told_by_terminal_[static_cast<std::size_t>(signal)] = true;
-  if (state_ == State::Gone) {
+  if (state_ == State::Ended) {
     act_without_command(signal);
   } else if (state_ == State::Starting || is_for_command(info)) {
     pass_on(info);
@@ -27,13 +30,13 @@ void SignalForwarder::take(const signalfd_siginfo& info) noexcept {
 void SignalForwarder::pass_on(const signalfd_siginfo& info) noexcept {
   const int signal = static_cast<int>(info.ssi_signo);
   if (signal == SIGCONT && job_stop_) {
-    // After Ctrl-Z and `fg` the shell has continued the whole job: nothing is left to do but where redlock alone was
-    // continued, or the command has a group of its own. The number keeps this from undoing the next Ctrl-Z.
+    // After Ctrl-Z and `fg` the shell has continued the whole job. Only if redlock alone was continued, or the command has
+    // a group of its own, does the command still need SIGCONT. The serial keeps this from undoing the next Ctrl-Z.
     channel_.send({.kind = Message::Kind::Continue, .serial = *std::exchange(job_stop_, std::nullopt)});
     return;
   }
   if (signal == SIGCONT) return continue_command();
-  // Only programs that are asked to end take a second request for something else than the first.
+  // Signals that ask to end must not come twice: programs take the second one as a stronger request.
   const bool went_to_group =
       info.ssi_code == SI_USER && asks_to_end(signal) && witness_ && witness_->saw(info);
   channel_.send({.kind = Message::Kind::Signal,
@@ -51,34 +54,34 @@ void SignalForwarder::act_without_command(int signal) const noexcept {
   if (asks_to_end(signal)) {
     channel_.send({.kind = Message::Kind::EndDescendants, .value = signal});
   } else if ((signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU) && can_be_continued()) {
-    signals_.stop_as(signal);
+    context_.signals.stop_as(signal);
   }
 }
 
-// The command was suspended at the terminal: so are we, and with us the lease is no longer extended. When its end comes the
-// guard kills the command, stopped as it is. A shell's `suspend` is a SIGSTOP, after which it is for the shell that
-// started redlock to take the terminal; elsewhere that is between the command and whoever sent it.
-void SignalForwarder::stop_with_the_job(const Message& stop) noexcept {
+// The command was suspended at the terminal, so redlock stops, too, and the lease is not extended any more. When it ends, the
+// guard kills the stopped command. SIGSTOP may be the `suspend` of a shell, after which the shell that started redlock has
+// to take the terminal; without a terminal it is between the command and its sender.
+void SignalForwarder::stop_with_job(const Message& stop) noexcept {
   const bool by_force = stop.value == SIGSTOP;
   const auto front = foreground_.ours(stop.pid);
   if (by_force && !front) return;
-  if (stop.continued != continues_sent_) return;  // a SIGCONT that will end this stop is on its way already
-  // Nor if it has been continued meanwhile: Ctrl-Z may have stopped us directly, as we came out of the last stop.
+  if (stop.continued != continues_sent_) return;  // a SIGCONT that ends this stop is on its way
+  // The command may be running again: Ctrl-Z may have stopped redlock itself just after the previous stop.
   if (const auto command = read_proc_stat(stop.pid); command && command->state != 'T') return;
   if (!can_be_continued()) {
     if (!by_force) continue_command();
     return;
   }
-  signals_.stop_as(stop.value);
+  context_.signals.stop_as(stop.value);
   job_stop_ = stop.serial;
   foreground_.restore(front);
 }
 
-std::optional<int> SignalForwarder::signal_that_ended(const ExitReason& reason) const noexcept {
-  return cancellation_.cancelled_by(reason, BootClock::now());
+std::optional<int> SignalForwarder::signal_that_cancelled(const ExitReason& reason) const noexcept {
+  return cancellation_.cancelled_by(reason, context_.clock.boot_now());
 }
 
-std::optional<int> SignalForwarder::terminal_signal_that_ended(const ExitReason& reason) const noexcept {
+std::optional<int> SignalForwarder::terminal_signal_that_killed(const ExitReason& reason) const noexcept {
   const auto* const signalled = std::get_if<Signalled>(&reason);
   if (signalled == nullptr || (signalled->signal != SIGINT && signalled->signal != SIGQUIT))
     return std::nullopt;

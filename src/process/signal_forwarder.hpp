@@ -2,9 +2,8 @@
 
 #include "process/cancellation.hpp"
 #include "process/channel.hpp"
-#include "process/exit_reason.hpp"
+#include "process/command.hpp"
 #include "process/foreground.hpp"
-#include "process/signal_fd.hpp"
 #include "process/signal_witness.hpp"
 
 #include <sys/types.h>
@@ -16,51 +15,50 @@
 
 namespace redlock::process {
 
-// Carries the signals of redlock to the command, by way of the guard, but for those that the command has already; stops
-// and goes on with the job; and remembers what the command was told.
+// Passes redlock's signals to the command, through the guard, except those that the command got by itself. Stops and
+// continues redlock together with the job. Remembers the signals, by which a cancelled command is recognized.
 class SignalForwarder {
  public:
   // All must outlive this object.
-  SignalForwarder(Duration kill_after, const SignalFd& signals, const Channel& channel,
-                  Foreground& foreground) noexcept;
+  SignalForwarder(const CommandContext& context, const Channel& channel, Foreground& foreground) noexcept;
 
-  // A signal that redlock got, but for SIGCHLD.
-  void take(const signalfd_siginfo& info) noexcept;
+  // Redlock received a signal other than SIGCHLD.
+  void on_signal(const signalfd_siginfo& info) noexcept;
 
-  // The signals that come from now on reach the command, too, if they are the terminal's.
-  void command_is_there() noexcept { state_ = State::There; }
-  // It has ended; what it has left running is waited for, and gets the signals that ask to end.
-  void command_is_gone() noexcept { state_ = State::Gone; }
+  // From now on a terminal's signals reach the command by themselves.
+  void on_command_started() noexcept { state_ = State::Running; }
+  // From now on signals that ask to end are for what the command left running.
+  void on_command_ended() noexcept { state_ = State::Ended; }
 
-  // The command has been stopped.
-  void stop_with_the_job(const Message& stop) noexcept;
+  // The command was stopped.
+  void stop_with_job(const Message& stop) noexcept;
 
-  // From now on signals to all of the job are told from those to redlock alone.
-  void start_witness(pid_t guard) noexcept { witness_.emplace(guard); }
+  // From now on signals to the process group of the job are told apart from signals to redlock alone.
+  void start_witness(pid_t guard) noexcept { witness_.emplace(context_.clock, guard); }
   void end_witness() noexcept { witness_.reset(); }
   pid_t witness() const noexcept { return witness_ ? witness_->pid() : -1; }
 
   // See Cancellation::cancelled_by().
-  std::optional<int> signal_that_ended(const ExitReason& reason) const noexcept;
-  // INT or QUIT, where it came from a terminal and the command died of it.
-  std::optional<int> terminal_signal_that_ended(const ExitReason& reason) const noexcept;
+  std::optional<int> signal_that_cancelled(const ExitReason& reason) const noexcept;
+  // INT or QUIT, if it came from a terminal and the command died of it.
+  std::optional<int> terminal_signal_that_killed(const ExitReason& reason) const noexcept;
 
  private:
-  enum class State { Starting, There, Gone };
+  enum class State { Starting, Running, Ended };
 
   void pass_on(const signalfd_siginfo& info) noexcept;
   void continue_command() noexcept;
   void act_without_command(int signal) const noexcept;
 
-  const SignalFd& signals_;
+  const CommandContext& context_;
   const Channel& channel_;
   Foreground& foreground_;
   Cancellation cancellation_;
-  std::optional<SignalWitness> witness_;  // of a command that lasts
+  std::optional<SignalWitness> witness_;  // only while a command runs for long
   State state_ = State::Starting;
   std::bitset<NSIG> told_by_terminal_;
   std::int32_t continues_sent_ = 0;
-  std::optional<std::int32_t> job_stop_;  // the stop that we followed; none once a SIGCONT was seen since
+  std::optional<std::int32_t> job_stop_;  // serial of the stop that redlock followed, until the next SIGCONT
 };
 
 }  // namespace redlock::process

@@ -5,7 +5,7 @@
 
 namespace redlock::process {
 
-// A signal as kill(1) takes it: "TERM", "SIGTERM", "term" or "15". Nothing when there is none of that name or number.
+// Parses a signal as kill(1) does: "TERM", "SIGTERM", "term" or "15". Nothing if there is no such signal.
 std::optional<int> parse_signal(std::string_view text);
 
 }  // namespace redlock::process

@@ -10,27 +10,27 @@
 
 namespace redlock::process {
 
-// A process in the group of the job, beside redlock and its command, that does nothing but note which signals it gets. By
-// it redlock tells a signal that was sent to the whole group, and so to the command as well (`kill -TERM -PGID`, the end of
-// a timeout(1)), from one that was sent to redlock alone: the kernel makes no difference between them.
+// A process in the process group of the job, beside redlock and its command, that notes which signals it gets. So redlock
+// tells a signal that was sent to the whole group, and therefore to the command as well (`kill -TERM -PGID`, the end of a
+// timeout(1)), from one that was sent to redlock alone; the kernel makes no difference between them.
 //
-// It also gives the terminal back where redlock cannot, since it was killed or stopped: an interactive shell that redlock
-// runs takes the terminal when a process of its own dies, and the shell that redlock was started by would read the end of
-// its input. The guard, which has left the session, tells with SIGCONT when it begins to end the command; until the guard
-// has gone, nothing of the command keeps the terminal. The witness ends then, or with redlock.
+// It also gives the terminal back when redlock cannot, because it was killed or stopped (see hand_terminal_back()): the
+// guard, which has left the session, sends SIGCONT when it begins to end the command. The witness ends after that, or with
+// redlock.
 class SignalWitness {
  public:
-  // `guard`: 0 where there is no terminal. Without memory or a process to be had it sees nothing.
-  explicit SignalWitness(pid_t guard) noexcept;
+  // `guard`: 0 without a terminal. `clock` must outlive this object. If the kernel refuses memory or a process, saw() is
+  // always false.
+  SignalWitness(Clock& clock, pid_t guard) noexcept;
   SignalWitness(const SignalWitness&) = delete;
   SignalWitness& operator=(const SignalWitness&) = delete;
   ~SignalWitness();
 
   pid_t pid() const noexcept { return process_.pid(); }  // -1: none
 
-  // Whether it got the same signal from the same sender within a tenth of a second. Gives it some milliseconds to be
-  // heard: it may have been signalled, but not have had the processor yet. Each signal that it got answers for one
-  // question: the sender may go on to signal redlock alone, and a signal lost is worse than one that comes twice.
+  // Whether it got the same signal from the same sender within a tenth of a second. Waits some milliseconds, since it may
+  // have been signalled without having had the processor yet. Each signal that it got answers for one question only: the
+  // sender may go on to signal redlock alone, and a lost signal is worse than one that comes twice.
   bool saw(const signalfd_siginfo& info) noexcept;
 
  private:
@@ -43,7 +43,8 @@ class SignalWitness {
   [[noreturn]] void watch(const JobProcesses& job) noexcept;
   bool use_up_note(const signalfd_siginfo& info) noexcept;
 
-  Notes* notes_ = nullptr;  // shared with it
+  Clock& clock_;
+  Notes* notes_ = nullptr;  // in memory that is shared with the witness
   OwnedChild process_;
 };
 

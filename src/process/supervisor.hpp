@@ -9,30 +9,26 @@
 
 #include <sys/types.h>
 
-#include <functional>
 #include <span>
 
 namespace redlock::process {
 
 struct Supervision {
+  const CommandSpec& spec;
   const ExecPlan& plan;
-  Leash& leash;
-  SignalFd& signals;
+  const CommandContext& context;
+  const CommandHooks& hooks;
   Channel& channel;  // redlock's end
   Timer& timer;
-  ChildLists& lists;                        // of this thread; taken
-  std::span<const pid_t> foreign_children;  // children to leave alone
-  bool stop_when_lost;
-  bool until_all_ended;  // --release-when=all
+  ChildLists& lists;                        // of this thread; moved from
+  std::span<const pid_t> foreign_children;  // to be left alone
   Foreground& foreground;
-  const std::function<void()>& on_long_run;  // see Command::run()
-  const std::function<void()>& ended;        // the same
 };
 
-// Redlock's side while the command runs: passes signals to the guard, stops and goes on with the job, takes
-// the guard's report, says what is to become of what the command has left running, and is the second line: what the guard
-// fails to do in time, since it was stopped or killed, is done here. Returns, or throws, when the guard has been reaped
-// and the command is dead.
+// Redlock's side while the command runs: it passes signals to the guard, stops and continues with the job, takes the
+// guard's reports, and decides about what the command has left running. It is also the second line of defence: it does what
+// the guard, because it was stopped or killed, fails to do in time. Returns or throws once the guard is reaped or on its
+// way out, and the command is dead.
 CommandResult supervise(const Supervision& supervision, OwnedChild guard);
 
 }  // namespace redlock::process

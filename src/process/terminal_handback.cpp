@@ -19,8 +19,8 @@ bool is_stopped(pid_t pid) noexcept {
   return stat && stat->state == 'T';
 }
 
-// The group that a shell takes for the one in the foreground, now that redlock does not go on: that of the nearest
-// ancestor that does; above a guard, the job's own.
+// The process group that has to be in the foreground when redlock does not go on: that of the nearest ancestor that is not
+// stopped; below the guard of an outer redlock, the job's own.
 pid_t group_of_shell(pid_t ancestor) noexcept {
   const pid_t session = getsid(0);
   for (;;) {
@@ -32,7 +32,7 @@ pid_t group_of_shell(pid_t ancestor) noexcept {
   }
 }
 
-// The leader stands for the group.
+// Judges the group by its leader.
 bool descends_from_guard(pid_t group, pid_t guard) noexcept {
   pid_t at = group;
   while (const auto stat = read_proc_stat(at)) {
@@ -59,7 +59,7 @@ void hand_terminal_back(const JobProcesses& job) noexcept {
   while (!over && !redlock_goes_on(job)) {
     over = has_ended(job.guard);
     const pid_t shell = group_of_shell(job.parent);
-    // A shell that ends gives the terminal to the group in which it was started. Nobody else may be left of that.
+    // A shell that exits gives the terminal to the group in which it was started, which may have no other process left.
     if (getppid() != job.redlock) setpgid(0, shell);
     const pid_t front = tcgetpgrp(terminal.get());
     if (front > 0 && front != shell && (has_no_process(front) || descends_from_guard(front, job.guard)))

@@ -10,9 +10,10 @@ struct JobProcesses {
   pid_t guard;
 };
 
-// While the guard ends the command of a redlock that is dead or stopped, takes the terminal away from what it has still
-// to kill, and gives it to the shell that redlock was started by. Returns when the guard is gone, or redlock goes on.
-// For a child of redlock, in its session; it may move to another group. Async-signal-safe.
+// Gives the terminal to the shell that started redlock, and keeps it there, while the guard ends the command of a redlock
+// that is dead or stopped. Without this, an interactive shell under redlock, which takes the terminal when one of its
+// processes dies, would make the outer shell read the end of its input. Returns when the guard is gone or redlock goes on.
+// For a child of redlock, in its session; may move it to another process group. Async-signal-safe.
 void hand_terminal_back(const JobProcesses& job) noexcept;
 
 }  // namespace redlock::process

@@ -14,7 +14,7 @@ Timer::Timer() : fd_{timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK)}
 
 void Timer::set(std::optional<TimePoint> at) noexcept {
   if (at == at_) return;
-  // Setting also clears what has expired. A time in the past fires at once; all zeros would disarm.
+  // This also clears an expiration. A time in the past fires at once; zero disarms.
   itimerspec when{};
   if (at) when.it_value = to_timespec(*at);
   timerfd_settime(fd_.get(), TFD_TIMER_ABSTIME, &when, nullptr);

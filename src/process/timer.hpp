@@ -7,14 +7,14 @@
 
 namespace redlock::process {
 
-// An alarm on CLOCK_BOOTTIME for poll(2), whose own timeout stands still while the machine is suspended.
+// A timer on CLOCK_BOOTTIME for poll(2), whose own timeout stands still while the machine is suspended.
 class Timer {
  public:
   Timer();  // throws SystemError
 
   int fd() const noexcept { return fd_.get(); }  // readable from the time set on
 
-  // Sets the time, or none. Costs a system call only when it differs from what is set. Async-signal-safe.
+  // Sets the time, or none. Costs a system call only if it changes. Async-signal-safe.
   void set(std::optional<TimePoint> at) noexcept;
 
  private:

@@ -7,7 +7,7 @@
 namespace redlock::process {
 namespace {
 
-// The arguments lie one behind the other (execve(2)).
+// The arguments are contiguous (execve(2)).
 char* begin_of_arguments = nullptr;
 char* end_of_arguments = nullptr;
 
@@ -25,10 +25,6 @@ void change_title(const char* name) noexcept {
   char* at = begin_of_arguments;
   for (; at < end_of_arguments - 1 && *name != '\0'; ++at, ++name) *at = *name;
   for (; at < end_of_arguments; ++at) *at = '\0';
-}
-
-void hide_executable() noexcept {
-  prctl(PR_SET_DUMPABLE, 0);
 }
 
 }  // namespace redlock::process

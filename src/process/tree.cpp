@@ -1,5 +1,7 @@
 #include "process/tree.hpp"
 
+#include "base/signal_set.hpp"
+
 #include <sched.h>
 #include <sys/wait.h>
 
@@ -17,29 +19,27 @@ using namespace std::chrono_literals;
 
 constexpr Duration kShortestPause = 250us;
 constexpr Duration kLongestPause = 1s;
-// After a pause of this length nothing is taken for granted any more: the whole tree is walked again.
+// After a pause of this length the whole tree is walked again, known processes included.
 constexpr Duration kLongPause = 16ms;
-// While there are more and more processes, a pause would only leave them the processor.
+// While the tree grows, a pause would only leave the processor to it.
 constexpr int kMostPassesWithoutPause = 256;
-// More than that are needed only where processes fork for ever.
+// Only processes that fork for ever (a fork bomb) take more passes than this.
 constexpr int kPassesWithoutBomb = 3;
-// A tree may grow so much between two walks, and to twice its size.
+// Between two walks a tree may grow by this many processes, and to twice its size.
 constexpr std::size_t kFewProcesses = 1024;
-// What has not died after so many naps in a row, of 0.5 s together, is stuck.
+// A process that has survived pauses up to this length, 0.5 s in all, is stuck.
 constexpr Duration kStuckPause = 500ms;
 
-// Waits until a child changes state, `pause` at the most. SIGCHLD is blocked; the caller reaps.
+// Waits until a child changes state, for `pause` at most. SIGCHLD is blocked; the caller reaps.
 void wait_for_a_death(Duration pause) noexcept {
-  sigset_t child{};
-  sigemptyset(&child);
-  sigaddset(&child, SIGCHLD);
+  const sigset_t child = signal_set({SIGCHLD});
   const auto whole = std::chrono::duration_cast<std::chrono::seconds>(pause);
   const timespec limit{.tv_sec = whole.count(), .tv_nsec = (pause - whole).count()};
   sigtimedwait(&child, nullptr, &limit);
 }
 
-// Runs this thread ahead of all ordinary ones, where we may: a hundred processes that fork for ever leave others little
-// time.
+// Runs this thread ahead of all ordinary ones, where that is permitted: a hundred processes that fork for ever leave
+// little time to others.
 class RealtimePriority {
  public:
   RealtimePriority() noexcept : policy_{sched_getscheduler(0)} {
@@ -61,7 +61,7 @@ class RealtimePriority {
   bool set_ = false;
 };
 
-// What `pid` forks from now on gets the processor only when nobody else wants it.
+// Children that `pid` forks from now on get the processor only when nothing else wants it.
 void make_idle(pid_t pid) noexcept {
   const sched_param none{};
   sched_setscheduler(pid, SCHED_IDLE, &none);
@@ -74,7 +74,8 @@ bool has_children() noexcept {
 
 }  // namespace
 
-Tree::Tree(ChildLists lists, std::span<const pid_t> foreign) noexcept : lists_{std::move(lists)} {
+Tree::Tree(Clock& clock, ChildLists lists, std::span<const pid_t> foreign) noexcept
+    : clock_{clock}, lists_{std::move(lists)} {
   for (const pid_t pid : foreign) foreign_.add(pid);
 }
 
@@ -83,7 +84,7 @@ bool Tree::is_foreign(pid_t pid) const noexcept {
   return std::find(all.begin(), all.end(), pid) != all.end();
 }
 
-// Our children, but for the foreign ones.
+// The children of this process, without the foreign ones.
 bool Tree::list_own() noexcept {
   pids_.clear();
   if (!lists_.add_own(pids_)) return false;
@@ -117,45 +118,45 @@ void Tree::exclude_older_than(pid_t child) noexcept {
 // Breadth first: the list is its own queue.
 void Tree::find_all(pid_t root, TimePoint until) noexcept {
   pids_.clear();
-  if (!lists_.open()) return;
   if (root > 0) {
     lists_.add_children_of(root, pids_);
   } else {
     list_own();
   }
-  for (std::size_t next = 0; next < pids_.size() && BootClock::now() < until; ++next)
+  for (std::size_t next = 0; next < pids_.size() && clock_.boot_now() < until; ++next)
     lists_.add_children_of(pids_[next], pids_);
-  most_ = 2 * pids_.size() + kFewProcesses;
+  walk_limit_ = 2 * pids_.size() + kFewProcesses;
 }
 
 Duration Tree::measure(TimePoint until) noexcept {
   const RealtimePriority realtime;
-  const TimePoint start = BootClock::now();
+  const TimePoint start = clock_.boot_now();
   find_all(0, until);
-  return BootClock::now() - start;
+  return clock_.boot_now() - start;
 }
 
-// All are found before the first one is told: one that dies of it leaves its children to us, out of a walk's sight.
+// Finds everything before it sends the first signal: a process that dies of it moves its children up to this process, out of
+// the walk's sight.
 Duration Tree::signal_all(std::initializer_list<int> signals, TimePoint until, pid_t root) noexcept {
   const RealtimePriority realtime;
-  const TimePoint start = BootClock::now();
+  const TimePoint start = clock_.boot_now();
   find_all(root, until);
-  const Duration took = BootClock::now() - start;
+  const Duration took = clock_.boot_now() - start;
   for (const pid_t pid : pids_.all()) {
-    if (BootClock::now() >= until) break;
+    if (clock_.boot_now() >= until) break;
     for (const int signal : signals) lists_.send(pid, signal);
   }
   return took;
 }
 
-// A stop takes a process next to nothing, while its death takes the processor from us. So all are stopped first, each
-// before its children are listed: it has forked for the last time then. They die from the leaves up: a parent's death may
-// continue a child that is stopped (an orphaned process group, setpgid(2)), and KILL must be there first.
+// Stopping a process costs little, and its death takes processor time. So everything is stopped first, each process before
+// its children are listed: then it cannot fork any more. They die from the leaves up, because a parent's death may continue
+// a stopped child (an orphaned process group, setpgid(2)), and KILL must arrive before that.
 void Tree::stop_and_kill() noexcept {
   pids_.clear();
   list_own();
   std::size_t stopped = 0;
-  for (std::size_t next = 0; next < pids_.size() && pids_.size() < most_; ++next) {
+  for (std::size_t next = 0; next < pids_.size() && pids_.size() < walk_limit_; ++next) {
     for (; stopped < pids_.size(); ++stopped) {
       lists_.send(pids_[stopped], SIGSTOP);
       known_.add(pids_[stopped]);
@@ -165,9 +166,10 @@ void Tree::stop_and_kill() noexcept {
   for (std::size_t left = pids_.size(); left > 0; --left) lists_.send(pids_[left - 1], SIGKILL);
 }
 
-// Our own children first, for they are certain. Below them, a process that has been sent KILL has its last child when
-// kill(2) returns, so that reading its list afterwards misses nothing but what has moved up to us meanwhile.
-// One that forks and ends in a loop leads a walk down for ever: it ends at `most_`, and such a process is ours soon.
+// Starts with the children of this process, whose list is complete. Below them, a process that was sent KILL forks no more
+// once kill(2) has returned, so that its list, read afterwards, misses only what has moved up to this process meanwhile.
+// A process that forks and exits in a loop would lead the walk down for ever: it ends at `walk_limit_`, and such a process
+// soon becomes a child of this one.
 Tree::Pass Tree::kill_pass(bool slow_forks) noexcept {
   Pass pass;
   if (!list_own()) return pass;
@@ -178,7 +180,7 @@ Tree::Pass Tree::kill_pass(bool slow_forks) noexcept {
   }
   pids_.remove_if([this](pid_t pid) { return !known_.add(pid); });
   pass.found = pids_.size();
-  for (std::size_t next = 0; next < pids_.size() && pids_.size() < most_; ++next) {
+  for (std::size_t next = 0; next < pids_.size() && pids_.size() < walk_limit_; ++next) {
     const std::size_t below = pids_.size();
     lists_.add_children_of(pids_[next], pids_);
     for (std::size_t each = below; each < pids_.size(); ++each) {
@@ -189,7 +191,7 @@ Tree::Pass Tree::kill_pass(bool slow_forks) noexcept {
   return pass;
 }
 
-// Foreign children, too: they are ours to reap.
+// Includes foreign children: only this process can reap them.
 void Tree::reap() noexcept {
   for (pid_t pid = 0; (pid = waitpid(-1, nullptr, WNOHANG)) > 0;) {
     if (lists_.ours()) known_.remove(pid);
@@ -202,13 +204,12 @@ bool Tree::is_empty() noexcept {
   return list_own() && pids_.size() == 0;
 }
 
-int Tree::kill_all(pid_t command, TimePoint give_up_at, StuckListener& listener) noexcept {
+int Tree::kill_all(TimePoint give_up_at, StuckListener& listener) noexcept {
   bool told = false;
   known_.clear();
   int passes_without_pause = 0;
   RealtimePriority realtime;
   stop_and_kill();
-  if (command > 0) kill(command, SIGKILL);
   Duration pause = kShortestPause;
   for (;;) {
     const bool anew = pause >= kLongPause;
@@ -216,7 +217,7 @@ int Tree::kill_all(pid_t command, TimePoint give_up_at, StuckListener& listener)
     const Pass pass = kill_pass(passes_without_pause > kPassesWithoutBomb);
     reap();
     if (is_empty()) return 0;
-    if (pass.children > 0 && pass.children == pass.refused && BootClock::now() >= give_up_at) {
+    if (pass.children > 0 && pass.children == pass.refused && clock_.boot_now() >= give_up_at) {
       known_.clear();
       const Pass last = kill_pass(false);
       return static_cast<int>(last.refused + last.refused_below);

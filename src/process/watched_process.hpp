@@ -6,20 +6,18 @@
 
 namespace redlock::process {
 
-// A process that is not our child, held by a pidfd: its number may be given to another one after its end, the
-// descriptor stays its own (pidfd_open(2), Linux 5.3).
+// A process that is no child of this one, held by a pidfd (pidfd_open(2), Linux 5.3), so that reuse of its pid is harmless.
 class WatchedProcess {
  public:
-  // Throws UsageError when there is no such process, or it is one that cannot be waited for in a useful way: process 1,
-  // this one, a thread. Throws SystemError when the kernel has no pidfds, Error (71) when the process is another user's,
-  // so that no signal could reach it.
+  // Throws UsageError if there is no such process, or waiting for it makes no sense: process 1, this one, a thread. Throws
+  // SystemError if the kernel has no pidfds, and Error (71) if this user may not signal the process.
   explicit WatchedProcess(pid_t pid);
 
   pid_t pid() const noexcept { return pid_; }
   int fd() const noexcept { return fd_.get(); }  // readable when it has ended
   bool ended() const noexcept;
 
-  // Sends a signal, to nobody else even if it has just ended. Returns 0 or an errno value.
+  // Sends a signal. Returns 0 or an errno value.
   int signal(int number) const noexcept;
 
  private:

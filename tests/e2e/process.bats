@@ -462,8 +462,8 @@ EOF
   [ "$(id -u)" -eq 0 ] || skip "needs root: the guard shows its files to nobody else"
   start_driver sleep 1000
   wait_until 10 find_guard
-  # Five of its own, and two of /proc.
-  few_open() { [ "$(ls "/proc/$guard/fd" | wc -l)" -eq 7 ]; }
+  # Four of its own, and two of /proc.
+  few_open() { [ "$(ls "/proc/$guard/fd" | wc -l)" -eq 6 ]; }
   wait_until 10 few_open
   kill -TERM "$driver"
   finish_driver

@@ -29,6 +29,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <variant>
 
 namespace {
@@ -111,11 +112,12 @@ void write_file(const std::string& path, const std::string& text) {
 int drive(int argc, char** argv) {
   process::reserve_standard_descriptors();
   const Options options = parse(argc, argv);
+  process::ChildLists child_lists = process::open_child_lists();
   process::SignalFd signals;
+  SystemClock clock;
   const Duration margin = std::clamp<Duration>(options.ttl / 20, 10ms, 200ms);
   const TimePoint start = BootClock::now();
   process::Leash leash{start + options.ttl, options.kill_after, margin};
-  process::Command command{options.spec, leash, signals};
   if (!options.end_file.empty()) {
     const auto left =
         std::chrono::duration_cast<std::chrono::microseconds>(leash.valid_until() - BootClock::now());
@@ -128,19 +130,21 @@ int drive(int argc, char** argv) {
   const auto keep = [&options, &leash, start](const std::stop_token& stop) {
     while (!stop.stop_requested()) {
       const Duration age = BootClock::now() - start;
-      if (options.lose_after >= 0ms && age >= options.lose_after) return leash.lose();
+      if (options.lose_after >= 0ms && age >= options.lose_after) return leash.lose(BootClock::now());
       if (options.extend_for < 0ms || age < options.extend_for) leash.extend(BootClock::now() + options.ttl);
       std::this_thread::sleep_for(std::min(options.ttl / 3, milliseconds{5}));
     }
   };
   const bool needs_keeper = options.extend_for != 0ms || options.lose_after >= 0ms;
-  process::CommandResult outcome = command.run(
-      [&] {
-        if (needs_keeper) keeper = std::jthread{keep};
-      },
-      [&options] {
-        if (!options.ended_file.empty()) write_file(options.ended_file, "");
-      });
+  const auto start_keeper = [&] {
+    if (needs_keeper) keeper = std::jthread{keep};
+  };
+  const auto note_end = [&options] {
+    if (!options.ended_file.empty()) write_file(options.ended_file, "");
+  };
+  process::CommandResult outcome = process::run_command(options.spec, std::move(child_lists),
+                                                        {.leash = leash, .signals = signals, .clock = clock},
+                                                        {.long_run = start_keeper, .ended = note_end});
 
   const std::string message = process::message_of(outcome.exit_reason);
   if (!message.empty()) log::error(message);

@@ -17,7 +17,7 @@ const TimePoint kStart{1000s};
 // What ended a command that was told `signal` at the start and ended `later`; 0: it ended by itself.
 int cancelled_by(int signal, const ExitReason& reason, Duration later) {
   Cancellation cancellation{5s};
-  if (signal != 0) cancellation.told(signal, kStart);
+  if (signal != 0) cancellation.on_signal(signal, kStart);
   return cancellation.cancelled_by(reason, kStart + later).value_or(0);
 }
 
@@ -61,8 +61,8 @@ TEST_SUITE("whether a command was cancelled") {
 
   TEST_CASE("what is told later does not take back a TERM") {
     Cancellation cancellation{5s};
-    cancellation.told(SIGTERM, kStart);
-    cancellation.told(SIGHUP, kStart + 1s);
+    cancellation.on_signal(SIGTERM, kStart);
+    cancellation.on_signal(SIGHUP, kStart + 1s);
     CHECK(cancellation.cancelled_by(Exited{0}, kStart + 1h) == SIGTERM);
   }
 

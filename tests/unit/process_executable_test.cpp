@@ -12,6 +12,8 @@ using Names = std::vector<std::string>;
 
 namespace {
 
+redlock::SystemClock system_clock;
+
 const Leash& good_leash() {
   static const Leash leash{redlock::BootClock::now() + std::chrono::hours{1}, std::chrono::seconds{5},
                            std::chrono::milliseconds{200}};
@@ -38,7 +40,7 @@ TEST_CASE("an empty command is not found") {
   CHECK(executable_candidates("", "/bin").empty());
   const Names argv{""};
   const ExecPlan plan{argv, {}};
-  const auto failure = plan.exec(good_leash());
+  const auto failure = plan.exec(good_leash(), system_clock);
   CHECK(failure.error_number == ENOENT);
   CHECK(plan.explain(failure).exit_status == 127);
 }
@@ -56,7 +58,7 @@ TEST_CASE("a missing command is 127, one that cannot be executed 126, and each s
     CAPTURE(known.command);
     const Names argv{known.command};
     const ExecPlan plan{argv, {}};
-    const NotStarted reason = plan.explain(plan.exec(good_leash()));
+    const NotStarted reason = plan.explain(plan.exec(good_leash(), system_clock));
     CHECK(reason.exit_status == known.exit_status);
     CHECK(reason.message.find(known.words) != std::string::npos);
   }
@@ -65,7 +67,7 @@ TEST_CASE("a missing command is 127, one that cannot be executed 126, and each s
 TEST_CASE("arguments that are too long are 126, and the message says what to do") {
   const Names argv{"/bin/true", std::string(std::size_t{1} << 20U, 'x')};
   const ExecPlan plan{argv, {}};
-  const auto failure = plan.exec(good_leash());
+  const auto failure = plan.exec(good_leash(), system_clock);
   CHECK(failure.error_number == E2BIG);
   CHECK(plan.explain(failure).exit_status == 126);
   CHECK(plan.explain(failure).message.find("too long") != std::string::npos);

@@ -72,7 +72,7 @@ TEST_CASE("a lost lease is due at once, gives kill_after to the command, and can
   Leash leash{start + 30s, kKillAfter, kMargin};
   CHECK_FALSE(leash.lost());
   CHECK_FALSE(is_readable(leash.lost_event()));
-  leash.lose();
+  leash.lose(BootClock::now());
   CHECK(leash.lost());
   CHECK(is_readable(leash.lost_event()));
   CHECK(leash.term_at() <= BootClock::now());
@@ -84,15 +84,15 @@ TEST_CASE("a lost lease is due at once, gives kill_after to the command, and can
 TEST_CASE("what is still valid of a lost lease bounds the time between TERM and KILL") {
   const TimePoint end = BootClock::now() + 2s;
   Leash leash{end, kKillAfter, kMargin};
-  leash.lose();
+  leash.lose(BootClock::now());
   CHECK(leash.kill_at() == end - 300ms);
 }
 
 TEST_CASE("losing a lease twice does not give more time") {
   Leash leash{BootClock::now() + 30s, kKillAfter, kMargin};
-  leash.lose();
+  leash.lose(BootClock::now());
   const TimePoint due = leash.kill_at();
-  leash.lose();
+  leash.lose(BootClock::now());
   CHECK(leash.kill_at() == due);
 }
 

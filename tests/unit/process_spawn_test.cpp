@@ -18,23 +18,26 @@ using namespace std::chrono_literals;
 namespace {
 
 struct Attempt {
-  std::optional<ExecPlan::Failure> failure;
+  std::optional<Message> failure;
   int wait_status = -1;
 };
 
 Attempt spawn_under(const Leash& leash, const std::vector<std::string>& argv) {
   const ExecPlan plan{argv, {}};
   const SignalFd signals;
-  const StartFailure failure;
+  const ChannelPair channel = open_channel();
+  SystemClock clock;
   Attempt attempt;
-  const pid_t pid = spawn(plan, leash, signals, failure);
+  const pid_t pid =
+      spawn({.plan = plan, .leash = leash, .signals = signals, .channel = channel.guard, .clock = clock});
   if (pid > 0) waitpid(pid, &attempt.wait_status, 0);
-  attempt.failure = failure.take();
+  Message message{};
+  if (channel.redlock.receive(message) == Channel::Receipt::Got) attempt.failure = message;
   return attempt;
 }
 
 bool was_too_late(const Attempt& attempt) {
-  return attempt.failure && attempt.failure->too_late;
+  return attempt.failure && attempt.failure->kind == Message::Kind::TooLate;
 }
 
 const std::vector<std::string> kExitWithThree = {"/bin/sh", "-c", "exit 3"};
@@ -55,7 +58,7 @@ TEST_CASE("nothing is executed at the last instant when TERM is due already") {
 
 TEST_CASE("nothing is executed when the lease has been lost, or its end has begun") {
   Leash lost{BootClock::now() + 60s, 5s, 200ms};
-  lost.lose();
+  lost.lose(BootClock::now());
   CHECK(was_too_late(spawn_under(lost, kExitWithThree)));
   Leash stopping{BootClock::now() + 60s, 5s, 200ms};
   stopping.begin_stop();
@@ -66,13 +69,13 @@ TEST_CASE("the reason why a command cannot be executed comes back, and which can
   const Leash leash{BootClock::now() + 60s, 5s, 200ms};
   const auto missing = spawn_under(leash, {"/no/such/file"}).failure;
   REQUIRE(missing);
-  CHECK(missing->error_number == ENOENT);
+  CHECK(missing->value == ENOENT);
   const std::string path = std::getenv("PATH");
   setenv("PATH", "/no/such/folder:/dev", 1);
   const auto refused = spawn_under(leash, {"null"}).failure;
   setenv("PATH", path.c_str(), 1);
   REQUIRE(refused);
-  CHECK(refused->error_number == EACCES);
-  CHECK(refused->candidate == 1);
-  CHECK_FALSE(refused->too_late);
+  CHECK(refused->value == EACCES);
+  CHECK(refused->detail == 1);
+  CHECK(refused->kind == Message::Kind::ExecRefused);
 }

@@ -9,8 +9,8 @@
 #include "cli/surroundings.hpp"
 #include "cli/terminal/wait_notice.hpp"
 #include "lock/waiting.hpp"
-#include "process/core_dump.hpp"
 #include "process/fatal_signal.hpp"
+#include "process/privacy.hpp"
 #include "quorum/validity.hpp"
 
 #include <fmt/format.h>
@@ -30,8 +30,7 @@ constexpr Duration kStartMargin = std::chrono::milliseconds{10};
 lock::Session open_session(const std::string& name, const config::Settings& settings,
                            const quorum::HolderInfo& holder, LockEvents* events) {
   const auto has_password = [](const redis::NodeEndpoint& node) { return !node.password.empty(); };
-  if (std::any_of(settings.nodes.begin(), settings.nodes.end(), has_password))
-    process::keep_out_of_core_dumps();
+  if (std::any_of(settings.nodes.begin(), settings.nodes.end(), has_password)) process::make_private();
   return lock::Session{{.surroundings = surroundings(),
                         .nodes = settings.nodes,
                         .subject = {.key = settings.key_prefix + name, .holder = holder},

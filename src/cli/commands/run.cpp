@@ -7,6 +7,7 @@
 #include "cli/commands/release_on_exit.hpp"
 #include "cli/describe_holder.hpp"
 #include "cli/messages.hpp"
+#include "cli/surroundings.hpp"
 #include "lock/keeper.hpp"
 #include "process/command.hpp"
 #include "process/fatal_signal.hpp"
@@ -16,6 +17,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace redlock::cli {
 namespace {
@@ -31,17 +33,13 @@ process::Environment environment_of_command(const std::string& name, const confi
   return environment;
 }
 
-process::CommandResult run_command(const Arguments& arguments, const config::Settings& settings,
-                                   const quorum::Won& won, lock::Session& session, process::SignalFd& signals,
-                                   LockEvents& events) {
+process::CommandResult run_under_lock(const Arguments& arguments, const config::Settings& settings,
+                                      const quorum::Won& won, lock::Session& session,
+                                      process::ChildLists child_lists, process::SignalFd& signals,
+                                      LockEvents& events) {
   const std::string& name = arguments.name;
   process::Leash leash{won.valid_until, settings.kill_after, quorum::stop_margin(settings.ttl)};
-  process::Command command{{.argv = arguments.command,
-                            .environment = environment_of_command(name, settings, won),
-                            .stop_when_lost = arguments.on_lost == OnLost::Stop,
-                            .until_all_ended = settings.release_when == config::ReleaseWhen::All},
-                           leash,
-                           signals};
+  Clock& clock = surroundings().clock;
   const auto extended = [&](TimePoint valid_until) {
     leash.extend(valid_until);
     log::debug(fmt::format("lock {} extended, valid for {}", quoted(name),
@@ -51,7 +49,7 @@ process::CommandResult run_command(const Arguments& arguments, const config::Set
     log::error(explain_loss(name, loss, overslept(leash.valid_until() - settings.kill_after, settings.ttl)));
   };
   const auto lost = [&](const quorum::Loss& loss) {
-    leash.lose();
+    leash.lose(clock.boot_now());
     tell_loss(loss);
     events.lost(loss);
   };
@@ -60,7 +58,13 @@ process::CommandResult run_command(const Arguments& arguments, const config::Set
       {.ttl = settings.ttl, .node_timeout = settings.common_node_timeout, .lead = settings.kill_after},
       won,
       {.extended = extended, .lost = lost}};
-  process::CommandResult outcome = command.run([&] { keeper.start(); }, [&] { keeper.stop_and_release(); });
+  process::CommandResult outcome = process::run_command(
+      {.argv = arguments.command,
+       .environment = environment_of_command(name, settings, won),
+       .stop_when_lost = arguments.on_lost == OnLost::Stop,
+       .until_all_ended = settings.release_when == config::ReleaseWhen::All},
+      std::move(child_lists), {.leash = leash, .signals = signals, .clock = clock},
+      {.long_run = [&] { keeper.start(); }, .ended = [&] { keeper.stop_and_release(); }});
   keeper.stop();
   // The guard's clock may be the first to say so.
   if (outcome.lease_lost && !keeper.loss()) {
@@ -76,6 +80,7 @@ process::CommandResult run_command(const Arguments& arguments, const config::Set
 
 int run(const Arguments& arguments) {
   const config::Settings settings = config::load(arguments, arguments.name);
+  process::ChildLists child_lists = process::open_child_lists();  // where that fails, no node is asked
   process::SignalFd signals;
   LockEvents events{arguments.events, arguments.name};
   lock::Session session =
@@ -90,7 +95,8 @@ int run(const Arguments& arguments) {
   {
     const ReleaseOnExit release_on_exit{session, won->token, events};
     fatal = process::take_fatal_signal(signals);
-    if (!fatal) outcome = run_command(arguments, settings, *won, session, signals, events);
+    if (!fatal)
+      outcome = run_under_lock(arguments, settings, *won, session, std::move(child_lists), signals, events);
     if (const auto* stopped = std::get_if<process::Stopped>(&outcome.exit_reason))
       events.stopped(stopped->survivors);
   }

@@ -22,6 +22,7 @@ constexpr auto kKillAfter = std::chrono::seconds{5};
 // Nothing, and the signal in `fatal`, when one came before the servers were ready: what was started is gone again.
 std::optional<process::CommandResult> run_with_servers(const Arguments& arguments, process::SignalFd& signals,
                                                        std::optional<int>& fatal) {
+  process::ChildLists child_lists = process::open_child_lists();
   const int wake_fds[] = {signals.fd()};
   const auto interrupted = [&] {
     fatal = process::take_fatal_signal(signals);
@@ -37,17 +38,16 @@ std::optional<process::CommandResult> run_with_servers(const Arguments& argument
   if (!servers.ready()) return std::nullopt;
   log::debug(fmt::format("sandbox: {} redis-server{} at {}", arguments.nodes, arguments.nodes == 1 ? "" : "s",
                          servers.urls()));
-  process::Leash leash{BootClock::now() + kForEver, kKillAfter, kMargin};
+  Clock& clock = surroundings().clock;
+  process::Leash leash{clock.boot_now() + kForEver, kKillAfter, kMargin};
   // Fresh nodes would be in quarantine; these cannot have forgotten a lock. And a password or prefix from the
   // user's own configuration is not for them.
-  process::Command command{{.argv = arguments.command,
-                            .environment = {{"REDLOCK_NODES", servers.urls()},
-                                            {"REDLOCK_CONFIG", servers.config_file()},
-                                            {"REDLOCK_RESTART_QUARANTINE", "0"},
-                                            {"REDLOCK_SANDBOX_PIDS", servers.pids()}}},
-                           leash,
-                           signals};
-  return command.run();
+  return process::run_command({.argv = arguments.command,
+                               .environment = {{"REDLOCK_NODES", servers.urls()},
+                                               {"REDLOCK_CONFIG", servers.config_file()},
+                                               {"REDLOCK_RESTART_QUARANTINE", "0"},
+                                               {"REDLOCK_SANDBOX_PIDS", servers.pids()}}},
+                              std::move(child_lists), {.leash = leash, .signals = signals, .clock = clock});
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/signal_set.hpp"
 #include "base/text.hpp"
 #include "cli/commands/acquire_lock.hpp"
 #include "cli/commands/eval_refusal.hpp"
@@ -9,6 +10,7 @@
 #include "cli/describe_holder.hpp"
 #include "cli/grant.hpp"
 #include "cli/messages.hpp"
+#include "cli/surroundings.hpp"
 #include "cli/terminal/write_token.hpp"
 #include "lock/keeper.hpp"
 #include "process/alarm.hpp"
@@ -67,7 +69,7 @@ class Deadline {
       : arguments_{arguments},
         watched_{watched},
         leash_{valid_until, settings.kill_after, quorum::stop_margin(settings.ttl)} {
-    alarm_.emplace(leash_, watched_, arguments_.lost_signal.number);
+    alarm_.emplace(surroundings().clock, leash_, watched_, arguments_.lost_signal.number);
   }
 
   void extend(TimePoint valid_until) noexcept { leash_.extend(valid_until); }
@@ -98,7 +100,7 @@ class Deadline {
     } else if (lacks_alarm() && BootClock::now() >= alarm_due_) {
       alarm_due_ = BootClock::now() + kAlarmPause;
       try {
-        alarm_.emplace(leash_, watched_, arguments_.lost_signal.number);
+        alarm_.emplace(surroundings().clock, leash_, watched_, arguments_.lost_signal.number);
       } catch (const SystemError&) {  // no process to be had: tried again
       }
     } else if (alarm_) {
@@ -268,11 +270,8 @@ int acquire_while_pid(const Arguments& arguments) {
   const WatchedProcess watched{*arguments.while_pid};
   const config::Settings settings = config::load(arguments, arguments.name);
   LockEvents events{arguments.events, arguments.name};  // its thread starts with the first event
-  // A signal that comes between the fork and the gate waits for the gate: what the shell is to evaluate must be printed.
-  sigset_t all{};
-  sigset_t found{};
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &found);
+  // A signal between the fork and SignalFd stays pending until then: the text for eval must be printed.
+  sigset_t found = block_all_signals();
   Background background = Background::start({watched.fd(), events.fd()});
   if (background.is_background()) {
     sigdelset(&found, SIGTERM);  // by which it hears of its starter's end

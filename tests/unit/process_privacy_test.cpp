@@ -1,4 +1,4 @@
-#include "process/core_dump.hpp"
+#include "process/privacy.hpp"
 
 #include <doctest/doctest.h>
 
@@ -13,7 +13,7 @@ TEST_CASE("a process that is kept out of core files keeps its children out of th
   REQUIRE(child >= 0);
   if (child == 0) {
     if (prctl(PR_GET_DUMPABLE) != 1) _exit(2);  // how it is by default
-    process::keep_out_of_core_dumps();
+    process::make_private();
     const pid_t grandchild = fork();
     if (grandchild == 0) _exit(prctl(PR_GET_DUMPABLE) == 0 ? 0 : 1);
     int status = -1;

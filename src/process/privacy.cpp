@@ -1,10 +1,10 @@
-#include "process/core_dump.hpp"
+#include "process/privacy.hpp"
 
 #include <sys/prctl.h>
 
 namespace redlock::process {
 
-void keep_out_of_core_dumps() noexcept {
+void make_private() noexcept {
   prctl(PR_SET_DUMPABLE, 0);
 }
 
