@@ -1,8 +1,8 @@
 #include "redis/nodes.hpp"
 
-#include "redis/ear.hpp"
 #include "redis/link.hpp"
 #include "redis/scripts.hpp"
+#include "redis/subscription.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -24,7 +24,7 @@ class Nodes::Impl {
       : surroundings_{surroundings},
         key_{std::move(subject.key)},
         scripts_{key_, std::move(subject.holder)},
-        ears_(endpoints.size()) {
+        subscriptions_(endpoints.size()) {
     for (NodeEndpoint& endpoint : endpoints)
       links_.emplace_back(links_.size(), std::move(endpoint), scripts_, events_, node_timeout, surroundings);
     events_.reserve(2 * links_.size());
@@ -40,17 +40,23 @@ class Nodes::Impl {
                        [&](const Event& event) { return event.node == node; });
   }
 
-  void listen(quorum::NodeIndex node, Duration timeout, const std::string& calls) {
-    if (ears_[node] && (calls.empty() || !ears_[node]->lacks_calls())) return;
-    if (ears_[node]) events_.push_back({.node = node, .id = 0, .what = Deaf{}});
-    ears_[node] =
-        std::make_unique<Ear>(node, links_[node].endpoint(), key_, calls, timeout, surroundings_, events_);
+  void listen(quorum::NodeIndex node, Duration timeout, const std::string& channel) {
+    auto& subscription = subscriptions_[node];
+    if (subscription && (channel.empty() || !subscription->lacks_channel())) return;
+    if (subscription) events_.push_back({.node = node, .id = 0, .what = Deaf{}});
+    subscription = std::make_unique<Subscription>(Subscription::Target{.node = node,
+                                                                       .endpoint = links_[node].endpoint(),
+                                                                       .key = key_,
+                                                                       .channel = channel,
+                                                                       .timeout = timeout},
+                                                  surroundings_, events_);
   }
   void hush(quorum::NodeIndex node, bool quiet) {
-    if (ears_[node]) ears_[node]->hush(quiet, now());
+    using enum Subscription::Mode;
+    if (subscriptions_[node]) subscriptions_[node]->set_mode(quiet ? Queued : Next);
   }
   void stop_listening() noexcept {
-    for (auto& ear : ears_) ear.reset();
+    for (auto& subscription : subscriptions_) subscription.reset();
   }
 
   void wait(TimePoint until, std::span<const int> wake_fds, std::vector<Event>& events);
@@ -67,8 +73,8 @@ class Nodes::Impl {
   Scripts scripts_;
   std::vector<Event> events_;  // happened, not yet told
   std::deque<Link> links_;     // refer to those above; never moved
-  std::vector<std::unique_ptr<Ear>>
-      ears_;  // by node; empty: none wanted. Refer to the same, and to the links
+  std::vector<std::unique_ptr<Subscription>>
+      subscriptions_;  // by node; empty: none wanted. Refer to the same, and to the links
   net::Poller poller_;
   std::vector<std::size_t> ends_;  // in the poller: where each link's descriptors end
 };
@@ -98,8 +104,8 @@ void Nodes::Impl::wait(TimePoint until, std::span<const int> wake_fds, std::vect
 TimePoint Nodes::Impl::next_timer() const {
   TimePoint next = TimePoint::max();
   for (const Link& link : links_) next = std::min(next, link.next_timer());
-  for (const auto& ear : ears_) {
-    if (ear) next = std::min(next, ear->next_timer());
+  for (const auto& subscription : subscriptions_) {
+    if (subscription) next = std::min(next, subscription->next_timer());
   }
   return next;
 }
@@ -112,8 +118,8 @@ void Nodes::Impl::watch(std::span<const int> wake_fds) {
     link.watch(poller_);
     ends_.push_back(poller_.size());
   }
-  for (const auto& ear : ears_) {
-    if (ear) ear->watch(poller_);
+  for (const auto& subscription : subscriptions_) {
+    if (subscription) subscription->watch(poller_);
     ends_.push_back(poller_.size());
   }
 }
@@ -126,8 +132,9 @@ void Nodes::Impl::advance_ready(std::span<const int> wake_fds, TimePoint now) {
     if (!ready) continue;
     if (i < links_.size()) {
       links_[i].advance(now);
-    } else if (Ear* ear = ears_[i - links_.size()].get(); ear != nullptr) {
-      ear->advance(now);
+    } else if (Subscription* subscription = subscriptions_[i - links_.size()].get();
+               subscription != nullptr) {
+      subscription->advance(now);
     }
   }
 }
@@ -136,8 +143,8 @@ void Nodes::Impl::advance_due(TimePoint now) {
   for (Link& link : links_) {
     if (link.next_timer() <= now) link.advance(now);
   }
-  for (const auto& ear : ears_) {
-    if (ear && ear->next_timer() <= now) ear->advance(now);
+  for (const auto& subscription : subscriptions_) {
+    if (subscription && subscription->next_timer() <= now) subscription->advance(now);
   }
 }
 

@@ -4,50 +4,18 @@
 #include "net/surroundings.hpp"
 #include "quorum/types.hpp"
 #include "redis/endpoint.hpp"
-#include "redis/wire.hpp"
+#include "redis/event.hpp"
+#include "redis/lock_subject.hpp"
+#include "redis/query.hpp"
 
 #include <cstddef>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 namespace redlock::redis {
-
-// The lock as the nodes know it: what the keys are made of, and what is written down about the holder.
-struct LockSubject {
-  std::string key;  // PREFIX+NAME
-  quorum::HolderInfo holder;
-};
-
-// A question beside the algorithm, which must change nothing that it rests on: a command that only reads, a script of
-// such, or one about the line.
-struct Query {
-  quorum::NodeIndex node;
-  quorum::RequestId id;
-  std::vector<std::string> words;
-  TimePoint deadline;
-};
-
-// What a node that is listened to tells (Nodes::listen). Hints: nothing may depend on them but when to ask.
-struct Listening {  // from now on it tells of each change
-  bool calls;       // and calls us when our turn comes near
-};
-struct Called {  // so many go first now
-  unsigned ahead;
-};
-struct KeyChanged {};  // the lock's key was set, extended, deleted, or has expired
-struct Deaf {};        // it tells of no changes, or no longer; if it does again, Listening says so
-
-// Something that happened on a connection.
-struct Event {
-  quorum::NodeIndex node;
-  quorum::RequestId id;  // 0 for what answers no request: an Identity, and what is heard
-  std::variant<quorum::Identity, quorum::Reply, Value, quorum::Failure, Listening, Called, KeyChanged, Deaf>
-      what;  // Value: to a Query
-};
 
 // All nodes of one lock: one connection (link) each, turned by one poll(2) loop. Not thread safe; may be
 // moved to another thread between calls. Connections are opened by the first request to a node and again by

@@ -175,8 +175,8 @@ order_of_service() { tr '\n' ' ' < "$marks/served"; }
   start_holder "$lock"
   held=yes
   start_line 30
-  # The first two by all nodes, up to the 24th by one; those behind are called.
-  wait_until 20 eval '(($(told_of_changes) == 2 * 5 + 22))'
+  # The first two by all nodes.
+  wait_until 20 eval '(($(told_of_changes) >= 2 * 5))'
   end_holder
   local i
   for ((i = 1; i <= 30; ++i)); do
@@ -358,7 +358,7 @@ sys.exit(sorted(order) != list(range(1, 31)) or correlation < 0.98)'
     done
     start_holder "$lock"
     REDLOCK_NODES=$(sed 's,://,://waiter:s3cret@,g' <<< "$REDLOCK_NODES") start_line 6
-    wait_until 20 eval '(($(told_of_changes) == 2 * 3 + 4))'
+    wait_until 20 eval '(($(told_of_changes) >= 6 * 2))'
     end_holder
     for waiter in "${waiters[@]}"; do
       finish "$waiter"

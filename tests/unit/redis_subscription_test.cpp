@@ -266,7 +266,7 @@ TEST_SUITE("listening for changes") {
     CHECK(other.heard_nothing_before([&] { client.ask({"SET", "k", "t"}); }));
   }
 
-  TEST_CASE("a node that is hushed calls only, and tells of changes again when it is asked to, and says so") {
+  TEST_CASE("one that is queued is called only, and is told of changes from when it is next") {
     const auto server = RedisServer::start();
     if (!server) return;
     Client client = server->client();
@@ -275,18 +275,11 @@ TEST_SUITE("listening for changes") {
       const std::string field = "tracking_clients:";
       return all.substr(all.find(field) + field.size(), 1);
     };
-    const auto tracks = [&](Listener& one, const char* many) {
-      const TimePoint limit = BootClock::now() + kPatience;
-      while (trackers() != many && BootClock::now() < limit)
-        CHECK_FALSE(one.next(BootClock::now() + milliseconds{10}));
-      return trackers() == many;
-    };
     for (const auto& endpoint : {server->tcp_endpoint(), server->unix_endpoint()}) {
       Listener one{endpoint, "k", "turn:me"};
-      REQUIRE(one.listens(true));
-      REQUIRE(trackers() == "1");
       one.nodes().hush(0, true);
-      CHECK(tracks(one, "0"));
+      REQUIRE(one.listens(true));
+      CHECK(trackers() == "0");
       client.ask({"SET", "k", "t"});
       client.ask({"PUBLISH", "turn:me", "1"});
       CHECK(one.hears_call(1));
@@ -295,64 +288,34 @@ TEST_SUITE("listening for changes") {
       CHECK(trackers() == "1");
       client.ask({"SET", "k", "t"});
       CHECK(one.hears<redis::KeyChanged>());
-      client.ask({"PUBLISH", "turn:me", "1"});
-      CHECK(one.hears_call(1));
+      client.ask({"PUBLISH", "turn:me", "0"});
+      CHECK(one.hears_call(0));
       one.nodes().hush(0, true);
-      one.nodes().hush(0, false);  // and thinks better of it before it is done
       CHECK(one.listens(true));
-      CHECK(trackers() == "1");
-      one.nodes().hush(0, true);
-      CHECK(tracks(one, "0"));
-      // It stays hushed when the connection has broken.
+      CHECK(eventually([&] { return trackers() == "0"; }));
+      // It stays queued when the connection has broken.
       client.ask({"CLIENT", "KILL", "TYPE", "pubsub"});
       CHECK(one.comes_to_hear<redis::Deaf>());
       CHECK(one.comes_to_hear<redis::Listening>());
-      CHECK(tracks(one, "0"));
+      CHECK(trackers() == "0");
       client.ask({"PUBLISH", "turn:me", "0"});
       CHECK(one.hears_call(0));
       one.nodes().stop_listening();
-      CHECK(tracks(one, "0"));
+      CHECK(eventually([&] { return client.tell({"CLIENT", "LIST", "TYPE", "pubsub"}).empty(); }));
     }
   }
 
-  TEST_CASE(
-      "where nobody is to call, a node that is hushed does not begin to tell of changes, but is ready to") {
+  TEST_CASE("one without a channel is told of changes in any mode, and becomes one that is called") {
     const auto server = RedisServer::start();
     if (!server) return;
-    Client client = server->client();
-    redis::Nodes nodes{{server->tcp_endpoint()}, {.key = "k", .holder = {}}, surroundings()};
-    std::vector<redis::Event> events;
-    const auto open = [&] {
-      return client.tell({"CLIENT", "LIST"}).find("cmd=client|id ") != std::string::npos;
-    };
-    const auto waits_until = [&](auto what) {
-      const TimePoint limit = BootClock::now() + kPatience;
-      while (!what() && BootClock::now() < limit) nodes.wait(BootClock::now() + milliseconds{10}, {}, events);
-      return what();
-    };
-    nodes.listen(0, kPatience);
-    nodes.hush(0, true);
-    REQUIRE(waits_until(open));
-    client.ask({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
-    REQUIRE(waits_until(open));  // it comes back by itself
-    CHECK(client.tell({"INFO", "clients"}).find("tracking_clients:0") != std::string::npos);
-    CHECK(events.empty());
-    nodes.hush(0, false);
-    nodes.hush(0, true);  // too late: where there are no calls it goes on telling
-    REQUIRE(waits_until([&] { return !events.empty(); }));
-    CHECK(is<redis::Listening>(events.front()));
-    client.ask({"SET", "k", "t"});
-    REQUIRE(waits_until([&] { return events.size() > 1; }));
-    CHECK(is<redis::KeyChanged>(events.back()));
-
-    // It becomes the one that calls.
-    events.clear();
-    nodes.hush(0, false);
-    for (int times = 0; times < 2; ++times) nodes.listen(0, kPatience, "turn:me");
-    REQUIRE(waits_until([&] { return events.size() > 1; }));
-    CHECK(is<redis::Deaf>(events.front()));
-    REQUIRE(is<redis::Listening>(events.back()));
-    CHECK(std::get<redis::Listening>(events.back().what).calls);
+    Listener one{server->tcp_endpoint()};
+    one.nodes().hush(0, true);
+    REQUIRE(one.listens(false));
+    server->client().ask({"SET", "k", "t"});
+    CHECK(one.hears<redis::KeyChanged>());
+    for (int times = 0; times < 2; ++times) one.nodes().listen(0, kPatience, "turn:me");
+    CHECK(one.hears<redis::Deaf>());
+    CHECK(one.listens(true));
   }
 
   TEST_CASE("a node that has refused to tell is not asked again because it should call") {
@@ -376,7 +339,7 @@ TEST_SUITE("listening for changes") {
     CHECK(events.empty());
   }
 
-  TEST_CASE("where the ACL forbids calls there are none, and it cannot be hushed") {
+  TEST_CASE("where the ACL forbids calls there are none, and one that is queued is told of changes") {
     const auto server = RedisServer::start({"--user", "nopublish", "on", "nopass", "~*", "&*", "+@all",
                                             "-publish", "--user", "nochannel", "on", "nopass", "~*",
                                             "resetchannels", "&__redis__:invalidate", "+@all"});
@@ -387,20 +350,19 @@ TEST_SUITE("listening for changes") {
       endpoint.username = user;
       endpoint.password = Secret{"any"};
       Listener one{endpoint, "k", "turn:me"};
-      REQUIRE(one.listens(false));
       one.nodes().hush(0, true);
+      REQUIRE(one.listens(false));
       client.ask({"SET", "k", "t"});
       CHECK(one.hears<redis::KeyChanged>());
     }
   }
 
-  TEST_CASE(
-      "a server that does not answer when it is to be silent is left, and not taken for one that calls") {
-    FakeServer fake{[](int fd, int) {
+  TEST_CASE("a server that stops answering when the mode changes is left, and not taken for one that calls") {
+    FakeServer fake{[](int fd, int nth) {
       CommandReader commands{fd};
       while (const auto words = commands.next()) {
         const std::string& what = words->front();
-        if (what == "UNSUBSCRIBE") break;
+        if (what == "SUBSCRIBE" && nth == 2) break;
         if (what == "SUBSCRIBE") write_all(fd, "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
         if (what == "PUBLISH" || (*words)[1] == "ID") write_all(fd, ":1\r\n");
         if (what == "CLIENT" && (*words)[1] != "ID") write_all(fd, "+OK\r\n");
@@ -423,6 +385,8 @@ TEST_SUITE("listening for changes") {
     REQUIRE(comes(redis::Listening{}));
     nodes.hush(0, true);
     CHECK(comes(redis::Deaf{}));
+    CHECK(comes(redis::Listening{}));
+    CHECK(fake.connections() == 3);
   }
 
   TEST_CASE("no connection is left when it no longer listens") {

@@ -1,0 +1,105 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/secret.hpp"
+#include "quorum/types.hpp"
+#include "redis/event.hpp"
+#include "redis/greeting.hpp"
+#include "redis/scripts.hpp"
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <span>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace redlock::redis {
+
+// Something to be written, and then to be answered.
+struct Pending {
+  struct Reading {};  // a Query
+
+  std::variant<GreetingStep, RequestKind, Reading> what;
+  quorum::RequestId id;
+  Secret bytes;
+  TimePoint asked;
+  TimePoint deadline;
+  bool settled = false;  // its outcome has been reported, or none is owed
+  Duration ttl{};        // of the key that it may set
+  std::size_t written = 0;
+
+  bool is(RequestKind kind) const noexcept {
+    const auto* own = std::get_if<RequestKind>(&what);
+    return own != nullptr && *own == kind;
+  }
+  bool is_setup() const noexcept { return std::holds_alternative<GreetingStep>(what); }
+  // Whether it may set the key.
+  bool sets_key() const noexcept { return is(RequestKind::Acquire) || is(RequestKind::Extend); }
+  bool unsent() const noexcept { return written < bytes.reveal().size(); }
+};
+
+// What a node has been asked, in order: the oldest is answered first. One that timed out keeps its position once a byte of
+// it was written, so that its late answer is known for what it is. Each is settled once: one Event for each.
+class RequestQueue {
+ public:
+  // All must outlive the queue. `node_timeout`: how long a request waits for a connection at the most.
+  RequestQueue(quorum::NodeIndex node, const Secret& password, Duration node_timeout,
+               std::vector<Event>& events);
+
+  bool empty() const noexcept { return pending_.empty(); }
+  const Pending& front() const noexcept { return pending_.front(); }
+  // Whether somebody waits for an answer.
+  bool awaited() const noexcept;
+  // The oldest that somebody waits for; null: none.
+  const Pending* oldest_awaited() const noexcept;
+  bool any(const std::function<bool(const Pending&)>& condition) const;
+
+  void add(Pending pending) { pending_.push_back(std::move(pending)); }
+  // Before all others, of which there must be one.
+  void add_setup(std::vector<GreetingCommand> commands);
+  Pending take_front();
+  void clear() noexcept { pending_.clear(); }
+  // Takes out the releases, as if they had never been written.
+  std::vector<Pending> take_releases(TimePoint now, TimePoint deadline);
+
+  // Reports an outcome, unless there has been one.
+  void settle(Pending& pending, const quorum::Failure& failure);
+  void settle(Pending& pending, std::variant<quorum::Reply, Value> answer);
+  void settle_all(const quorum::Failure& failure);
+  // Forgets those of which no byte has been written.
+  void drop_unsent();
+  // Those of which no byte has been written, but no releases: they end as Cancelled.
+  void cancel_unsent();
+
+  // ---- Bytes
+
+  bool has_unsent() const noexcept;
+  // What is to be written next.
+  std::size_t unsent_parts(std::span<iovec> parts) const noexcept;
+  // So many bytes of it were written. `reached` is called with each request that may set the key of which some were.
+  void mark_written(std::size_t bytes, const std::function<void(const Pending&)>& reached);
+
+  // ---- Time. `connected`: it is until the deadline that they wait, and not for a connection.
+
+  TimePoint next_deadline(bool connected) const noexcept;
+  Duration longest_wait(TimePoint now, bool connected) const noexcept;
+  // Ends those whose time is over; unless `all`, only those of which no byte was written. `why` says what one waited for.
+  // Returns whether there were any.
+  bool expire(TimePoint now, bool connected, bool all,
+              const std::function<std::string_view(const Pending&)>& why);
+
+ private:
+  TimePoint limit(const Pending& pending, bool connected) const noexcept;
+
+  quorum::NodeIndex node_;
+  const Secret& password_;
+  Duration node_timeout_;
+  std::vector<Event>& events_;
+  std::deque<Pending> pending_;
+};
+
+}  // namespace redlock::redis
