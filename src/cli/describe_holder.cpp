@@ -15,9 +15,9 @@
 namespace redlock::cli {
 namespace {
 
-constexpr std::size_t kLongest = 255;  // of each text: the info is for messages
+constexpr std::size_t kLongest = 255;  // of each text, which are for messages
 
-// From the environment, not getpwuid(3): that may ask a directory server, and a start-up has no time for it.
+// getpwuid(3) may ask a directory server, which would delay each start; so the environment must do.
 std::string user_name() {
   for (const char* variable : {"LOGNAME", "USER"}) {
     const char* value = std::getenv(variable);
@@ -36,7 +36,7 @@ quorum::HolderInfo describe(pid_t pid, const std::string& command) {
           .since_us = read_clocks().wall_us};
 }
 
-// As ps(1) shows it: without a path or arguments. Empty when there is no such process.
+// The name that ps(1) shows, without path or arguments. Empty if there is no such process.
 std::string name_of_process(pid_t pid) {
   const UniqueFd file{open(fmt::format("/proc/{}/comm", pid).c_str(), O_RDONLY | O_CLOEXEC)};
   char name[64];

@@ -8,11 +8,11 @@
 
 namespace redlock::cli {
 
-// What the nodes write down about us: host, user, pid, the command's name and the time. Arguments are left
-// out, because they may hold secrets and everybody who can read Redis could read them.
+// The description of this process for the nodes: host, user, pid, name of the command, and time. It has no arguments,
+// because they may contain secrets and everybody with access to Redis can read it.
 quorum::HolderInfo describe_self(const std::string& command);
 
-// The same of the process on whose behalf we act: its own name is the command's.
+// The same for another process, on whose behalf this one acts. The command is its own name.
 quorum::HolderInfo describe_process(pid_t pid);
 
 }  // namespace redlock::cli

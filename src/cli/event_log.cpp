@@ -58,7 +58,7 @@ UniqueFd open_target(const std::string& target) {
 
 }  // namespace
 
-// What the thread and the EventLog own together. The thread goes when the program does.
+// Shared with the thread, which ends with the program.
 struct EventLog::Shared {
   std::string target;  // for messages
   UniqueFd fd;
@@ -94,7 +94,7 @@ void EventLog::Shared::run() {
   }
 }
 
-// Writes all of the line, or says once why not. A line that broke off is ended, so that the next one stands alone.
+// Writes all of the line, or warns once that it cannot. Ends a line that broke off, so that the next one stands alone.
 bool EventLog::Shared::put(std::string_view line) {
   static constexpr std::string_view newline = "\n";
   const auto write_all = [this](std::string_view text) {
@@ -161,7 +161,7 @@ void EventLog::write(std::string_view event, const std::string& name, std::optio
       std::thread{[shared = shared_] { shared->run(); }}.detach();
     }
     shared_->changed.notify_all();
-  } catch (const std::exception&) {  // no memory, no thread: the event is lost, the lock is not
+  } catch (const std::exception&) {  // without memory or a thread the event is lost; the lock is not
     return;
   }
 }

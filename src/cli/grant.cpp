@@ -11,7 +11,7 @@
 namespace redlock::cli {
 namespace {
 
-// Between single quotes everything stands for itself but the single quote (POSIX shell, 2.2.2).
+// Between single quotes every character but the single quote stands for itself (POSIX shell, 2.2.2).
 std::string quoted_for_shell(const std::string& text) {
   std::string out{"'"};
   for (const char c : text) {

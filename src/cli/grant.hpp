@@ -8,8 +8,7 @@
 
 namespace redlock::cli {
 
-// What `acquire` prints of a grant, with its last newline: the token; assignments for the eval of a POSIX shell; or a
-// JSON object.
+// The output of `acquire`: the token, assignments for the eval of a POSIX shell, or a JSON object. Ends in a newline.
 std::string format_grant(const Arguments& arguments, const quorum::Won& won, Now now);
 
 }  // namespace redlock::cli

@@ -6,7 +6,7 @@
 
 namespace redlock::cli {
 
-// nlohmann-json escapes, and checks UTF-8; its headers stay in this file.
+// nlohmann-json escapes and checks UTF-8. Only this file includes its headers.
 class JsonWriter {
  public:
   using Document = nlohmann::ordered_json;

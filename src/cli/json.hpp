@@ -11,7 +11,7 @@
 
 namespace redlock::cli {
 
-// A JSON document to be written (RFC 8259). Members keep the order in which they were added.
+// A JSON document for output (RFC 8259). Members keep their order.
 class Json {
  public:
   using Member = std::pair<std::string, Json>;
@@ -27,12 +27,12 @@ class Json {
   static Json object(std::initializer_list<Member> members = {}) { return Json{Object{members}}; }
   static Json array(std::vector<Json> elements = {}) { return Json{std::move(elements)}; }
 
-  // Of an object only; a name that is there already is not looked for.
+  // For objects only. Does not check whether the name exists already.
   void add(std::string name, Json value);
-  // Of an array only.
+  // For arrays only.
   void push_back(Json element);
 
-  // On one line. Bytes that are not UTF-8 become U+FFFD: JSON has no way to write them.
+  // One line. Bytes that are not UTF-8 become U+FFFD, because JSON cannot express them.
   std::string dump() const;
 
  private:

@@ -18,7 +18,7 @@ class LockEvents final : public lock::Observer {
   LockEvents(const std::optional<std::string>& target, std::string name)
       : log_{target}, name_{std::move(name)} {}
 
-  void waiting(const quorum::AcquireVerdict& verdict);  // for another verdict than the one before
+  void waiting(const quorum::AcquireVerdict& verdict);  // if the kind of verdict has changed
   void acquired(const quorum::Won& won, std::size_t nodes);
   void lost(const quorum::Loss& loss);
   void stopped(int survivors);

@@ -13,11 +13,6 @@
 namespace redlock::cli {
 namespace {
 
-std::string expiry(const std::optional<Duration>& free_in) {
-  return free_in ? fmt::format("; it expires in {} unless extended", human_duration(*free_in))
-                 : std::string{"; its key has no TTL, so it never expires by itself"};
-}
-
 struct Refusal {
   const std::string& name;
   const std::vector<std::string>& reports;
@@ -25,12 +20,13 @@ struct Refusal {
 
   std::vector<std::string> operator()(const quorum::Held& held) const {
     return {fmt::format("lock {} is held by {}{}", quoted(name),
-                        lock::describe_holder(held.info, read_clocks().wall_us), expiry(held.free_in))};
+                        lock::describe_holder(held.info, read_clocks().wall_us),
+                        explain_expiry(held.free_in))};
   }
   std::vector<std::string> operator()(const quorum::Split& split) const {
     return {fmt::format("lock {} is divided among {} other contender{}, and none of them completes it{}",
                         quoted(name), split.contenders, split.contenders == 1 ? "" : "s",
-                        expiry(split.free_in))};
+                        explain_expiry(split.free_in))};
   }
   std::vector<std::string> operator()(const quorum::NoQuorum&) const {
     const std::size_t needed = quorum::quorum_of(nodes);
@@ -56,6 +52,11 @@ struct Refusal {
 std::vector<std::string> explain_refusal(const std::string& name, const quorum::AcquireVerdict& verdict,
                                          const std::vector<std::string>& reports, std::size_t nodes) {
   return std::visit(Refusal{name, reports, nodes}, verdict);
+}
+
+std::string explain_expiry(const std::optional<Duration>& free_in) {
+  return free_in ? fmt::format("; it expires in {} unless extended", human_duration(*free_in))
+                 : std::string{"; its key has no TTL, so it never expires by itself"};
 }
 
 std::string explain_loss(const std::string& name, const quorum::Loss& loss, bool overslept) {

@@ -7,18 +7,18 @@
 #include <string>
 #include <vector>
 
-// What is known of a node, as people and programs read it.
+// The state of a node, for people and programs.
 namespace redlock::cli {
 
-// Titles and cells of the table, without the node's name and vote in front.
+// Titles and cells of the table, without name and vote of the node.
 std::vector<std::string> report_titles();
 std::vector<std::string> report_cells(const lock::NodeReport& report);
 
-// What is wrong and what to do about it, without the node's name.
+// Describes the problem and its remedy, without the name of the node.
 std::string explain(lock::Concern concern, quorum::NodeIndex node, const lock::NodeReport& report,
                     const lock::Onlooker& inspector);
 
-// As the manual page documents it. `warnings` are explain()'s.
+// The JSON object in the manual page. `warnings` come from explain().
 Json report_to_json(const std::string& url, bool votes, const lock::NodeReport& report,
                     const std::vector<std::string>& warnings);
 

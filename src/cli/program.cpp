@@ -24,8 +24,8 @@ log::Level level_of(const Arguments& arguments) {
   return arguments.verbose ? log::Level::Debug : log::Level::Notice;
 }
 
-// Takes users and passwords of nodes out of what ps(1) shows of us, and of the guard, which is forked from us.
-// What stands behind "--" is the command's.
+// Hides users and passwords of nodes from ps(1), for this process and those forked from it. The words after "--" belong to
+// the command.
 void mask_passwords(int argc, char** argv) {
   for (int i = 1; i < argc && std::string_view{argv[i]} != "--"; ++i) {
     const std::string_view userinfo = config::userinfo_of(argv[i]);
@@ -34,7 +34,7 @@ void mask_passwords(int argc, char** argv) {
   }
 }
 
-// Not kept for longer than it takes to read them: passwords may be among them.
+// Callers must not keep the result: it may contain passwords.
 std::vector<std::string> arguments(int argc, char** argv) {
   return {argv + (argc > 0 ? 1 : 0), argv + argc};
 }

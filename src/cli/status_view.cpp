@@ -3,6 +3,7 @@
 #include "base/duration.hpp"
 #include "base/text.hpp"
 #include "base/timestamp.hpp"
+#include "cli/messages.hpp"
 #include "lock/report.hpp"
 #include "redis/describe.hpp"
 
@@ -18,12 +19,7 @@ using quorum::NodeIndex;
 
 constexpr std::size_t kTokenBeginning = 8;
 
-std::string expiry(const std::optional<Duration>& free_in) {
-  return free_in ? fmt::format("; it expires in {} unless extended", human_duration(*free_in))
-                 : std::string{"; its key has no TTL, so it never expires by itself"};
-}
-
-// What a node contributes: whether it has the holder's token, another's, none, or cannot tell.
+// The state of a node: it has the holder's token, another one, none, or cannot tell.
 enum class ShownVote { Held, Other, Free, None };
 
 ShownVote vote_of(const quorum::Observation& observation, const quorum::LockStatus& status) {
@@ -48,7 +44,7 @@ VoteLabel label_of(ShownVote vote) {
   return {};
 }
 
-// Why a node's word does not count, or only in part.
+// Why the answer of a node does not count, or only in part.
 std::string note_of(NodeIndex node, const quorum::Observation& observation, const lock::Onlooker& inspector) {
   if (const auto* failure = observation.failure()) return redis::describe(*failure, inspector.endpoint(node));
   return lock::describe_eligibility(node, observation.sent, inspector.membership());
@@ -104,6 +100,16 @@ Json node_to_json(NodeIndex node, const StatusView& view, const lock::Onlooker& 
 
 }  // namespace
 
+Tone tone_of(LockState state) {
+  switch (state) {
+    case LockState::Held: return Tone::Good;
+    case LockState::Split: return Tone::Doubtful;
+    case LockState::Free: return Tone::Plain;
+    case LockState::Unknown: return Tone::Bad;
+  }
+  return Tone::Plain;
+}
+
 std::string_view state_name(const quorum::LockStatus& status) {
   switch (status.state) {
     case LockState::Held: return quorum::is_anonymous(status.contenders.front().info) ? "foreign" : "held";
@@ -114,7 +120,7 @@ std::string_view state_name(const quorum::LockStatus& status) {
   return {};
 }
 
-// No more than half: a foreign token may be short.
+// At most half of the token: a foreign one may be short.
 std::string token_beginning(const quorum::Token& token) {
   return printable(token.value.substr(0, std::min(kTokenBeginning, token.value.size() / 2))) + "...";
 }
@@ -125,7 +131,7 @@ std::string summarize(const std::string& name, const quorum::LockStatus& status,
     case LockState::Held: {
       const quorum::Contender& holder = status.contenders.front();
       return fmt::format("lock {} is held by {}{}", quoted(name), lock::describe_holder(holder.info, now_us),
-                         expiry(holder.free_in));
+                         explain_expiry(holder.free_in));
     }
     case LockState::Split:
       return fmt::format(
@@ -153,7 +159,7 @@ std::vector<std::string> show_details(const StatusView& view, const lock::Onlook
     lines.push_back(
         clip(std::string(indent, ' ') + facts_of(contender, view.status, inspector.membership()), width));
   }
-  // Whose a token is needs to be told only where there are several.
+  // The owner of a token matters only if there are several tokens.
   const bool several = view.status.contenders.size() > 1 || view.status.holder() == nullptr;
   Table table{{"NODE", "VOTE", "TOKEN", "REMAINING", "LATENCY", "NOTE"}};
   for (NodeIndex node = 0; node < view.observations.size(); ++node) {

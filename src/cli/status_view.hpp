@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-// What was seen of a lock, as people and programs read it. Nothing here shows a whole token: who has it can release the
-// lock.
+// The status of a lock, for people and programs. Nothing here shows a whole token, because everybody who has it can release
+// the lock.
 namespace redlock::cli {
 
 struct StatusView {
@@ -18,6 +18,8 @@ struct StatusView {
   quorum::Observations observations;
   quorum::LockStatus status;
 };
+
+Tone tone_of(quorum::LockState state);
 
 // "held", "foreign", "split", "free" or "unknown".
 std::string_view state_name(const quorum::LockStatus& status);
@@ -27,16 +29,16 @@ std::string_view state_name(const quorum::LockStatus& status);
 std::string summarize(const std::string& name, const quorum::LockStatus& status,
                       const quorum::Membership& membership, std::uint64_t now_us);
 
-// The lines below it: what is known of the holder, and the nodes one by one.
+// The lines below it: the facts about the holder, and a table of the nodes.
 std::vector<std::string> show_details(const StatusView& view, const lock::Onlooker& inspector,
                                       const Palette& palette, std::size_t width);
 
-// As the manual page documents it, without the nodes and with them.
+// The JSON object in the manual page, without and with the nodes.
 Json lock_to_json(const std::string& name, const quorum::LockStatus& status,
                   const quorum::Membership& membership, std::uint64_t now_us);
 Json status_to_json(const StatusView& view, const lock::Onlooker& inspector, std::uint64_t now_us);
 
-// The beginning of a token, by which people tell one from another: "1f3a9c2e...".
+// The beginning of a token, enough to recognize it: "1f3a9c2e...".
 std::string token_beginning(const quorum::Token& token);
 
 }  // namespace redlock::cli

@@ -11,7 +11,7 @@ struct Arguments;
 
 // A set of commands: those that take an option.
 using CommandSet = std::uint32_t;
-inline constexpr CommandSet kProgram = 1U << 0U;  // redlock itself, in front of a command or without one
+inline constexpr CommandSet kProgram = 1U << 0U;  // redlock itself, before a command or without one
 inline constexpr CommandSet kRun = 1U << 1U;
 inline constexpr CommandSet kAcquire = 1U << 2U;
 inline constexpr CommandSet kExtend = 1U << 3U;
@@ -42,7 +42,7 @@ struct CommandRow {
   std::string_view notes;  // below the options in --help
   int (*execute)(const Arguments&);
 
-  // Whether "--" begins the command to run. Elsewhere it ends the options, so that an argument may begin with '-'.
+  // Whether a command to run follows "--". For other commands "--" ends the options: an argument may begin with '-'.
   constexpr bool runs_command() const { return arguments.find("-- COMMAND") != std::string_view::npos; }
 };
 
@@ -93,7 +93,7 @@ inline constexpr CommandRow kCommands[] = {
     {kHelp, "help", "[COMMAND]", "Show how a command is used", "redlock(1) has more.", nullptr},
 };
 
-// The row of the command `name`; nullptr where there is none.
+// The row of the command `name`, or nullptr.
 constexpr const CommandRow* find_command(std::string_view name) {
   for (const CommandRow& row : kCommands) {
     if (row.name == name) return &row;

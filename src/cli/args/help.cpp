@@ -22,7 +22,7 @@ constexpr std::string_view kProgramNotes =
     "  redlock sandbox -- redlock run x -- date       try it on five throw-away Redis servers\n"
     "\nNodes come from --node, $REDLOCK_NODES or the configuration file; see redlock(1).";
 
-// A text that has no room beside its help stands on a line of its own.
+// A long text has a line of its own, above its help.
 std::string entry(const std::string& left, std::string_view help) {
   std::string out = fmt::format("  {:<{}}", left, kHelpColumn - 2);
   if (left.size() + 2 >= kHelpColumn) out += "\n" + std::string(kHelpColumn, ' ');

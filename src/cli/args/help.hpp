@@ -6,7 +6,7 @@
 
 namespace redlock::cli {
 
-// What --help prints of a command, or of the program where there is none (nullptr).
+// The text of --help for a command, or for the program if `command` is nullptr.
 std::string help_text(const CommandRow* command);
 
 }  // namespace redlock::cli

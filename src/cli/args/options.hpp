@@ -13,11 +13,11 @@
 #include <variant>
 #include <vector>
 
-// What the command line can say: the values, and the table of options and arguments from which they come. The parser,
-// --help, the completions and the check of the manual read the table. To add an option, add its member and its row.
+// The values of the command line, and the table of options and arguments that they come from. The parser, --help and the
+// completions all read the table. To add an option, add its member and its row.
 namespace redlock::cli {
 
-// Enumerators stand in the order of the words in `values` of their row.
+// Enumerators have the order of the words in `values` of their row.
 enum class OnLost { Stop, Warn };
 enum class GrantFormat { Token, Shell, Json };
 
@@ -25,7 +25,7 @@ struct Signal {
   int number = SIGTERM;
 };
 
-// The base holds what the configuration file and the environment can say, too.
+// The base has the values that the configuration file and the environment can set, too.
 struct Arguments : config::Flags {
   bool quiet = false;
   bool verbose = false;
@@ -35,16 +35,16 @@ struct Arguments : config::Flags {
   std::string name;                  // of the lock
   std::vector<std::string> names;    // of the locks of `status`
   std::string glob = "*";            // of `list`: names of locks, as Redis understands globs
-  std::optional<std::string> token;  // "-": on standard input; none: in the environment
-  std::vector<std::string> command;  // what follows the first "--", untouched; never empty
+  std::optional<std::string> token;  // "-": on standard input; absent: in the environment
+  std::vector<std::string> command;  // all words after the first "--"; never empty
 
   bool nonblock = false;
   unsigned conflict_exit_code = 75;
   std::optional<std::string> events;  // FILE or fd:N
   OnLost on_lost = OnLost::Stop;
   GrantFormat format = GrantFormat::Token;
-  std::optional<pid_t> while_pid;  // the lock is extended in the background for as long as this process lives
-  Signal lost_signal;              // what that process gets when the lock is lost
+  std::optional<pid_t> while_pid;  // extend the lock in the background while this process lives
+  Signal lost_signal;              // for that process, if the lock is lost
 
   unsigned nodes = 5;
   bool unix_sockets = false;
@@ -56,7 +56,7 @@ struct Arguments : config::Flags {
   bool yes = false;
 };
 
-// Where a value goes. The member's type decides how it is read; a bool is an option without a value.
+// The member for a value. Its type decides how the value is read; a bool is an option without a value.
 using Target =
     std::variant<std::monostate,  // --help and --version
                  bool Arguments::*, std::string Arguments::*, std::vector<std::string> Arguments::*,
@@ -64,22 +64,22 @@ using Target =
                  Signal Arguments::*, std::optional<std::string> Arguments::*,
                  std::optional<pid_t> Arguments::*, config::KeyMember>;  // the last: a setting
 
-// What a completion offers beside the words in `values`.
+// The words that a completion offers.
 enum class Offer { Values, Files, ConfigurationFiles, Locks, Processes, Signals, NodeUrls, Commands };
 
 struct OptionDetails {
   std::string_view group = "Options";  // in --help
-  std::string_view values = {};        // words: the only ones of an enumeration, else examples for completion
+  std::string_view values = {};        // words: all of an enumeration, else examples for completion
   Offer offer = Offer::Values;
-  std::string_view excludes = {};  // a long option that must not be there as well
-  std::string_view needs = {};     // a long option that must be there as well
+  std::string_view excludes = {};  // a long option that must be absent
+  std::string_view needs = {};     // a long option that must be present
   bool required = false;
   unsigned least = 0, most = 0;  // of a number
 };
 
 struct OptionRow {
   std::string_view names;     // "-w,--wait"; an argument without a dash: "NAME"
-  std::string_view argument;  // what --help calls the value; empty where there is none
+  std::string_view argument;  // the name of the value in --help; empty without one
   CommandSet commands;        // those that take it
   Target target;
   std::string_view help;
@@ -93,7 +93,7 @@ struct OptionRow {
   }
 };
 
-// The argument that names a lock: checked as such.
+// The argument whose value must be a good name of a lock.
 inline constexpr std::string_view kLockName = "NAME";
 
 inline constexpr CommandSet kTakesLock = kRun | kAcquire;
@@ -101,7 +101,7 @@ inline constexpr CommandSet kTakesToken = kExtend | kRelease;
 inline constexpr CommandSet kInspects = kStatus | kList | kBreak;
 inline constexpr CommandSet kAsksNodes = kTakesLock | kTakesToken | kInspects | kNodes;
 
-// A row would take a line for each field.
+// clang-format would give each field a line.
 // clang-format off
 inline constexpr OptionRow kOptions[] = {
     {"-h,--help", "", kProgram, {}, "Print this help and exit"},

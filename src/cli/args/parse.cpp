@@ -21,14 +21,14 @@
 namespace redlock::cli {
 namespace {
 
-// ---- Values: each reads `text` and returns what is wrong with it, or nothing.
+// ---- Values: each read() reads `text` and returns the problem, if any.
 
 template <typename Value>
 std::optional<std::string> read(const OptionRow&, const std::string& text, Value& value) {
   return config::read_value(text, value);
 }
 
-// A word of the row: enumerators stand in their order.
+// Enumerators have the order of the words of the row.
 template <typename Enum>
 requires std::is_enum_v<Enum> std::optional<std::string> read(const OptionRow& row, const std::string& text,
                                                               Enum& value) {
@@ -212,7 +212,7 @@ std::string help_on(const std::string& topic) {
   return help_text(command);
 }
 
-// The command that follows "--", for those that run one.
+// The command to run, which follows "--".
 std::vector<std::string> command_after(const CommandRow& command,
                                        std::optional<std::vector<std::string>> rest) {
   if (!rest) throw UsageError{fmt::format("no command: put it behind '--': {}", usage_of(command))};
@@ -224,12 +224,12 @@ std::vector<std::string> command_after(const CommandRow& command,
 
 }  // namespace
 
-// Only the options of the command that is used are built: all of them cost a tenth of each start.
+// Registers only the options of the chosen command: those of all would take a tenth of each start.
 Invocation parse_command_line(const std::vector<std::string>& args) {
   auto end = std::find(args.begin(), args.end(), "--");
   Invocation invocation{.command = command_among({args.begin(), end}), .arguments = {}, .text = {}};
   const CommandRow* const command = invocation.command;
-  std::optional<std::vector<std::string>> rest;  // what follows the first "--"
+  std::optional<std::vector<std::string>> rest;  // all words after the first "--"
   if (end != args.end() && (command == nullptr || command->runs_command())) {
     rest.emplace(end + 1, args.end());
   } else {
@@ -245,7 +245,7 @@ Invocation parse_command_line(const std::vector<std::string>& args) {
     add_options(*app.add_subcommand(std::string{command->name}), command->bit, invocation.arguments);
   }
 
-  // CLI11 wants the arguments last first.
+  // CLI11 expects the last argument first.
   std::vector<std::string> reversed{args.begin(), end};
   std::reverse(reversed.begin(), reversed.end());
   try {

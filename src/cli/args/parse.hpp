@@ -7,14 +7,14 @@
 
 namespace redlock::cli {
 
-// What the user asked for: a command, or a text to print (--help, --version).
+// A command to execute, or a text to print (--help, --version).
 struct Invocation {
   const CommandRow* command = nullptr;
   Arguments arguments{};
-  std::string text{};  // where there is no command
+  std::string text{};  // if there is no command
 };
 
-// Throws UsageError with a message that says what would be right.
+// Throws UsageError with a message that says what is right.
 Invocation parse_command_line(const std::vector<std::string>& args);
 
 }  // namespace redlock::cli

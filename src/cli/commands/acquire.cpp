@@ -17,7 +17,7 @@
 namespace redlock::cli {
 namespace {
 
-// Who gets less than a third of the TTL could do little with it before having to extend.
+// With less than a third of the TTL the caller would have to extend at once.
 Duration least_validity_of_caller(const config::Settings& settings) {
   return Duration{settings.ttl} / 3;
 }
@@ -32,7 +32,7 @@ int acquire_for_caller(const Arguments& arguments) {
   const auto* won = std::get_if<quorum::Won>(&verdict);
   if (won == nullptr) return refuse(arguments, settings, session, verdict);
 
-  std::optional<int> fatal;  // came after the grant and before the token was out
+  std::optional<int> fatal;  // between the grant and the output of the token
   {
     ReleaseOnExit release_on_exit{session, won->token, events};
     const auto interrupted = [&] {
@@ -44,7 +44,7 @@ int acquire_for_caller(const Arguments& arguments) {
     switch (write_token(text, won->valid_until, wake_fds, interrupted)) {
       case WriteResult::Done:
         release_on_exit.keep();
-        session.settle();  // what rounds before the winning one left on the nodes
+        session.settle();  // removes votes of earlier rounds from the nodes
         return exit_status::kYes;
       case WriteResult::Failed: return exit_status::kSystem;
       case WriteResult::TooLate:

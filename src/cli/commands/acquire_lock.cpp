@@ -22,7 +22,7 @@
 namespace redlock::cli {
 namespace {
 
-// What stays between the grant and TERM for starting the command at all.
+// The time to start the command, between the grant and SIGTERM.
 constexpr Duration kStartMargin = std::chrono::milliseconds{10};
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace {
 
 using quorum::LockState;
 
-// What follows for whoever has the lock now.
+// The consequence for the holder or the contenders.
 std::string consequence(const quorum::LockStatus& status) {
   if (status.state == LockState::Split) return "contenders that are still alive begin anew";
   if (quorum::is_anonymous(status.contenders.front().info)) {
@@ -40,7 +40,7 @@ struct BreakResult {
   std::string message;
 };
 
-// Takes away the very tokens that were shown, and no other: of a holder that came later nothing is touched.
+// Removes only the tokens that were shown. A later holder keeps the lock.
 BreakResult take_away(lock::Onlooker& inspector, const std::string& name, const quorum::LockStatus& status) {
   bool removed = false;
   quorum::ReleaseResult result{};
@@ -67,10 +67,8 @@ BreakResult take_away(lock::Onlooker& inspector, const std::string& name, const 
 void show(const StatusView& view, const std::string& summary, const lock::Onlooker& inspector,
           ColorWish color) {
   const std::size_t width = output_width();
-  std::string text = clip(summary, width) + "\n";
-  const Palette& colors = palette(use_color(color, STDOUT_FILENO));
-  for (const std::string& line : show_details(view, inspector, colors, width)) text += line + "\n";
-  print(text);
+  print(clip(summary, width) + "\n");
+  print(show_details(view, inspector, output_palette(color), width));
 }
 
 BreakResult decide(const Arguments& arguments, lock::Onlooker& inspector, const StatusView& view,

@@ -19,14 +19,14 @@ bool prints_for_eval(std::span<const std::string> args) {
   return false;
 }
 
-// `unset` of what is not set is no error, and a subshell's exit leaves the shell itself alone unless it has `set -e`
-// (POSIX shell, 2.8.1 and 2.14).
+// `unset` of an unset variable is no error, and the exit of a subshell does not end the shell unless it has `set -e` (POSIX
+// shell, 2.8.1 and 2.14).
 void refuse_eval(int status) {
   const std::string text = fmt::format("unset REDLOCK_NAME REDLOCK_TOKEN REDLOCK_FENCE; (exit {})\n", status);
-  constexpr int patience = 1000;  // milliseconds: a pipe that is full may never be read
+  constexpr int limit_ms = 1000;  // nobody may ever read a full pipe
   pollfd out{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
-  if (poll(&out, 1, patience) != 1 || (out.revents & POLLERR) != 0) return;
-  // If it cannot be written, nobody is left to be told.
+  if (poll(&out, 1, limit_ms) != 1 || (out.revents & POLLERR) != 0) return;
+  // If the write fails, there is no reader to report it to.
   [[maybe_unused]] const ssize_t written = write(STDOUT_FILENO, text.data(), text.size());
 }
 

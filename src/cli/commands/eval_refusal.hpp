@@ -3,15 +3,15 @@
 #include <span>
 #include <string>
 
-// `acquire --format shell` without a lock. A shell takes the eval of nothing for success, and a script below another
-// `redlock run` would go on with that one's token: so a failure is text to evaluate, too.
+// Failures of `acquire --format shell`. For a shell, the eval of nothing is a success, and a script in another
+// `redlock run` would go on with the token of that one. So a failure prints text for eval, too.
 namespace redlock::cli {
 
-// Whether these arguments ask for text to evaluate; also where the rest of them is wrong.
+// Whether these arguments ask for text for eval, even if others among them are wrong.
 bool prints_for_eval(std::span<const std::string> args);
 
-// Prints what unsets the variables of an outer lock and makes eval end with `status`. Waits no longer than a second for
-// somebody to read it.
+// Prints text that unsets the variables of an outer lock and makes eval end with `status`. Gives up after a second if
+// nobody reads it.
 void refuse_eval(int status);
 
 }  // namespace redlock::cli

@@ -22,7 +22,7 @@
 namespace redlock::cli {
 namespace {
 
-// As long as the longest name; ours have 40.
+// Tokens of redlock have 40 bytes.
 constexpr std::size_t kLongestToken = 512;
 
 std::string read_token() {
@@ -58,7 +58,7 @@ quorum::Token token_of(const Arguments& arguments) {
   return {std::move(token)};
 }
 
-// Which nodes could not say, and why.
+// Logs which nodes did not answer, and why.
 int report_no_quorum(const std::string& what, const lock::Session& session) {
   log::error(what);
   for (const std::string& trouble : session.troubles()) log::error("  " + trouble);
@@ -75,7 +75,7 @@ int extend(const Arguments& arguments) {
   const std::string name = quoted(arguments.name);
   const quorum::Token token = token_of(arguments);
   const config::Settings settings = config::load(arguments, arguments.name);
-  const process::SignalFd signals;  // what has begun is done to the end
+  const process::SignalFd signals;  // no signal interrupts it
   lock::Session session = open_session(arguments.name, settings, describe_process(getppid()));
   const auto verdict = session.extend_by_hand(token, settings.ttl);
   return std::visit(
@@ -114,7 +114,7 @@ int release(const Arguments& arguments) {
   const std::string name = quoted(arguments.name);
   const quorum::Token token = token_of(arguments);
   const config::Settings settings = config::load(arguments, arguments.name);
-  const process::SignalFd signals;  // what has begun is done to the end
+  const process::SignalFd signals;  // no signal interrupts it
   lock::Session session = open_session(arguments.name, settings, describe_process(getppid()));
   const auto released = session.release_by_hand(token, settings.ttl);
   using enum quorum::ReleaseResult;

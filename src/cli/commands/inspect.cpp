@@ -18,7 +18,7 @@ LockNames load_names(const config::Flags& flags, const std::vector<std::string>&
   const log::Level level = log::level();
   for (const std::string& name : names) {
     config::Settings settings = config::load(flags, name);
-    log::set_level(log::Level::Error);  // it would warn of the same again
+    log::set_level(log::Level::Error);  // the first load has logged the warnings
     locks.keys.push_back(settings.key_prefix + name);
     if (locks.keys.size() == 1) {
       locks.settings = std::move(settings);

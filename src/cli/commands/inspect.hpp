@@ -9,30 +9,29 @@
 #include <string>
 #include <vector>
 
-// What the commands share that only look.
+// Shared by the commands that inspect locks and nodes.
 namespace redlock::cli {
 
-// The locks that were named, with the settings of each.
+// Locks and their settings.
 struct LockNames {
   std::vector<std::string> names;
   std::vector<std::string> keys;  // on the nodes
-  config::Settings
-      settings;  // of the nodes; and the longest quarantine and patience that any of the locks has
+  config::Settings settings;      // with the longest quarantine and node timeout that any of the locks has
 };
 LockNames load_names(const config::Flags& flags, const std::vector<std::string>& names);
 
-// `key`: of the lock that may be broken.
+// `key`: the lock to break, if any.
 lock::Onlooker open_inspector(const config::Settings& settings, std::string key = {});
 
-// One look at all of them. Nothing when a descriptor of `wake_fds` was readable before it was over. Throws ConfigError
-// when two nodes are one server.
+// Asks the nodes about all of the locks. Returns nothing if a descriptor of `wake_fds` became readable before the end.
+// Throws ConfigError if two nodes are one server.
 std::optional<std::vector<StatusView>> inspect_locks(lock::Onlooker& inspector, const LockNames& locks,
                                                      std::span<const int> wake_fds = {});
 
-// Throws ConfigError when two nodes are one server, whose word would count twice.
+// Throws ConfigError if two nodes are one server, whose vote would count twice.
 void refuse_duplicates(const lock::Onlooker& inspector);
 
-// How wide lines on standard output may be.
+// The width of lines on standard output.
 std::size_t output_width();
 
 }  // namespace redlock::cli

@@ -17,12 +17,6 @@
 namespace redlock::cli {
 namespace {
 
-using quorum::LockState;
-
-Tone tone_of(LockState state) {
-  return state == LockState::Held ? Tone::Good : state == LockState::Unknown ? Tone::Bad : Tone::Doubtful;
-}
-
 std::string since(std::uint64_t since_us, std::uint64_t now_us) {
   if (since_us == 0 || since_us > now_us) return {};
   return human_duration(std::chrono::microseconds{now_us - since_us});
@@ -61,18 +55,15 @@ int list(const Arguments& arguments) {
   refuse_duplicates(inspector);
 
   const std::uint64_t now_us = read_clocks().wall_us;
-  std::string text;
   if (arguments.json) {
     Json json = Json::array();
     for (const lock::Found& found : findings.locks) {
       json.push_back(lock_to_json(found.name, found.status, inspector.membership(), now_us));
     }
-    text = json.dump() + "\n";
+    print(json.dump() + "\n");
   } else if (!findings.locks.empty()) {
-    const Palette& colors = palette(use_color(arguments.color, STDOUT_FILENO));
-    for (const std::string& line : show(findings, now_us, colors)) text += line + "\n";
+    print(show(findings, now_us, output_palette(arguments.color)));
   }
-  print(text);
 
   const auto troubled = static_cast<std::size_t>(std::count_if(
       findings.troubles.begin(), findings.troubles.end(), [](const auto& each) { return each.has_value(); }));

@@ -64,7 +64,7 @@ std::vector<std::string> warnings_of(NodeIndex node, const Checkup& checkup,
   return warnings;
 }
 
-// What is wrong, in whole lines: they are there to be read. Nodes with the same trouble share one.
+// The warnings, in full lines. Nodes with the same warning share one.
 std::string show_warnings(const Checkup& checkup, const lock::Onlooker& inspector, const Palette& colors) {
   struct Line {
     std::string words;
@@ -134,9 +134,9 @@ int nodes(const Arguments& arguments) {
     refuse_duplicates(inspector);
     print(to_json(checkup, inspector).dump() + "\n");
   } else {
-    const Palette& colors = palette(use_color(arguments.color, STDOUT_FILENO));
+    const Palette& colors = output_palette(arguments.color);
     print(show(checkup, inspector, colors));
-    refuse_duplicates(inspector);  // with the table above, and no verdict
+    refuse_duplicates(inspector);  // after the table, instead of the verdict
     print(paint(colors, tone_of(checkup.soundness.verdict),
                 lock::describe(checkup.soundness, checkup.concerns)) +
           "\n");

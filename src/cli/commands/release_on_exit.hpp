@@ -5,7 +5,7 @@
 
 namespace redlock::cli {
 
-// Gives the lock back, however the scope is left; unless it is kept.
+// Releases the lock at the end of the scope, unless it is kept.
 class ReleaseOnExit {
  public:
   // All must outlive this object.
@@ -15,7 +15,7 @@ class ReleaseOnExit {
   ReleaseOnExit& operator=(const ReleaseOnExit&) = delete;
   ~ReleaseOnExit();
 
-  // Somebody else has the token now, and gives the lock back.
+  // The caller has the token now, and releases the lock itself.
   void keep() { kept_ = true; }
 
  private:

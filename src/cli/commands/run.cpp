@@ -22,7 +22,7 @@
 namespace redlock::cli {
 namespace {
 
-// Neither a password of the nodes nor an outer lock's variables reach the command.
+// The command gets neither passwords of the nodes nor the variables of an outer lock.
 process::Environment environment_of_command(const std::string& name, const config::Settings& settings,
                                             const quorum::Won& won) {
   process::Environment environment{{"REDLOCK_NAME", name},
@@ -66,7 +66,7 @@ process::CommandResult run_under_lock(const Arguments& arguments, const config::
       std::move(child_lists), {.leash = leash, .signals = signals, .clock = clock},
       {.long_run = [&] { keeper.start(); }, .ended = [&] { keeper.stop_and_release(); }});
   keeper.stop();
-  // The guard's clock may be the first to say so.
+  // The guard may notice the end of the lease before the keeper does.
   if (outcome.lease_lost && !keeper.loss()) {
     const bool ran_into_the_end =
         std::holds_alternative<process::Stopped>(outcome.exit_reason) || arguments.on_lost == OnLost::Warn;
@@ -91,7 +91,7 @@ int run(const Arguments& arguments) {
   if (won == nullptr) return refuse(arguments, settings, session, verdict);
 
   process::CommandResult outcome;
-  std::optional<int> fatal;  // came after the grant and before the command
+  std::optional<int> fatal;  // between the grant and the start of the command
   {
     const ReleaseOnExit release_on_exit{session, won->token, events};
     fatal = process::take_fatal_signal(signals);
@@ -104,7 +104,7 @@ int run(const Arguments& arguments) {
     events.flush();
     signals.die_of(*fatal);
   }
-  // What came while the lock was given back is too late for the command, whose status says more than a signal would.
+  // Signals during the release are too late for the command. Its exit status says more than a signal would.
   while (signals.take()) continue;
   const bool ran_on = outcome.lease_lost && arguments.on_lost == OnLost::Warn;
   if (outcome.terminal_signal && !ran_on) {

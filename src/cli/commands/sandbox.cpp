@@ -13,13 +13,13 @@
 namespace redlock::cli {
 namespace {
 
-// The command of a sandbox is on the same leash as that of `run`, but for a lease that does not end.
+// The command has the same guard as that of `run`, with a lease that does not end.
 constexpr auto kForEver = std::chrono::hours{24 * 365 * 50};
 constexpr auto kMargin = std::chrono::milliseconds{1};
-// The time between the signal and KILL for what a cancelled command leaves running.
+// The time between the signal and KILL for the processes that a cancelled command leaves running.
 constexpr auto kKillAfter = std::chrono::seconds{5};
 
-// Nothing, and the signal in `fatal`, when one came before the servers were ready: what was started is gone again.
+// Returns nothing if a signal came before the servers were ready. `fatal` is that signal, and no server is left.
 std::optional<process::CommandResult> run_with_servers(const Arguments& arguments, process::SignalFd& signals,
                                                        std::optional<int>& fatal) {
   process::ChildLists child_lists = process::open_child_lists();
@@ -40,8 +40,8 @@ std::optional<process::CommandResult> run_with_servers(const Arguments& argument
                          servers.urls()));
   Clock& clock = surroundings().clock;
   process::Leash leash{clock.boot_now() + kForEver, kKillAfter, kMargin};
-  // Fresh nodes would be in quarantine; these cannot have forgotten a lock. And a password or prefix from the
-  // user's own configuration is not for them.
+  // New nodes would be in quarantine, but these cannot have forgotten a lock. The user's configuration, with its passwords
+  // and prefix, is not for them.
   return process::run_command({.argv = arguments.command,
                                .environment = {{"REDLOCK_NODES", servers.urls()},
                                                {"REDLOCK_CONFIG", servers.config_file()},

@@ -15,17 +15,7 @@ namespace {
 
 using quorum::LockState;
 
-Tone tone_of(const quorum::LockStatus& status) {
-  switch (status.state) {
-    case LockState::Held: return Tone::Good;
-    case LockState::Split: return Tone::Doubtful;
-    case LockState::Free: return Tone::Plain;
-    case LockState::Unknown: return Tone::Bad;
-  }
-  return Tone::Plain;
-}
-
-// A lock that could not be told outranks one that is not held: a script must not take it for free.
+// An unknown state outranks a lock that is not held: a script must not take it for free.
 int exit_status_of(const std::vector<StatusView>& views) {
   int worst = exit_status::kYes;
   for (const StatusView& view : views) {
@@ -46,7 +36,7 @@ std::vector<std::string> show(const std::vector<StatusView>& views, const lock::
   for (const StatusView& view : views) {
     if (!lines.empty()) lines.emplace_back();
     const std::string summary = summarize(view.name, view.status, inspector.membership(), now_us);
-    lines.push_back(paint(palette, tone_of(view.status), clip(summary, width)));
+    lines.push_back(paint(palette, tone_of(view.status.state), clip(summary, width)));
     for (std::string& line : show_details(view, inspector, palette, width)) lines.push_back(std::move(line));
   }
   return lines;
@@ -65,15 +55,12 @@ int status(const Arguments& arguments) {
   if (arguments.watch) watch(inspector, locks, arguments);
 
   const auto views = *inspect_locks(inspector, locks);
-  std::string text;
   if (arguments.json) {
-    text = to_json(views, inspector).dump() + "\n";
+    print(to_json(views, inspector).dump() + "\n");
   } else {
-    const Palette& palette_used = palette(use_color(arguments.color, STDOUT_FILENO));
-    for (const std::string& line : show(views, inspector, palette_used, output_width())) text += line + "\n";
+    print(show(views, inspector, output_palette(arguments.color), output_width()));
   }
-  print(text);
-  // For those who do not look at the output but at the exit status.
+  // A caller may look at the exit status only.
   for (const StatusView& view : views) {
     if (view.status.state != LockState::Unknown || (is_terminal(STDOUT_FILENO) && !arguments.json)) continue;
     log::error(summarize(view.name, view.status, inspector.membership(), 0));

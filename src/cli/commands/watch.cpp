@@ -15,13 +15,14 @@
 #include <csignal>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 
 namespace redlock::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kPeriod{1000};
 
-// What of a lock is news when it is another than before. How long it still lasts is not.
+// The part of a lock's status whose change is news. The time that is left of a lease is not.
 struct Snapshot {
   quorum::LockState state;
   std::vector<std::pair<quorum::Token, std::size_t>> votes;
@@ -35,14 +36,14 @@ Snapshot snapshot_of(const quorum::LockStatus& status) {
   return snapshot;
 }
 
-// Shows the locks again after each look.
+// Shows the locks after each inspection.
 class Display {
  public:
   Display(const lock::Onlooker& inspector, const Arguments& arguments)
       : inspector_{inspector},
         json_{arguments.json},
         in_place_{!arguments.json && is_terminal(STDOUT_FILENO) && can_move_cursor()},
-        palette_{palette(use_color(arguments.color, STDOUT_FILENO))} {}
+        palette_{output_palette(arguments.color)} {}
 
   void update(const std::vector<StatusView>& views) {
     if (in_place_) {
@@ -53,13 +54,10 @@ class Display {
     }
   }
 
-  // Before redlock ends or is stopped: the terminal as it was, and below it what was seen last.
+  // Restores the terminal before redlock ends or is stopped, and prints the last status below.
   void leave() {
     screen_.leave();
-    std::string text;
-    for (const std::string& line : last_) text += line + "\n";
-    last_.clear();
-    print(text);
+    print(std::exchange(last_, {}));
   }
 
  private:
@@ -119,11 +117,11 @@ void watch(lock::Onlooker& inspector, const LockNames& locks, const Arguments& a
       }
       pollfd pending{.fd = signals.fd(), .events = POLLIN, .revents = 0};
       if (::poll(&pending, 1, 0) != 1) continue;
-      display.leave();  // it may be a signal that stops or ends redlock
+      display.leave();  // the signal may stop or end redlock
       if (const auto fatal = process::take_fatal_signal(signals)) signals.die_of(*fatal);
     }
   } catch (const SystemError&) {
-    // Nobody reads any more: what a program that writes to a pipe ends of.
+    // The reader of a pipe is gone: end as any program that writes to a pipe does.
     pollfd out{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
     if (::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0) signals.die_of(SIGPIPE);
     throw;

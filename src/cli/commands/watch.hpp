@@ -6,11 +6,11 @@
 
 namespace redlock::cli {
 
-// `redlock status --watch`: looks every second until a signal ends it. On a terminal a picture in place; elsewhere a
-// line whenever something has changed.
+// `redlock status --watch`: shows the locks every second until a signal ends it, on a terminal in place, elsewhere a line
+// for each change.
 [[noreturn]] void watch(lock::Onlooker& inspector, const LockNames& locks, const Arguments& arguments);
 
-// What status shows of several locks.
+// The output of `redlock status`.
 std::vector<std::string> show(const std::vector<StatusView>& views, const lock::Onlooker& inspector,
                               const Palette& palette, std::size_t width);
 Json to_json(const std::vector<StatusView>& views, const lock::Onlooker& inspector);

@@ -40,12 +40,12 @@ namespace {
 using process::Background;
 using process::WatchedProcess;
 
-// What the starter says when the token is out.
+// The message of the starter after it has written the token.
 constexpr const char* kDelivered = "delivered";
 
 constexpr int kWithoutEnd = -1;
 
-// Waits for one of them to become readable. -1 is none. `limit`: milliseconds.
+// Waits until one of them is readable. Ignores -1. `limit`: milliseconds.
 void wait_for_any(std::initializer_list<int> fds, int limit = kWithoutEnd) {
   std::vector<pollfd> wanted;
   for (const int fd : fds) wanted.push_back({.fd = fd, .events = POLLIN, .revents = 0});
@@ -61,7 +61,7 @@ bool is_readable(int fd) noexcept {
 
 // ---- The background process ------------------------------------------------------------------------
 
-// Signals the process when the lease is about to end: we do, or the alarm when we cannot.
+// Signals the process when the lease is about to end. The alarm does so if this process cannot.
 class Deadline {
  public:
   Deadline(const Arguments& arguments, const config::Settings& settings, const WatchedProcess& watched,
@@ -74,7 +74,7 @@ class Deadline {
 
   void extend(TimePoint valid_until) noexcept { leash_.extend(valid_until); }
 
-  // A release by whoever knows the token is what the process wanted; anything else it must hear of.
+  // A release with the token is what the process wanted. It must hear of anything else.
   void lost(const quorum::Loss& loss) {
     if (std::holds_alternative<quorum::ReleasedByHand>(loss)) {
       settle();
@@ -87,10 +87,11 @@ class Deadline {
     if (leash_.begin_stop()) watched_.signal(arguments_.lost_signal.number);
   }
 
-  // Nothing is left to tell.
+  // The process need not hear of anything any more.
   void settle() noexcept { leash_.claim_own_exit(); }
 
-  // An alarm that somebody has stopped goes on, and one that somebody has killed gets a successor, a second later: what kills each at once must not keep us busy.
+  // Continues an alarm that was stopped, and replaces one that was killed. The pause of a second keeps this process idle if
+  // each alarm is killed at once.
   int alarm_fd() const noexcept { return alarm_ ? alarm_->fd() : -1; }
   bool lacks_alarm() const noexcept { return !alarm_ && !leash_.stop_begun(); }
   void look_after_alarm() {
@@ -101,7 +102,7 @@ class Deadline {
       alarm_due_ = BootClock::now() + kAlarmPause;
       try {
         alarm_.emplace(surroundings().clock, leash_, watched_, arguments_.lost_signal.number);
-      } catch (const SystemError&) {  // no process to be had: tried again
+      } catch (const SystemError&) {  // no process: try again
       }
     } else if (alarm_) {
       alarm_->continue_if_stopped();
@@ -114,11 +115,11 @@ class Deadline {
   const WatchedProcess& watched_;
   process::Leash leash_;
   std::optional<process::Alarm> alarm_;
-  TimePoint alarm_due_{};  // the next one, while there is none
+  TimePoint alarm_due_{};  // of the next one, while there is none
 };
 
-// Until the process that needs the lock has ended, the lease is lost, or the starter is gone without having delivered
-// the token. Returns whether it was delivered.
+// Waits until the process that needs the lock has ended, the lease is lost, or the starter has gone without writing the
+// token. Returns whether the token was written.
 bool watch(Background& starter, const WatchedProcess& watched, process::SignalFd& signals, Deadline& deadline,
            int lost_fd) {
   bool delivered = false;
@@ -126,7 +127,7 @@ bool watch(Background& starter, const WatchedProcess& watched, process::SignalFd
   for (;;) {
     wait_for_any({delivered ? -1 : starter.fd(), watched.fd(), lost_fd, signals.fd(), deadline.alarm_fd()},
                  deadline.lacks_alarm() ? static_cast<int>(Deadline::kAlarmPause.count()) : kWithoutEnd);
-    while (signals.take()) continue;  // SIGCHLD tells of the alarm, the others are for nobody
+    while (signals.take()) continue;  // SIGCHLD reports the alarm; the others have no effect
     if (!delivered) {
       switch (starter.receive(message)) {
         case Background::Receipt::Got:
@@ -142,8 +143,8 @@ bool watch(Background& starter, const WatchedProcess& watched, process::SignalFd
   }
 }
 
-// What the gate still holds would end this process when the gate opens, its last events unwritten: among it the SIGTERM
-// that tells of the starter's end, when that came before the starter's word was read.
+// Writes the last events, then drops pending signals, which would end this process as soon as they are unblocked. Among
+// them may be the SIGTERM for the end of the starter.
 class FlushOnExit {
  public:
   FlushOnExit(process::SignalFd& signals, LockEvents& events) : signals_{signals}, events_{events} {}
@@ -159,7 +160,7 @@ class FlushOnExit {
   LockEvents& events_;
 };
 
-// Signals stay with the gate from the grant on: only the end of the process, the loss of the lease and SIGKILL end it.
+// From the grant on, only the end of the process, the loss of the lease and SIGKILL end this process; signals stay blocked.
 int keep_for(const Arguments& arguments, const config::Settings& settings, const WatchedProcess& watched,
              Background& starter, LockEvents& events) {
   process::SignalFd signals;
@@ -173,8 +174,8 @@ int keep_for(const Arguments& arguments, const config::Settings& settings, const
   const ReleaseOnExit release_on_exit{session, won->token, events};
   const UniqueFd lost_fd{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (!lost_fd) throw SystemError{"cannot create an eventfd", errno};
-  Deadline deadline{arguments, settings, watched, won->valid_until};  // settled before the lock is given back
-  // Told on the keeper's thread, at once: what is done here may take its time.
+  Deadline deadline{arguments, settings, watched, won->valid_until};  // settled before the lock is released
+  // Runs on the keeper's thread, so that a slow main thread does not delay the signal.
   const auto lost = [&](const quorum::Loss& loss) {
     deadline.lost(loss);
     events.lost(loss);
@@ -202,13 +203,13 @@ int keep_for(const Arguments& arguments, const config::Settings& settings, const
 
 // ---- Its starter -----------------------------------------------------------------------------------
 
-// Stops it, and waits until nothing of it is left on the nodes.
+// Stops it and waits until it has released its votes.
 void call_off(Background& background) {
   background.stop();
   background.wait();
 }
 
-// The exit status of one that ended by itself before there was a token: it has said why.
+// The exit status of one that ended before there was a token. It has logged the reason.
 int status_of_end(Background& background) {
   const int status = background.wait();
   if (WIFEXITED(status) && WEXITSTATUS(status) != exit_status::kYes) return WEXITSTATUS(status);
@@ -274,7 +275,7 @@ int acquire_while_pid(const Arguments& arguments) {
   sigset_t found = block_all_signals();
   Background background = Background::start({watched.fd(), events.fd()});
   if (background.is_background()) {
-    sigdelset(&found, SIGTERM);  // by which it hears of its starter's end
+    sigdelset(&found, SIGTERM);  // sent at the end of its starter
     pthread_sigmask(SIG_SETMASK, &found, nullptr);
     return keep_for(arguments, settings, watched, background, events);
   }

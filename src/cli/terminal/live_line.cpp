@@ -24,7 +24,7 @@ void LiveLine::show(std::function<std::string()> text) {
   log::set_overlay(fd_);
   try {
     thread_ = std::thread{[this] { run(); }};
-  } catch (const std::system_error&) {  // then there is no line
+  } catch (const std::system_error&) {  // the line is optional
     log::set_overlay(-1);
   }
 }
@@ -35,7 +35,7 @@ void LiveLine::run() {
   bool ticked = true;
   while (text_) {
     const std::size_t columns = terminal_columns(fd_);
-    // The last column stays free: to write there makes some terminals begin a new line.
+    // The last column stays free: some terminals begin a new line after it.
     std::string line = clip(text_(), std::max<std::size_t>(columns, 1) - 1);
     if ((ticked || line != drawn) && is_in_foreground(fd_)) {
       log::draw_overlay(line);

@@ -8,9 +8,9 @@
 
 namespace redlock::cli {
 
-// One line at the bottom of a terminal that is written anew once a second, and goes when this object does. Messages of
-// the log take its place until the next second. A thread of its own writes it: how long it takes, and whether it can
-// be written at all, holds up nobody. A job in the background does not write it.
+// A line at the bottom of a terminal that is rewritten once a second and removed with this object. Messages of the log
+// replace it until the next second. A separate thread writes it, so that a slow terminal delays nothing. A job in the
+// background does not write it.
 class LiveLine {
  public:
   explicit LiveLine(int fd) : fd_{fd} {}
@@ -18,11 +18,11 @@ class LiveLine {
   LiveLine& operator=(const LiveLine&) = delete;
   ~LiveLine() { clear(); }
 
-  // Shows what `text` returns, which is called on another thread: printable, without line ends. Cut to the width of
-  // the terminal.
+  // Shows the result of `text`, cut to the width of the terminal. Another thread calls it; it must return printable text
+  // without line ends.
   void show(std::function<std::string()> text);
 
-  // Takes the line away, and ends the thread.
+  // Removes the line and ends the thread.
   void clear();
 
  private:
@@ -31,7 +31,7 @@ class LiveLine {
   int fd_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::function<std::string()> text_;  // guarded by `mutex_`; none: the end
+  std::function<std::string()> text_;  // guarded by `mutex_`; empty: the thread ends
   std::thread thread_;
 };
 

@@ -19,4 +19,10 @@ void print(std::string_view text) {
   }
 }
 
+void print(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text.append(line).append("\n");
+  print(text);
+}
+
 }  // namespace redlock::cli

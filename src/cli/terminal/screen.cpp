@@ -12,7 +12,7 @@
 namespace redlock::cli {
 namespace {
 
-// What xterm, and all that came after it, understand: the other buffer and no cursor; back again.
+// Sequences of xterm and its successors: switch to the other buffer and hide the cursor; and back.
 constexpr std::string_view kEnter = "\x1b[?1049h\x1b[?25l";
 constexpr std::string_view kLeave = "\x1b[?25h\x1b[?1049l";
 constexpr std::string_view kHome = "\x1b[H";
@@ -36,7 +36,7 @@ Screen::~Screen() {
   }
 }
 
-// In one write, and over what is there: nothing flickers.
+// One write that overwrites the former picture does not flicker.
 void Screen::draw(const std::vector<std::string>& lines) {
   std::string picture;
   if (!entered_) picture += kEnter;

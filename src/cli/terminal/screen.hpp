@@ -5,8 +5,8 @@
 
 namespace redlock::cli {
 
-// The whole terminal behind standard output, for a picture that is drawn again and again in place. What was there
-// before comes back with leave(), or with the end of the object.
+// The whole terminal of standard output, for a picture that is redrawn in place. leave() or the destructor restore the
+// former content.
 class Screen {
  public:
   Screen() = default;
@@ -14,7 +14,7 @@ class Screen {
   Screen& operator=(const Screen&) = delete;
   ~Screen();
 
-  // As many of the lines as there is room for; none may be wider than the terminal.
+  // Draws as many of the lines as fit. None may be wider than the terminal.
   void draw(const std::vector<std::string>& lines);
   void leave();
 

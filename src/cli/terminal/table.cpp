@@ -6,10 +6,10 @@ namespace redlock::cli {
 namespace {
 
 constexpr std::size_t kGap = 2;
-constexpr std::size_t kLeastWidth = 6;  // below it a column says nothing any more
+constexpr std::size_t kLeastWidth = 6;  // a narrower column is useless
 
-// What does not fit into `room` columns is cut off. A width of 0 is a column that is left out. Colours take no columns,
-// so they come last.
+// Cuts off everything beyond `room` columns. A column of width 0 is left out. Colours are added last, because they take no
+// columns.
 std::string line_of(const std::vector<Table::Cell>& row, const std::vector<std::size_t>& widths,
                     const Palette& palette, std::size_t room) {
   std::string out;

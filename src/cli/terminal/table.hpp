@@ -10,7 +10,7 @@
 
 namespace redlock::cli {
 
-// How many columns lines may take where nobody counts them.
+// The width of lines without a limit.
 inline constexpr std::size_t kAnyWidth = std::numeric_limits<std::size_t>::max();
 
 enum class Tone { Plain, Faint, Good, Doubtful, Bad };
@@ -29,8 +29,8 @@ class Table {
   // As many cells as there are titles.
   void add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
 
-  // Lines of at most `width` columns, each behind `indent` blanks. Where that is too little the widest columns give
-  // way first. Columns in which no row has anything are left out.
+  // Lines of at most `width` columns, indented by `indent` blanks. The widest columns are cut first. Columns without any
+  // text are left out.
   std::vector<std::string> render(const Palette& palette, std::size_t width = kAnyWidth,
                                   std::size_t indent = 0) const;
 

@@ -15,12 +15,12 @@ namespace {
 constexpr std::size_t kUsualColumns = 80;
 constexpr std::string_view kEllipsis = "...";
 
-// Then a byte is a column, and no locale need be loaded, which costs more than a look at a lock.
+// Each byte of ASCII is a column. Loading a locale would cost more time than asking the nodes.
 bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
-// UTF-8, whatever the user's locale, in this scope: printable() has decided what is shown.
+// Sets the encoding to UTF-8 in this scope, whatever the user's locale: printable() yields UTF-8.
 class Utf8Scope {
  public:
   Utf8Scope() : utf8_{newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)} {
@@ -39,7 +39,7 @@ class Utf8Scope {
   locale_t found_ = nullptr;
 };
 
-// The character at the start of `text`: its bytes (at least 1) and its columns.
+// The size of the first character of `text`: bytes (at least 1) and columns.
 struct Glyph {
   std::size_t bytes;
   std::size_t columns;
@@ -63,7 +63,7 @@ std::size_t width_of(std::string_view text) {
   return columns;
 }
 
-// The longest beginning of `text` that takes no more than `columns`.
+// The longest beginning of `text` that fits into `columns`.
 std::string_view beginning(std::string_view text, std::size_t columns) {
   std::size_t bytes = 0;
   for (std::size_t taken = 0; bytes < text.size();) {
@@ -83,14 +83,6 @@ bool is_terminal(int fd) {
 
 bool is_in_foreground(int fd) {
   return tcgetpgrp(fd) == getpgrp();
-}
-
-bool use_color(ColorWish wish, int fd) {
-  if (wish != ColorWish::Auto) return wish == ColorWish::Always;
-  const char* const no_color = std::getenv("NO_COLOR");
-  if (no_color != nullptr && *no_color != '\0') return false;
-  const char* const terminal = std::getenv("TERM");
-  return is_terminal(fd) && terminal != nullptr && std::strcmp(terminal, "dumb") != 0;
 }
 
 std::size_t terminal_columns(int fd) {
@@ -116,6 +108,14 @@ const Palette& palette(bool color) {
   static constexpr Palette on{"\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"};
   static constexpr Palette off{};
   return color ? on : off;
+}
+
+const Palette& output_palette(ColorWish wish) {
+  if (wish != ColorWish::Auto) return palette(wish == ColorWish::Always);
+  const char* const no_color = std::getenv("NO_COLOR");
+  if (no_color != nullptr && *no_color != '\0') return palette(false);
+  const char* const terminal = std::getenv("TERM");
+  return palette(is_terminal(STDOUT_FILENO) && terminal != nullptr && std::strcmp(terminal, "dumb") != 0);
 }
 
 }  // namespace redlock::cli

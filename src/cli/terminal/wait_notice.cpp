@@ -19,7 +19,7 @@
 namespace redlock::cli {
 namespace {
 
-// Whole seconds are enough for a line that is written every second.
+// The line is rewritten every second, so whole seconds are enough.
 std::string seconds(Duration duration) {
   const auto whole = std::chrono::floor<std::chrono::seconds>(std::max(duration, Duration::zero()));
   return whole.count() == 0 ? "0s" : human_duration(whole);
@@ -71,7 +71,7 @@ void WaitNotice::waiting(const quorum::AcquireVerdict& verdict) {
   const bool news = std::exchange(last_kind_, verdict.index()) != verdict.index();
   if (news) {
     const auto lines = explain_refusal(name_, verdict, session_.reports(true), session_.size());
-    // Of the nodes a terminal has no room for in its one line.
+    // The line of a terminal has no room for the nodes, so they are logged.
     for (std::size_t i = 0; i < lines.size(); ++i) {
       if (!live_ || lines.size() > 1) log::notice(i == 0 ? lines[i] + ": waiting" : lines[i]);
     }

@@ -11,19 +11,19 @@
 
 namespace redlock::cli {
 
-// Tells a person that redlock waits for a lock, and for what. On a terminal: one line that stays up to date. Elsewhere:
-// a line when the waiting begins and when its reason changes, not one for each attempt.
+// Reports that redlock waits for a lock, and why: on a terminal in one line that stays up to date, elsewhere in a line when
+// the waiting begins and whenever the reason changes.
 class WaitNotice {
  public:
   WaitNotice(const std::string& name, const lock::Session& session);
 
   void waiting(const quorum::AcquireVerdict& verdict);
-  void granted();  // says so, if it was waited for
+  void granted();  // reports it if redlock had to wait
 
-  // Whether there is a line that somebody may be reading.
+  // Whether a line on a terminal is kept up to date.
   bool live() const noexcept { return live_; }
 
-  // Takes the line of a terminal away: before redlock goes, or does something else.
+  // Removes the line of the terminal, before redlock ends or goes on.
   void clear() { line_.clear(); }
 
  private:
@@ -36,7 +36,7 @@ class WaitNotice {
 };
 
 // The line of a terminal: "waiting for 'nightly' 12s, 2nd of 5 in line: held by ..., expires in 21s unless extended".
-// `heard`: when `verdict` came in.
+// `heard`: the time of `verdict`.
 std::string waiting_line(const std::string& name, const quorum::AcquireVerdict& verdict, TimePoint began,
                          TimePoint heard, Now now);
 

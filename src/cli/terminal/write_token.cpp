@@ -17,7 +17,7 @@
 namespace redlock::cli {
 namespace {
 
-// poll(2) counts in milliseconds of a clock that stands still in a suspend: look again now and then.
+// The clock of poll(2) stands still while the machine is suspended, so the deadline is checked again at this interval.
 constexpr std::chrono::milliseconds kLongestWait{1000};
 
 int wait_ms(TimePoint until) {
@@ -41,7 +41,7 @@ WriteResult write_token(std::string_view text, TimePoint until, std::span<const 
     if (written == 0 && woken && interrupted()) return WriteResult::Interrupted;
     if (BootClock::now() >= until) return WriteResult::TooLate;
     if (wanted.front().revents == 0) continue;
-    // A pipe that is writable takes PIPE_BUF bytes at once, and this is less: it does not block.
+    // This does not block: a writable pipe takes PIPE_BUF bytes at once, and the text is shorter.
     const ssize_t taken = write(STDOUT_FILENO, text.data() + written, text.size() - written);
     if (taken >= 0) {
       written += static_cast<std::size_t>(taken);

@@ -10,17 +10,17 @@ namespace redlock::cli {
 
 enum class WriteResult {
   Done,
-  Failed,       // said so
-  TooLate,      // nobody took it until the time was up
+  Failed,       // after an error message
+  TooLate,      // nobody read it in time
   Interrupted,  // before anything was written
 };
 
-// Writes `text` to standard output: all of it, or what is not done is known. While its reader is slow, and as long as
-// nothing is written, a descriptor of `wake_fds` that becomes readable ends it if `interrupted` says so.
+// Writes all of `text` to standard output, or returns why not. Before the first byte is written, a readable descriptor of
+// `wake_fds` ends it if `interrupted` returns true.
 WriteResult write_token(std::string_view text, TimePoint until, std::span<const int> wake_fds,
                         const std::function<bool()>& interrupted);
 
-// Throws Error (71) where standard output was closed at start: asking for the lock would be in vain.
+// Throws Error (71) if standard output was closed at start, so that no lock is acquired in vain.
 void require_standard_output();
 
 }  // namespace redlock::cli
