@@ -29,7 +29,7 @@ struct Refusal {
                         explain_expiry(split.free_in))};
   }
   std::vector<std::string> operator()(const quorum::NoQuorum&) const {
-    const std::size_t needed = quorum::quorum_of(nodes);
+    const std::size_t needed = quorum::votes_needed(nodes);
     std::vector<std::string> lines{fmt::format("no quorum for lock {}: {} of {} node{} could vote, {} needed",
                                                quoted(name), nodes - reports.size(), nodes,
                                                nodes == 1 ? "" : "s", needed)};

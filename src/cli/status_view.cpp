@@ -63,8 +63,9 @@ std::string latency_of(const quorum::Observation& observation) {
 
 std::string facts_of(const quorum::Contender& contender, const quorum::LockStatus& status,
                      const quorum::Membership& membership) {
-  std::string facts = fmt::format("{} of {} votes ({} needed), token {}", contender.votes, membership.nodes(),
-                                  membership.quorum(), token_beginning(contender.token));
+  std::string facts =
+      fmt::format("{} of {} votes ({} needed), token {}", contender.votes(), membership.nodes(),
+                  quorum::votes_needed(membership.nodes()), token_beginning(contender.token));
   if (contender.fence != 0) facts += fmt::format(", fence {}", contender.fence);
   if (contender.info.since_us != 0)
     facts += fmt::format(", since {}", format_timestamp(contender.info.since_us));
@@ -137,18 +138,18 @@ std::string summarize(const std::string& name, const quorum::LockStatus& status,
       return fmt::format(
           "lock {} is split: nobody holds it, {} contender{} had votes, the most {} of the {} needed",
           quoted(name), status.contenders.size(), status.contenders.size() == 1 ? "" : "s",
-          status.contenders.front().votes, membership.quorum());
+          status.contenders.front().votes(), quorum::votes_needed(membership.nodes()));
     case LockState::Free: return fmt::format("lock {} is free", quoted(name));
     case LockState::Unknown: break;
   }
-  if (status.answered < membership.quorum()) {
+  if (!membership.is_quorum(status.answered)) {
     return fmt::format("no quorum for lock {}: {} of {} node{} could tell, {} needed", quoted(name),
-                       status.answered, membership.nodes(), membership.nodes() == 1 ? "" : "s",
-                       membership.quorum());
+                       status.answered.size(), membership.nodes(), membership.nodes() == 1 ? "" : "s",
+                       quorum::votes_needed(membership.nodes()));
   }
   return fmt::format(
       "no quorum for lock {}: whether it is held depends on the {} of {} nodes that could not tell",
-      quoted(name), membership.nodes() - status.answered, membership.nodes());
+      quoted(name), membership.nodes() - status.answered.size(), membership.nodes());
 }
 
 std::vector<std::string> show_details(const StatusView& view, const lock::Onlooker& inspector,
@@ -193,8 +194,8 @@ Json lock_to_json(const std::string& name, const quorum::LockStatus& status,
                        {"fence", holder != nullptr && holder->fence != 0 ? Json{holder->fence} : Json{}},
                        {"remaining_ms", ends ? Json{remaining_us / 1000} : Json{}},
                        {"expires_at", ends ? Json{format_timestamp(now_us + remaining_us)} : Json{}},
-                       {"votes", status.contenders.empty() ? 0 : status.contenders.front().votes},
-                       {"quorum", membership.quorum()},
+                       {"votes", status.contenders.empty() ? 0 : status.contenders.front().votes()},
+                       {"quorum", quorum::votes_needed(membership.nodes())},
                        {"contenders", status.contenders.size()},
                        {"waiting", status.waiting}});
 }

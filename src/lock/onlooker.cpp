@@ -107,7 +107,8 @@ std::optional<std::vector<quorum::Observations>> Onlooker::look(const std::vecto
 }
 
 Onlooker::Breaking Onlooker::release(const quorum::Token& token, std::chrono::milliseconds note) {
-  quorum::ReleaseOp releasing{size(), {.token = token, .note = note, .breaks = true}, node_timeout_, ids_};
+  quorum::ReleaseOp releasing{
+      membership_, {.token = token, .note = note, .breaks = true}, node_timeout_, ids_};
   quorum::PendingReleases owed;
   Breaking breaking{};
   for (const quorum::Send& send : releasing.start(surroundings_.clock.now())) {

@@ -244,7 +244,7 @@ void Session::settle() {
 
 void Session::begin_release(const quorum::Token& token) {
   begin_giving_back(
-      giving_back_.emplace(nodes_.size(), quorum::ReleaseRequest{.token = token}, node_timeout_, ids_));
+      giving_back_.emplace(membership_, quorum::ReleaseRequest{.token = token}, node_timeout_, ids_));
 }
 
 quorum::ReleaseResult Session::release(const quorum::Token& token) {
@@ -261,7 +261,7 @@ void Session::begin_by_hand() {
 
 Session::GivenBack Session::release_by_hand(const quorum::Token& token, std::chrono::milliseconds ttl) {
   begin_by_hand();
-  quorum::ReleaseOp releasing{nodes_.size(), {.token = token, .note = ttl}, node_timeout_, ids_};
+  quorum::ReleaseOp releasing{membership_, {.token = token, .note = ttl}, node_timeout_, ids_};
   begin_giving_back(releasing);
   finish_giving_back(releasing);
   return {.result = releasing.result(), .other = releasing.other()};

@@ -84,24 +84,23 @@ std::vector<Concern> concerns_about(const NodeReport& report, Duration restart_q
   return concerns;
 }
 
-Soundness judge(const std::vector<std::vector<Concern>>& concerns) {
-  const std::size_t nodes = concerns.size();
-  const auto voters =
-      static_cast<std::size_t>(std::count_if(concerns.begin(), concerns.end(), [](const auto& of_node) {
-        return std::none_of(of_node.begin(), of_node.end(), takes_the_vote);
-      }));
-  const bool reserved = nodes < 3 || std::any_of(concerns.begin(), concerns.end(),
-                                                 [](const auto& of_node) { return !of_node.empty(); });
+Soundness judge(const std::vector<std::vector<Concern>>& concerns, const quorum::Membership& membership) {
+  const quorum::NodeSet voters = membership.nodes_where([&](quorum::NodeIndex node) {
+    return std::none_of(concerns[node].begin(), concerns[node].end(), takes_the_vote);
+  });
+  const bool reserved =
+      concerns.size() < 3 ||
+      std::any_of(concerns.begin(), concerns.end(), [](const auto& of_node) { return !of_node.empty(); });
   using enum Soundness::Verdict;
-  return {.verdict = voters < quorum::quorum_of(nodes) ? NoQuorum
-                     : reserved                        ? Works
-                                                       : Safe,
-          .voters = voters};
+  return {.verdict = !membership.is_quorum(voters) ? NoQuorum
+                     : reserved                    ? Works
+                                                   : Safe,
+          .voters = voters.size()};
 }
 
 std::string describe(const Soundness& soundness, const std::vector<std::vector<Concern>>& concerns) {
   const std::size_t nodes = concerns.size();
-  const std::size_t needed = quorum::quorum_of(nodes);
+  const std::size_t needed = quorum::votes_needed(nodes);
   switch (soundness.verdict) {
     case Soundness::Verdict::Safe:
       return fmt::format("safe: all {} nodes can vote, {} are needed", nodes, needed);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "lock/examination.hpp"
+#include "quorum/membership.hpp"
 
 #include <cstddef>
 #include <string>
@@ -36,7 +37,7 @@ struct Soundness {
   Verdict verdict;
   std::size_t voters;  // that could grant a lock now
 };
-Soundness judge(const std::vector<std::vector<Concern>>& concerns);
+Soundness judge(const std::vector<std::vector<Concern>>& concerns, const quorum::Membership& membership);
 
 // The verdict in one line: "safe: all 5 nodes can vote, 3 are needed", "works, but 1 of 5 nodes cannot vote; ...".
 std::string describe(const Soundness& soundness, const std::vector<std::vector<Concern>>& concerns);

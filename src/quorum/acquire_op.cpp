@@ -146,35 +146,34 @@ std::vector<Send> AcquireOp::judge(Now now) {
 }
 
 std::vector<Send> AcquireOp::judge_votes(Now now) {
-  const std::size_t quorum = membership_.quorum();
-  const std::size_t spare = membership_.nodes() - quorum;  // so many nodes may be missing
   const VoteCount sum = count_votes(votes_, membership_);
 
-  if (sum.answered == quorum || sum.own == quorum) {
+  if (membership_.is_quorum(sum.answered)) {
     const Duration took = std::max(now.boot - round_began_, kLeastRoundTrip);
     round_trip_ = std::min(round_trip_.value_or(took), took);
   }
-  if (sum.own >= quorum && !awaits_refusals(now, sum)) return begin_confirming(now);
-  if (sum.own >= quorum) return {};
-  if (sum.strongest_rival_votes >= quorum) {
+  if (membership_.is_quorum(sum.own)) {
+    return awaits_refusals(now, sum) ? std::vector<Send>{} : begin_confirming(now);
+  }
+  if (membership_.is_quorum(sum.of_strongest_rival)) {
     const Refused& holder = *sum.strongest_rival;
     return give_up(now, Held{.holder = holder.holder,
                              .info = holder.info,
-                             .votes = sum.strongest_rival_votes,
+                             .votes = sum.of_strongest_rival.votes(),
                              .free_in = free_in(&holder),
                              .position = position()});
   }
-  if (sum.failed > spare) {
+  if (!membership_.is_quorum(sum.reachable)) {
     // Certain. But who reads of it wants to know of every node, and those that refuse do so in no time.
-    if (sum.pending > 0 && wake_at_ == TimePoint::max()) wake_at_ = now.boot + kLastWords;
-    if (sum.pending > 0 && now.boot < wake_at_) return {};
+    if (sum.pending && wake_at_ == TimePoint::max()) wake_at_ = now.boot + kLastWords;
+    if (sum.pending && now.boot < wake_at_) return {};
     return give_up(now, NoQuorum{});
   }
 
   // Nobody can be told to have it yet. The rule for a split wants the whole picture, but not the price of a
   // node that hangs: once a quorum has answered, the others get as long again.
-  if (sum.pending > 0 && (sum.answered < quorum || awaits_stragglers(now))) return {};
-  if (sum.failed + sum.voteless > spare) return give_up(now, NoQuorum{});
+  if (sum.pending && (!membership_.is_quorum(sum.answered) || awaits_stragglers(now))) return {};
+  if (!membership_.is_quorum(sum.eligible)) return give_up(now, NoQuorum{});
   return settle_split(now, sum);
 }
 
@@ -191,7 +190,7 @@ bool AcquireOp::awaits_stragglers(Now now) {
 // Nodes that restarted not long ago may have forgotten a lock with a TTL that is longer than our quarantine; a node that
 // has not answered yet may show it.
 bool AcquireOp::awaits_refusals(Now now, const VoteCount& sum) {
-  if (sum.pending == 0) return false;
+  if (!sum.pending) return false;
   for (NodeIndex node = 0; node < votes_.size(); ++node) {
     if (is_vote(votes_, node, membership_) && membership_.young(node, votes_[node].sent))
       return awaits_stragglers(now);
@@ -204,9 +203,10 @@ std::vector<Send> AcquireOp::settle_split(Now now, const VoteCount& sum) {
   if (is_last_round(now) || stands_still(sum)) {
     return give_up(now, Split{.contenders = sum.rivals, .free_in = free_in(nullptr)});
   }
+  const std::size_t ours = sum.own.votes();
+  const std::size_t theirs = sum.of_strongest_rival.votes();
   const bool strongest =
-      sum.own > sum.strongest_rival_votes ||
-      (sum.own == sum.strongest_rival_votes && sum.own > 0 && token_ < sum.strongest_rival->holder);
+      ours > theirs || (ours == theirs && ours > 0 && token_ < sum.strongest_rival->holder);
   if (strongest) {
     keep_token_ = true;
     return pause(now, kKeeperPause);
@@ -253,12 +253,13 @@ std::vector<Send> AcquireOp::begin_confirming(Now now) {
 
 std::vector<Send> AcquireOp::judge_confirmations(Now now) {
   std::vector<Send> sends;
-  std::size_t accepted = 0;
-  std::size_t open = 0;
+  NodeSet accepted;
+  NodeSet possible;  // and those that may yet accept
   for (NodeIndex node = 0; node < votes_.size(); ++node) {
     const NodeVote& vote = votes_[node];
     Confirmation& confirmation = confirmations_[node];
-    if (vote.pending()) ++open;
+    const ServerId server = membership_.server_of(node);
+    if (vote.pending()) possible.add(node, server);
     if (!is_vote(votes_, node, membership_)) continue;
     using enum ConfirmState;
     if (confirmation.state == None) {
@@ -269,12 +270,12 @@ std::vector<Send> AcquireOp::judge_confirmations(Now now) {
         confirmation.state = Failed;  // a late vote; its counter has passed ours
       }
     }
-    if (confirmation.state == Accepted) ++accepted;
-    if (confirmation.state == Awaited || confirmation.state == None) ++open;
+    if (confirmation.state == Accepted) accepted.add(node, server);
+    if (confirmation.state != Failed) possible.add(node, server);
   }
   if (validity_ - now.boot <= rules_.least_validity) return give_up(now, TooLate{now.boot - round_began_});
-  if (accepted >= membership_.quorum()) return win(now);
-  if (accepted + open < membership_.quorum()) {
+  if (membership_.is_quorum(accepted)) return win(now);
+  if (!membership_.is_quorum(possible)) {
     // The write-back reached no quorum: somebody else came between, or nodes fell silent. Begin anew.
     if (is_last_round(now)) return give_up(now, NoQuorum{});
     sends = give_back(now);
@@ -359,23 +360,20 @@ Duration AcquireOp::round_trip(Now now) const {
   return round_trip_.value_or(std::max(now.boot - round_began_, kLeastRoundTrip));
 }
 
-// When so many of the refusing nodes' keys will have expired that a quorum is free: those of one holder, or
-// of all. A node that failed is not free; one that has not answered yet may be, unless it has been waited for in vain.
+// When the nodes that are free, and those whose keys will have expired by then, are a quorum: keys of one holder, or of
+// all. A node that failed is not free; one that has not answered yet may be, unless it has been waited for in vain.
 std::optional<Duration> AcquireOp::free_in(const Refused* of) const {
-  std::vector<Duration> remaining;
-  std::size_t free = 0;
-  for (const NodeVote& vote : votes_) {
+  NodeSet free;
+  std::vector<Membership::Later> later;
+  for (NodeIndex node = 0; node < votes_.size(); ++node) {
+    const NodeVote& vote = votes_[node];
     const Refused* refused = vote.refused();
     const bool in_the_way = refused != nullptr && (of == nullptr || refused->holder == of->holder);
     const bool hangs = vote.pending() && of == nullptr;
-    if (vote.failure() == nullptr && !in_the_way && !hangs) ++free;
-    if (in_the_way && refused->remaining.count() >= 0) remaining.push_back(refused->remaining);
+    if (vote.failure() == nullptr && !in_the_way && !hangs) free.add(node, membership_.server_of(node));
+    if (in_the_way && refused->remaining.count() >= 0) later.push_back({refused->remaining, node});
   }
-  if (free >= membership_.quorum()) return Duration::zero();
-  const std::size_t needed = membership_.quorum() - free;  // so many must expire
-  if (needed > remaining.size()) return std::nullopt;
-  std::sort(remaining.begin(), remaining.end());
-  return remaining[needed - 1];
+  return membership_.quorum_after(std::move(free), std::move(later));
 }
 
 // The median of what the nodes say: one that restarted has forgotten the queue.

@@ -76,6 +76,10 @@ std::vector<Send> ExtendOp::on_time(Now now) {
 }
 
 std::vector<Send> ExtendOp::judge(Now now) {
+  const auto not_ours = [&](NodeIndex node) {
+    const ExtendAnswer answer = answers_[node].answer;
+    return answer == ExtendAnswer::Absent || answer == ExtendAnswer::Elsewhere;
+  };
   if (!verdict_) {
     const bool over = now.boot >= validity_end(began_, rules_.ttl);  // whatever they say
     if (const auto same = membership_.duplicate()) {
@@ -87,7 +91,7 @@ std::vector<Send> ExtendOp::judge(Now now) {
       linger_until_ = now.boot + std::max(now.boot - began_, kLeastRoundTrip);
     } else if (released_ || broken_) {
       verdict_ = Lapsed{.released = released_, .broken = broken_};
-    } else if (count(ExtendAnswer::Absent) + count(ExtendAnswer::Elsewhere) >= membership_.quorum()) {
+    } else if (membership_.is_quorum(membership_.nodes_where(not_ours))) {
       if (count(ExtendAnswer::Elsewhere) > 0) {
         verdict_ = HeldByOther{other_};
       } else {
@@ -135,26 +139,22 @@ bool ExtendOp::counts(const NodeExtension& vote, Fence fence) {
   return vote.votes && (vote.fence == fence || (vote.judged && vote.counter <= fence));
 }
 
-// The fence, and how many count with it.
+// The fence, and how many votes count with it.
 std::optional<std::pair<Fence, std::size_t>> ExtendOp::agreed() const {
   Fence known = 0;
   for (const NodeExtension& vote : answers_) {
     if (vote.votes) known = std::max(known, vote.fence);
   }
-  if (known > 0) {
-    const auto number = static_cast<std::size_t>(std::count_if(
-        answers_.begin(), answers_.end(), [&](const NodeExtension& vote) { return counts(vote, known); }));
-    if (number < membership_.quorum()) return std::nullopt;
-    return std::pair{known, number};
+  std::map<Fence, NodeSet> said;
+  for (NodeIndex node = 0; node < answers_.size(); ++node) {
+    const NodeExtension& vote = answers_[node];
+    const bool says = known > 0 ? counts(vote, known) : vote.votes && vote.judged;
+    if (says) said[known > 0 ? known : vote.counter].add(node, membership_.server_of(node));
   }
-  std::map<Fence, std::size_t> said;
-  for (const NodeExtension& vote : answers_) {
-    if (vote.votes && vote.judged) ++said[vote.counter];
+  for (const auto& [fence, nodes] : said) {
+    if (membership_.is_quorum(nodes)) return std::pair{fence, nodes.votes()};
   }
-  const auto most = std::max_element(said.begin(), said.end(),
-                                     [](const auto& a, const auto& b) { return a.second < b.second; });
-  if (most == said.end() || most->second < membership_.quorum()) return std::nullopt;
-  return *most;
+  return std::nullopt;
 }
 
 std::size_t ExtendOp::doubtful() const {

@@ -205,21 +205,21 @@ void Lease::judge(Now now, ExtendAttempt& attempt) {
     return;
   }
   using enum ExtendOutcome;
-  Membership::ServerSet counted;
-  Membership::ServerSet elsewhere;
+  NodeSet counted_votes;
+  NodeSet elsewhere;
   std::vector<bool> counting(sights_.size());
   bool any_continuous = false;
   for (NodeIndex node = 0; node < sights_.size(); ++node) {
     const NodeExtension& vote = attempt.votes[node];
-    if (vote.outcome == Elsewhere) elsewhere.insert(vote.server);
+    if (vote.outcome == Elsewhere) elsewhere.add(node, vote.server);
     if (vote.outcome != Here || !sights_[node].known) continue;
     const bool unbroken = continuous(sights_[node]);
     const bool counts = unbroken || proven(sights_[node], attempt);
     any_continuous = any_continuous || unbroken;
-    if (counts) counted.insert(vote.server);
+    if (counts) counted_votes.add(node, vote.server);
     counting[node] = counts;
   }
-  if (any_continuous && membership_.is_quorum(counted)) {
+  if (any_continuous && membership_.is_quorum(counted_votes)) {
     for (NodeIndex node = 0; node < sights_.size(); ++node) sights_[node].counted = counting[node];
     return succeed(attempt);
   }

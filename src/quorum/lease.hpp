@@ -81,18 +81,18 @@ class Lease final : public Operation {
     std::uint64_t since = 0;   // the newest attempt that had begun when that planting was first seen
     // The node's last crash was no later; none: it was a vote of the acquisition.
     std::optional<TimePoint> crashed_by;
-    bool clean = true;              // the counter found when it was planted was not above our fence
-    Fence counter = 0;              // of the node, as it said last
-    bool counted = false;           // towards the last success
-    Membership::ServerId server{};  // on which it was seen last,
-    TimePoint heard{};              // and when
+    bool clean = true;     // the counter found when it was planted was not above our fence
+    Fence counter = 0;     // of the node, as it said last
+    bool counted = false;  // towards the last success
+    ServerId server{};     // on which it was seen last,
+    TimePoint heard{};     // and when
   };
   // The outcome of one attempt's request to one node.
   enum class ExtendOutcome { Pending, Here, Planted, Elsewhere, Absent, Failed };
   struct NodeExtension {
     RequestId id = 0;
     ExtendOutcome outcome = ExtendOutcome::Pending;
-    Membership::ServerId server{};  // that answered
+    ServerId server{};  // that answered
   };
   struct ExtendAttempt {
     std::uint64_t number;

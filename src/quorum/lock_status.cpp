@@ -6,10 +6,6 @@
 namespace redlock::quorum {
 namespace {
 
-struct TokenSightings {
-  std::vector<const NodeLockState*> states;
-};
-
 bool counts(const Observation& observation, VoteEligibility eligibility) {
   const NodeLockState* state = observation.state();
   if (state == nullptr) return false;
@@ -17,55 +13,39 @@ bool counts(const Observation& observation, VoteEligibility eligibility) {
          (eligibility == VoteEligibility::Quarantined && state->holder);
 }
 
-// When so many of the keys will have expired that a quorum of all nodes is free of this token.
-std::optional<Duration> free_in(const TokenSightings& holding, const Membership& membership) {
-  std::vector<Duration> remaining;
-  for (const NodeLockState* state : holding.states) {
-    if (state->remaining.count() >= 0) remaining.push_back(state->remaining);
+// The contender that these nodes show.
+Contender contender_of(const Token& token, const std::vector<NodeIndex>& holding,
+                       const Observations& observations, const Membership& membership) {
+  Contender contender{.token = token, .nodes = {}, .info = {}};
+  std::map<Fence, NodeSet> counters;
+  std::vector<Membership::Later> expiries;
+  for (const NodeIndex node : holding) {
+    const NodeLockState& state = *observations[node].state();
+    contender.nodes.add(node, membership.server_of(node));
+    contender.ttl = std::max({contender.ttl, state.remaining, state.holder_ttl});
+    if (is_anonymous(contender.info)) contender.info = state.info;
+    if (state.counter != 0) counters[state.counter].add(node, membership.server_of(node));
+    if (state.remaining.count() >= 0) expiries.push_back({state.remaining, node});
   }
-  const std::size_t free = membership.nodes() - holding.states.size();
-  if (free >= membership.quorum()) return Duration::zero();
-  const std::size_t needed = membership.quorum() - free;  // so many must expire
-  if (needed > remaining.size()) return std::nullopt;
-  std::sort(remaining.begin(), remaining.end());
-  return remaining[needed - 1];
-}
-
-// The fence of a grant is final once a quorum of counters has it (DESIGN section 3, "Fence"). A late vote's counter may
-// be above it, that of a vote that was not needed below.
-Fence agreed_fence(const TokenSightings& holding, const Membership& membership) {
-  std::map<Fence, std::size_t> counters;
-  for (const NodeLockState* state : holding.states) {
-    if (state->counter != 0 && ++counters[state->counter] >= membership.quorum()) return state->counter;
+  const NodeSet others = membership.nodes_where(
+      [&](NodeIndex node) { return std::find(holding.begin(), holding.end(), node) == holding.end(); });
+  contender.free_in = membership.quorum_after(others, std::move(expiries));
+  // The fence of a grant is final once a quorum of counters has it (DESIGN section 3, "Fence"). A late vote's counter
+  // may be above it, that of a vote that was not needed below. Another library's holder has none.
+  for (const auto& [fence, nodes] : counters) {
+    if (membership.is_quorum(nodes) && !is_anonymous(contender.info)) contender.fence = fence;
   }
-  return 0;
-}
-
-Contender contender_of(const Token& token, const TokenSightings& holding, const Membership& membership) {
-  Contender contender{.token = token,
-                      .votes = holding.states.size(),
-                      .info = {},
-                      .ttl = {},
-                      .fence = agreed_fence(holding, membership),
-                      .free_in = free_in(holding, membership)};
-  for (const NodeLockState* state : holding.states)
-    contender.ttl = std::max({contender.ttl, state->remaining, state->holder_ttl});
-  for (const NodeLockState* state : holding.states) {
-    if (is_anonymous(state->info)) continue;
-    contender.info = state->info;
-    break;
-  }
-  if (is_anonymous(contender.info)) contender.fence = 0;  // another library's holder has none
   return contender;
 }
 
 LockState state_of(const LockStatus& status, const Membership& membership) {
-  const std::size_t missing = membership.nodes() - status.answered;
-  const std::size_t most = status.contenders.empty() ? 0 : status.contenders.front().votes;
-  if (most >= membership.quorum()) return LockState::Held;
-  if (status.answered < membership.quorum() || most + missing >= membership.quorum())
-    return LockState::Unknown;
-  return status.contenders.empty() ? LockState::Free : LockState::Split;
+  const auto& contenders = status.contenders;
+  if (!contenders.empty() && membership.is_quorum(contenders.front().nodes)) return LockState::Held;
+  // The nodes that say nothing may all have the same token, one that was seen or another.
+  NodeSet hidden = membership.nodes_where([&](NodeIndex node) { return !status.answered.contains(node); });
+  if (!contenders.empty()) hidden.add(contenders.front().nodes);
+  if (!membership.is_quorum(status.answered) || membership.is_quorum(hidden)) return LockState::Unknown;
+  return contenders.empty() ? LockState::Free : LockState::Split;
 }
 
 }  // namespace
@@ -76,19 +56,19 @@ bool is_anonymous(const HolderInfo& info) {
 
 LockStatus lock_status(const Observations& observations, const Membership& membership) {
   LockStatus sum;
-  std::map<Token, TokenSightings> holdings;
+  std::map<Token, std::vector<NodeIndex>> holders;
   for (NodeIndex node = 0; node < observations.size(); ++node) {
     const Observation& observation = observations[node];
     if (!counts(observation, membership.eligibility(node, observation.sent))) continue;
     const NodeLockState& state = *observation.state();
-    ++sum.answered;
+    sum.answered.add(node, membership.server_of(node));
     sum.waiting = std::max(sum.waiting, state.waiting);
-    if (state.holder) holdings[*state.holder].states.push_back(&state);
+    if (state.holder) holders[*state.holder].push_back(node);
   }
-  for (const auto& [token, holding] : holdings)
-    sum.contenders.push_back(contender_of(token, holding, membership));
+  for (const auto& [token, nodes] : holders)
+    sum.contenders.push_back(contender_of(token, nodes, observations, membership));
   std::stable_sort(sum.contenders.begin(), sum.contenders.end(),
-                   [](const Contender& a, const Contender& b) { return a.votes > b.votes; });
+                   [](const Contender& a, const Contender& b) { return a.votes() > b.votes(); });
   sum.state = state_of(sum, membership);
   return sum;
 }

@@ -31,19 +31,21 @@ enum class LockState {
 // One token that was seen on nodes whose word counts.
 struct Contender {
   Token token;
-  std::size_t votes = 0;
+  NodeSet nodes;                    // that show it
   HolderInfo info;                  // of the first node that has any
   std::chrono::milliseconds ttl{};  // the longest that a node knows of it, to come or as the holder asks for
   Fence fence = 0;                  // 0: no quorum of the nodes that have the token agree about one
   std::optional<Duration>
       free_in{};  // when, by the TTLs, a quorum falls free of it; none: some key has no TTL
+
+  std::size_t votes() const { return nodes.votes(); }
 };
 
 struct LockStatus {
   LockState state = LockState::Unknown;
   std::vector<Contender>
-      contenders;  // most votes first, ties to the lesser token; of a held lock the first is the holder's
-  std::size_t answered = 0;   // nodes whose word counts
+      contenders;    // most votes first, ties to the lesser token; of a held lock the first is the holder's
+  NodeSet answered;  // nodes whose word counts
   std::uint64_t waiting = 0;  // the most that any of them knows of
 
   const Contender* holder() const { return state == LockState::Held ? &contenders.front() : nullptr; }

@@ -15,6 +15,40 @@ constexpr Duration kLongTtl = std::chrono::hours{1};
 
 }  // namespace
 
+void NodeSet::add(const NodeSet& others) {
+  members_.insert(members_.end(), others.members_.begin(), others.members_.end());
+}
+
+bool NodeSet::contains(NodeIndex node) const {
+  return std::any_of(members_.begin(), members_.end(),
+                     [&](const auto& member) { return member.first == node; });
+}
+
+std::size_t NodeSet::votes() const {
+  std::size_t number = 0;
+  for (auto member = members_.begin(); member != members_.end(); ++member) {
+    const bool again = std::any_of(members_.begin(), member,
+                                   [&](const auto& before) { return before.second == member->second; });
+    if (!again) ++number;
+  }
+  return number;
+}
+
+bool Membership::is_quorum(const NodeSet& set) const {
+  return set.votes() >= votes_needed(nodes());
+}
+
+std::optional<Duration> Membership::quorum_after(NodeSet now, std::vector<Later> later) const {
+  std::sort(later.begin(), later.end(), [](const Later& a, const Later& b) { return a.after < b.after; });
+  Duration after{};
+  for (auto next = later.begin(); !is_quorum(now); ++next) {
+    if (next == later.end()) return std::nullopt;
+    after = next->after;
+    now.add(next->node, server_of(next->node));
+  }
+  return after;
+}
+
 void Membership::on_holder_ttl(Duration ttl) {
   if (quarantine_ > Duration::zero()) quarantine_ = std::max(quarantine_, std::min(ttl, kLongestTtl));
 }
@@ -27,8 +61,11 @@ bool Membership::young(NodeIndex node, TimePoint sent) const {
 void Membership::on_identity(Now now, NodeIndex node, const Identity& identity) {
   const auto& before = known_[node];
   const bool same_process = before && !identity.run_id.empty() && before->identity.run_id == identity.run_id;
-  known_[node] = Known{
-      .identity = identity, .heard = now.boot, .first_heard = same_process ? before->first_heard : now.boot};
+  known_[node] =
+      Known{.identity = identity,
+            .server = identity.run_id.empty() ? node : std::hash<std::string_view>{}(identity.run_id),
+            .heard = now.boot,
+            .first_heard = same_process ? before->first_heard : now.boot};
 }
 
 // Never too much: the node said it before `heard`, and what INFO says is the difference of two clock readings
@@ -56,12 +93,6 @@ Duration Membership::quarantine_left(NodeIndex node, TimePoint at) const {
   const auto& known = known_[node];
   if (!known || !known->identity.known) return Duration::zero();
   return std::max(quarantine_ - uptime(*known, at), Duration::zero());
-}
-
-Membership::ServerId Membership::server_of(NodeIndex node) const {
-  const auto& known = known_[node];
-  if (!known || known->identity.run_id.empty()) return node;
-  return std::hash<std::string_view>{}(known->identity.run_id);
 }
 
 std::optional<std::pair<NodeIndex, NodeIndex>> Membership::duplicate() const {

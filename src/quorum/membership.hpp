@@ -2,9 +2,9 @@
 
 #include "quorum/types.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -19,8 +19,32 @@ enum class VoteEligibility {
   Sentinel      // it keeps no keys
 };
 
-// Which nodes have a vote, by what they say about themselves on each connection (DESIGN section 3, "Restarted
-// nodes"). Lives as long as the connections do, over all attempts and extensions.
+// Names one server, whichever address leads to it: a digest of its run_id, or something of its own for a node that does
+// not say who it is.
+using ServerId = std::uint64_t;
+
+// Some of the nodes, each with the server that answered there. Membership says whether they are a quorum.
+class NodeSet {
+ public:
+  void add(NodeIndex node, ServerId server) { members_.emplace_back(node, server); }  // each node once
+  void add(const NodeSet& others);
+  bool contains(NodeIndex node) const;
+  bool empty() const { return members_.empty(); }
+  std::size_t size() const { return members_.size(); }
+  // One server is one vote, however many addresses lead to it.
+  std::size_t votes() const;
+
+ private:
+  std::vector<std::pair<NodeIndex, ServerId>> members_;
+};
+
+// How many votes make a quorum, for messages. Whether a set of nodes is one, only Membership::is_quorum() says.
+constexpr std::size_t votes_needed(std::size_t nodes) {
+  return nodes / 2 + 1;
+}
+
+// The nodes, what they say about themselves on each connection, which of them have a vote (DESIGN section 3, "Restarted
+// nodes"), and which sets of them are a quorum. Lives as long as the connections do, over all attempts and extensions.
 class Membership {
  public:
   // A node that has been up for less than `quarantine` has no vote. It must be no less than the largest TTL
@@ -28,41 +52,54 @@ class Membership {
   Membership(std::size_t nodes, Duration quarantine) : quarantine_{quarantine}, known_(nodes) {}
 
   std::size_t nodes() const { return known_.size(); }
-  std::size_t quorum() const { return quorum_of(nodes()); }
-  Duration quarantine() const { return quarantine_; }
+
+  // Any two quorums share a server. All questions of this kind are asked here; "no quorum any more" is the question
+  // whether the nodes that are left form one.
+  bool is_quorum(const NodeSet& set) const;
+
+  // The nodes to which `belongs(node)` applies, with the servers that answer there by now.
+  template <class Belongs>
+  NodeSet nodes_where(Belongs belongs) const {
+    NodeSet set;
+    for (NodeIndex node = 0; node < nodes(); ++node) {
+      if (belongs(node)) set.add(node, server_of(node));
+    }
+    return set;
+  }
+
+  // A node that falls free, or does the like, after some time.
+  struct Later {
+    Duration after;
+    NodeIndex node;
+  };
+  // After what time the nodes of `now`, joined by each of `later` in its time, are a quorum; none: never.
+  std::optional<Duration> quorum_after(NodeSet now, std::vector<Later> later) const;
 
   // A refusal has shown a holder with this TTL, or one whose key lives for so long still: where that is longer than our
   // quarantine, it is the quarantine from now on. A quarantine of zero says that the nodes forget nothing, and stays.
   void on_holder_ttl(Duration ttl);
+  Duration quarantine() const { return quarantine_; }
 
   // Whether the node has been up for so little time that a lock may be in use whose TTL is longer, and that it may have
-  // forgotten: nobody would know but the node that refuses.
+  // forgotten: only the node that refuses knows of it.
   bool young(NodeIndex node, TimePoint sent) const;
 
   void on_identity(Now now, NodeIndex node, const Identity& identity);
 
-  // The eligibility that a request sent at `sent` met. A node that has said nothing about itself is a voter: the
-  // driver delivers an identity ahead of the first reply on each connection.
+  // What a request sent at `sent` met. A node that has said nothing about itself is a voter: the driver delivers an
+  // identity ahead of the first reply on each connection.
   VoteEligibility eligibility(NodeIndex node, TimePoint sent) const;
 
   // How long after `at` the node's quarantine ends; zero when it is over.
   Duration quarantine_left(NodeIndex node, TimePoint at) const;
 
-  // Names one server, whichever address leads to it: a digest of its run_id, or something of its own for a node that does
-  // not say who it is.
-  using ServerId = std::uint64_t;
-  using ServerSet = std::set<ServerId>;
-
   // The server that answers at this address, as of its last identity.
-  ServerId server_of(NodeIndex node) const;
-
-  // Whether these servers are a majority of the nodes. One server is one vote, however many addresses lead to it.
-  bool is_quorum(const ServerSet& servers) const { return servers.size() >= quorum(); }
+  ServerId server_of(NodeIndex node) const { return known_[node] ? known_[node]->server : node; }
 
   // What the server at this address has been up for, at the least.
   Duration least_uptime(NodeIndex node, TimePoint at) const;
 
-  // Two positions in the list that lead to one server process, which would count twice.
+  // Two positions in the list that lead to one server process.
   std::optional<std::pair<NodeIndex, NodeIndex>> duplicate() const;
 
   // Whether the node refuses to say who it is.
@@ -77,6 +114,7 @@ class Membership {
  private:
   struct Known {
     Identity identity;
+    ServerId server;
     TimePoint heard;        // on the latest connection
     TimePoint first_heard;  // of this process of the server
   };

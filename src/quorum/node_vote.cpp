@@ -33,29 +33,35 @@ bool is_vote(const NodeVotes& votes, NodeIndex node, const Membership& membershi
 
 VoteCount count_votes(const NodeVotes& votes, const Membership& membership) {
   VoteCount sum;
-  std::map<Token, std::pair<std::size_t, const Refused*>> rivals;
+  struct Rival {
+    NodeSet nodes;
+    const Refused* example = nullptr;
+  };
+  std::map<Token, Rival> rivals;
   for (NodeIndex node = 0; node < votes.size(); ++node) {
     const NodeVote& vote = votes[node];
-    if (vote.pending()) ++sum.pending;
-    if (vote.failure() != nullptr) ++sum.failed;
-    if (!vote.answered()) continue;
-    ++sum.answered;
+    const ServerId server = membership.server_of(node);
     const VoteEligibility eligibility = membership.eligibility(node, vote.sent);
-    if (eligibility != VoteEligibility::Voter) ++sum.voteless;
-    if (is_vote(votes, node, membership)) ++sum.own;
+    if (vote.pending()) sum.pending = true;
+    if (vote.answered()) sum.answered.add(node, server);
+    if (vote.failure() == nullptr) {
+      sum.reachable.add(node, server);
+      if (!vote.answered() || eligibility == VoteEligibility::Voter) sum.eligible.add(node, server);
+    }
+    if (is_vote(votes, node, membership)) sum.own.add(node, server);
     // A node in quarantine may have forgotten a lock, but one that it has is there.
     const bool witness = eligibility == VoteEligibility::Voter || eligibility == VoteEligibility::Quarantined;
     if (const Refused* refused = vote.refused(); refused != nullptr && witness) {
-      auto& [count, example] = rivals[refused->holder];
-      ++count;
-      example = refused;
+      Rival& rival = rivals[refused->holder];
+      rival.nodes.add(node, server);
+      rival.example = refused;
     }
   }
   sum.rivals = rivals.size();
   for (const auto& [token, rival] : rivals) {  // in token order, so that a tie goes to the lesser token
-    if (rival.first > sum.strongest_rival_votes) {
-      sum.strongest_rival_votes = rival.first;
-      sum.strongest_rival = rival.second;
+    if (rival.nodes.votes() > sum.of_strongest_rival.votes()) {
+      sum.of_strongest_rival = rival.nodes;
+      sum.strongest_rival = rival.example;
     }
   }
   return sum;

@@ -16,9 +16,9 @@ struct NodeVote {
   RequestId id = 0;
   TimePoint sent{};
   AcquireAnswer answer = NotAsked{};
-  bool may_have_held = false;     // after an earlier round with the same token
-  bool was_silent = false;        // in the round before
-  Membership::ServerId server{};  // that answered
+  bool may_have_held = false;  // after an earlier round with the same token
+  bool was_silent = false;     // in the round before
+  ServerId server{};           // that answered
 
   bool pending() const { return std::holds_alternative<Awaited>(answer); }
   const Granted* granted() const { return std::get_if<Granted>(&answer); }
@@ -37,14 +37,14 @@ bool is_vote(const NodeVotes& votes, NodeIndex node, const Membership& membershi
 
 // What a round's votes add up to.
 struct VoteCount {
-  std::size_t own = 0;       // grants of voters
-  std::size_t answered = 0;  // grants and refusals, of voters or not
-  std::size_t pending = 0;
-  std::size_t failed = 0;
-  std::size_t voteless = 0;  // answered, but without a vote
-  std::size_t rivals = 0;    // how many other tokens were seen
-  std::size_t strongest_rival_votes = 0;
+  NodeSet own;        // granted by voters
+  NodeSet answered;   // granted or refused, by voters or not
+  NodeSet reachable;  // all that have not failed
+  NodeSet eligible;   // and of these all that have not answered without a vote
+  bool pending = false;
+  std::size_t rivals = 0;                    // how many other tokens were seen
   const Refused* strongest_rival = nullptr;  // one of its refusals; most votes, ties to the lesser token
+  NodeSet of_strongest_rival;                // that have its token
 };
 
 VoteCount count_votes(const NodeVotes& votes, const Membership& membership);

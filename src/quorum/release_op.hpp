@@ -1,9 +1,12 @@
 #pragma once
 
 #include "quorum/ids.hpp"
+#include "quorum/membership.hpp"
 #include "quorum/operation.hpp"
 #include "quorum/types.hpp"
 
+#include <optional>
+#include <utility>
 #include <vector>
 
 namespace redlock::quorum {
@@ -16,12 +19,16 @@ enum class ReleaseResult {
   NoQuorum  // too few nodes answered
 };
 
-// Gives a lock back on all nodes. Pure, like AcquireOp.
+// Releases a lock on all nodes.
 class ReleaseOp final : public Operation {
  public:
-  // `ids` must outlive this object.
-  ReleaseOp(std::size_t nodes, ReleaseRequest release, Duration node_timeout, RequestIds& ids)
-      : ids_{ids}, release_{std::move(release)}, node_timeout_{node_timeout}, votes_(nodes) {}
+  // `membership` and `ids` must outlive this object.
+  ReleaseOp(const Membership& membership, ReleaseRequest release, Duration node_timeout, RequestIds& ids)
+      : membership_{membership},
+        ids_{ids},
+        release_{std::move(release)},
+        node_timeout_{node_timeout},
+        open_(membership.nodes()) {}
 
   // Requests to all nodes, each with the deadline `now + node_timeout`. There are no others: a release that is repeated
   // meanwhile is the business of PendingReleases.
@@ -32,27 +39,23 @@ class ReleaseOp final : public Operation {
   TimePoint deadline() const override { return TimePoint::max(); }
 
   // A quorum has answered, or nothing more can come.
-  bool done() const override;
+  bool done() const override { return settled() || membership_.is_quorum(answered_); }
   // Nothing more can come.
-  bool settled() const { return count(ReleaseOutcome::Pending) == 0; }
+  bool settled() const { return !open_.any(); }
 
   ReleaseResult result() const;
   // Who has it instead, when the result is Others.
-  const HolderInfo& other() const { return other_; }
+  HolderInfo other() const { return other_.value_or(HolderInfo{}); }
 
  private:
-  enum class ReleaseOutcome { Pending, WasOurs, WasAbsent, WasOthers, Failed };
-  struct NodeRelease {
-    RequestId id = 0;
-    ReleaseOutcome outcome = ReleaseOutcome::Pending;
-  };
-  std::size_t count(ReleaseOutcome outcome) const;
-
+  const Membership& membership_;
   RequestIds& ids_;
   ReleaseRequest release_;
   Duration node_timeout_;
-  HolderInfo other_;
-  std::vector<NodeRelease> votes_;
+  OpenRequests open_;
+  NodeSet answered_;
+  NodeSet had_ours_;
+  std::optional<HolderInfo> other_;
 };
 
 }  // namespace redlock::quorum

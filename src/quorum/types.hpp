@@ -36,11 +36,6 @@ struct Token {
 // reaches: since 12 January 1970.
 inline constexpr std::uint64_t kLeastWallAttempt = 1'000'000'000'000;
 
-// A majority of `nodes`.
-constexpr std::size_t quorum_of(std::size_t nodes) {
-  return nodes / 2 + 1;
-}
-
 // ---- Requests ----------------------------------------------------------------------------------------
 
 // One that waits, as the queue of each node knows it. The queue is a hint: who goes first, never who may.

@@ -102,7 +102,7 @@ bool Vigil::wants(NodeIndex node) const {
   for (NodeIndex each = home_; each != node; each = (each + 1) % nodes_.size()) {
     before += nodes_[each].answers ? 1 : 0;
   }
-  return before < quorum_of(nodes_.size());
+  return before < votes_needed(nodes_.size());
 }
 
 void Vigil::plan_settling(TimePoint now) {
@@ -272,7 +272,7 @@ unsigned Vigil::level() const {
   if (heeds_home()) return nodes_[home_].changes;
   std::vector<unsigned> counts;
   for (const Node& node : nodes_) counts.push_back(node.changes);
-  const auto last = counts.begin() + static_cast<std::ptrdiff_t>(quorum_of(counts.size()) - 1);
+  const auto last = counts.begin() + static_cast<std::ptrdiff_t>(votes_needed(counts.size()) - 1);
   std::nth_element(counts.begin(), last, counts.end(), std::greater<>{});
   return *last;
 }

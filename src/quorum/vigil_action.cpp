@@ -147,7 +147,7 @@ unsigned Vigil::patience() const {
 TimePoint Vigil::expires() const {
   std::vector<TimePoint> ends;
   for (const Node& node : nodes_) ends.push_back(node.expires);
-  const auto last = ends.begin() + static_cast<std::ptrdiff_t>(quorum_of(ends.size()) - 1);
+  const auto last = ends.begin() + static_cast<std::ptrdiff_t>(votes_needed(ends.size()) - 1);
   std::nth_element(ends.begin(), last, ends.end());
   return *last;
 }
@@ -171,7 +171,7 @@ bool Vigil::listening() const {
   if (heeds_home()) return nodes_[home_].listening;
   const auto listeners =
       std::count_if(nodes_.begin(), nodes_.end(), [](const Node& node) { return node.listening; });
-  return static_cast<std::size_t>(listeners) >= quorum_of(nodes_.size());
+  return static_cast<std::size_t>(listeners) >= votes_needed(nodes_.size());
 }
 
 // While too few nodes tell of changes, we try again and again; else we look at one of them now and then.

@@ -87,3 +87,16 @@ accepts() {
   mkdir "$tree/util"
   refuses util/a.cpp '// nothing' 'has no place in the architecture'
 }
+
+@test "whether a set of nodes is a quorum is asked of Membership alone" {
+  cd "$BATS_TEST_DIRNAME/../../src"
+  # The number is for messages: the algorithm does not know it, and nobody compares with it.
+  run grep -rnE 'votes_needed|/ 2 \+ 1' quorum --include='*.[ch]pp'
+  others=$(grep -vE '^quorum/(membership|vigil)' <<< "$output" || true)
+  echo "$others"
+  [[ $output == *quorum/membership.hpp:*votes_needed* ]]
+  [ -z "$others" ]
+  run grep -rnE '([<>]|[<>=!]=|-) *[a-z_:]*votes_needed\(|votes_needed\([^;]*\) *([<>]|[=!]=|-)' cli lock redis
+  echo "$output"
+  [ "$status" -eq 1 ]
+}

@@ -286,7 +286,7 @@ void Contender::begin_releasing() {
   referee_.abandoned(token_);
   const quorum::ReleaseRequest release{.token = token_,
                                        .note = habits_.by_hand ? habits_.ttl : std::chrono::milliseconds{}};
-  releasing_ = std::make_unique<quorum::ReleaseOp>(membership_.nodes(), release, habits_.node_timeout, ids_);
+  releasing_ = std::make_unique<quorum::ReleaseOp>(membership_, release, habits_.node_timeout, ids_);
   lease_ = std::monostate{};
   token_ = {};
   send_all(releasing_->start(now()));

@@ -46,7 +46,7 @@ void Foreigner::on_failure(quorum::NodeIndex /*address*/, quorum::RequestId id,
 void Foreigner::counted() {
   if (answers_ < nodes_) return;
   const TimePoint valid_until = quorum::validity_end(asked_at_, setting_.scenario.ttl);
-  if (votes_ < quorum::quorum_of(nodes_) || now().boot >= valid_until) {
+  if (votes_ < majority_of(nodes_) || now().boot >= valid_until) {
     give_back();
     rest_or_end();
     return;

@@ -61,7 +61,7 @@ void Hand::extend(const Contender& holder) {
 void Hand::break_lock(const Contender& holder) {
   if (setting_.traced()) setting_.say(name(), fmt::format("breaks {}", describe(token_)));
   referee_.breaks(token_);
-  releasing_.emplace(membership_.nodes(),
+  releasing_.emplace(membership_,
                      quorum::ReleaseRequest{.token = token_, .note = holder.habits().ttl, .breaks = true},
                      setting_.scenario.node_timeout, ids_);
   send_all(releasing_->start(now()));

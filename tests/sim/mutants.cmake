@@ -34,7 +34,7 @@ function(sim_mutant_test name)
 endfunction()
 
 # ---- Acquire
-sim_mutant(quorum-less-one acquire_op.cpp "membership_.quorum()" "(membership_.quorum() - 1)")
+sim_mutant(quorum-less-one membership.cpp "set.votes() >= votes_needed(nodes())" "set.votes() + 1 >= votes_needed(nodes())")
 sim_mutant(no-drift acquire_op.cpp "validity_ = validity_end(now.boot, rules_.ttl)"
            "validity_ = now.boot + rules_.ttl")
 sim_mutant(validity-not-checked acquire_op.cpp
@@ -69,8 +69,7 @@ sim_mutant(restored-vote-without-proof lease.cpp "sight.clean && ripe(sight)" "r
 sim_mutant(restored-vote-before-rivals-are-done lease.cpp "return !sight.crashed_by || " "return true || ")
 sim_mutant(rivals-bound-cut-to-our-ttl lease.cpp "longest_round(rules_.node_timeout) <= valid_until_"
            "std::min(rules_.node_timeout, Duration{rules_.ttl} / 3) <= valid_until_")
-sim_mutant(server-counts-twice-in-a-lease membership.cpp "return std::hash<std::string_view>{}(known->identity.run_id);"
-           "return node;")
+sim_mutant(server-counts-twice-in-a-lease membership.cpp "identity.run_id.empty() ? node :" "true ? node :")
 sim_mutant(answer-counts-for-a-later-attempt lease.cpp "validity_end(attempt.began, rules_.ttl)"
            "validity_end(attempts_.back().began, rules_.ttl)")
 sim_mutant(extension-counted-for-too-long lease.cpp "validity_end(attempt.began, rules_.ttl)"
@@ -78,13 +77,13 @@ sim_mutant(extension-counted-for-too-long lease.cpp "validity_end(attempt.began,
 sim_mutant(answer-after-the-end-counts lease.cpp "if (now.boot >= give_up_at()) {  // an answer" "if (false) {  // an answer")
 
 # ---- Extend by hand
-sim_mutant(by-hand-quorum-less-one extend_op.cpp "most->second < membership_.quorum()"
-           "most->second + 1 < membership_.quorum()")
+sim_mutant(by-hand-quorum-less-one extend_op.cpp "if (membership_.is_quorum(nodes)) return"
+           "if (nodes.votes() + 1 >= votes_needed(membership_.nodes())) return")
 sim_mutant(by-hand-counted-from-the-answer extend_op.cpp ".valid_until = validity_end(began_, rules_.ttl)"
            ".valid_until = validity_end(now.boot, rules_.ttl)")
 sim_mutant(by-hand-plants-before-the-quorum extend_op.cpp ".attempt = kAsking, .repair = false"
            ".attempt = kLeastWallAttempt, .repair = true")
-sim_mutant(by-hand-counter-not-compared extend_op.cpp "++said[vote.counter]" "++said[0]")
+sim_mutant(by-hand-counter-not-compared extend_op.cpp "known > 0 ? known : vote.counter" "known")
 sim_mutant(by-hand-fence-guessed extend_op.cpp "if (vote.votes) known = std::max(known, vote.fence);"
            "if (vote.votes) known = std::max({known, vote.fence, vote.counter});")
 

@@ -208,7 +208,7 @@ void Referee::check_voters(const ClientView& client, const quorum::Won& won, con
   if (std::adjacent_find(voters.begin(), voters.end()) != voters.end()) {
     setting_.violated(fmt::format("{} counted two votes of one server", client.name()));
   }
-  if (voters.size() < quorum::quorum_of(server_of_address_.size())) {
+  if (voters.size() < majority_of(server_of_address_.size())) {
     setting_.violated(fmt::format("{} won without a quorum", client.name()));
   }
 }
@@ -314,7 +314,7 @@ void Referee::check_extension(const Token& token, Instant asked, TimePoint valid
     if (worth != Worth::Nothing) ++counted;
     if (worth == Worth::Unbroken) ++unbroken;
   }
-  if (counted < quorum::quorum_of(server_of_address_.size()) || unbroken == 0) {
+  if (counted < majority_of(server_of_address_.size()) || unbroken == 0) {
     setting_.violated(fmt::format("{} extended its lease with {} votes that count, {} of them unbroken", name,
                                   counted, unbroken));
   }

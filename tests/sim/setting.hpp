@@ -10,6 +10,11 @@
 
 namespace redlock::sim {
 
+// Counted apart from quorum::Membership, which is under test.
+constexpr std::size_t majority_of(std::size_t nodes) {
+  return nodes / 2 + 1;
+}
+
 // An invariant does not hold. The text says which, of whom and when.
 struct Violation {
   std::string what;

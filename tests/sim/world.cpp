@@ -161,7 +161,7 @@ class World {
     const Scenario& drawn = setting_.scenario;
     Dice& dice = setting_.dice;
     const Duration ttl = drawn.ttl;
-    const std::size_t spare = drawn.nodes - quorum::quorum_of(drawn.nodes);
+    const std::size_t spare = drawn.nodes - majority_of(drawn.nodes);
     const std::size_t crashes = dice.below(drawn.nodes);
     const Instant cut_at{dice.between(ttl, ttl * 2)};
     const Instant asks_at = cut_at + dice.between(ttl / 10, ttl * 6 / 10);

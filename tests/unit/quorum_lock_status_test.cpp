@@ -55,7 +55,7 @@ TEST_SUITE("status of a lock") {
     const LockStatus all = status_of({shows("a"), shows("a"), shows("a"), shows("a"), shows("a")});
     REQUIRE(all.holder() != nullptr);
     CHECK(all.holder()->token == Token{"a"});
-    CHECK(all.holder()->votes == 5);
+    CHECK(all.holder()->votes() == 5);
     CHECK(all.holder()->info.user == "carol");
     CHECK(state_of({shows("a"), shows("b"), shows("a"), fails(), shows("a")}) == LockState::Held);
     CHECK(state_of({shows("a")}) == LockState::Held);
@@ -106,6 +106,19 @@ TEST_SUITE("status of a lock") {
     CHECK(lock_status({shows("a"), shows("a"), absent()}, membership).state == LockState::Unknown);
     CHECK(lock_status({shows("a"), shows("a"), shows("a")}, membership).state == LockState::Held);
     CHECK(lock_status({shows("a"), absent(), absent()}, membership).state == LockState::Free);
+  }
+
+  TEST_CASE("a token on two addresses of one server has one vote") {
+    Membership membership{3, 0s};
+    const Now now{.boot = kNow, .wall_us = 0};
+    for (const NodeIndex node : {NodeIndex{0}, NodeIndex{1}}) {
+      Identity same = identity(Role::Master);
+      same.run_id = "a";
+      membership.on_identity(now, node, same);
+    }
+    CHECK(lock_status({shows("a"), shows("a"), absent()}, membership).state == LockState::Split);
+    CHECK(lock_status({shows("a"), shows("a"), fails()}, membership).state == LockState::Unknown);
+    CHECK(lock_status({shows("a"), absent(), shows("a")}, membership).state == LockState::Held);
   }
 
   TEST_CASE("what remains is the time until a quorum is free") {

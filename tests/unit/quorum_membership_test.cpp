@@ -1,5 +1,7 @@
 #include "quorum_fixture.hpp"
 
+#include <bit>
+
 using namespace redlock;
 using namespace redlock::quorum;
 using namespace redlock::quorum::test;
@@ -90,4 +92,72 @@ TEST_CASE("two nodes with one run_id are one server, unless they do not say it")
   membership.on_identity(kNow, 2, identity(""));
   membership.on_identity(kNow, 1, identity(""));
   CHECK_FALSE(membership.duplicate());
+}
+
+TEST_CASE("a quorum of 1 to 7 nodes is more than half of them, whichever they are") {
+  for (std::size_t nodes = 1; nodes <= 7; ++nodes) {
+    const Membership membership{nodes, Duration::zero()};
+    for (unsigned chosen = 0; chosen < (1U << nodes); ++chosen) {
+      const NodeSet set = membership.nodes_where([&](NodeIndex node) { return (chosen >> node & 1U) != 0; });
+      const auto number = static_cast<std::size_t>(std::popcount(chosen));
+      CAPTURE(nodes);
+      CAPTURE(chosen);
+      CHECK(set.size() == number);
+      CHECK(membership.is_quorum(set) == (2 * number > nodes));
+    }
+    CHECK(votes_needed(nodes) == nodes / 2 + 1);
+  }
+}
+
+TEST_CASE("any two quorums share a node") {
+  const Membership membership{5, Duration::zero()};
+  const auto set_of = [&](unsigned chosen) {
+    return membership.nodes_where([&](NodeIndex node) { return (chosen >> node & 1U) != 0; });
+  };
+  for (unsigned one = 0; one < 32; ++one) {
+    for (unsigned other = 0; other < 32; ++other) {
+      if (membership.is_quorum(set_of(one)) && membership.is_quorum(set_of(other))) CHECK((one & other) != 0);
+    }
+  }
+}
+
+TEST_CASE("two addresses of one server are one vote") {
+  Membership membership{3, Duration::zero()};
+  membership.on_identity(kNow, 0, identity("a"));
+  membership.on_identity(kNow, 1, identity("a"));
+  membership.on_identity(kNow, 2, identity("b"));
+  const auto without = [&](NodeIndex missing) {
+    return membership.nodes_where([&](NodeIndex node) { return node != missing; });
+  };
+  CHECK(without(2).size() == 2);
+  CHECK(without(2).votes() == 1);
+  CHECK_FALSE(membership.is_quorum(without(2)));
+  CHECK(membership.is_quorum(without(1)));
+  // The server that answered counts, not the one to which the address leads by now.
+  NodeSet answered;
+  answered.add(0, membership.server_of(0));
+  membership.on_identity(kNow, 1, identity("c"));
+  answered.add(1, membership.server_of(1));
+  membership.on_identity(kNow, 1, identity("a"));
+  CHECK(membership.is_quorum(answered));
+  // Servers that do not say who they are may all differ.
+  membership.on_identity(kNow, 0, identity(""));
+  membership.on_identity(kNow, 1, identity(""));
+  CHECK(membership.is_quorum(without(2)));
+}
+
+TEST_CASE("a quorum falls free when enough nodes have, one after the other") {
+  Membership membership{5, Duration::zero()};
+  const auto free = [&](std::size_t number) {
+    return membership.nodes_where([&](NodeIndex node) { return node < number; });
+  };
+  CHECK(membership.quorum_after(free(3), {}) == Duration::zero());
+  CHECK(membership.quorum_after(free(2), {{3s, 4}, {1s, 2}}) == Duration{1s});
+  CHECK(membership.quorum_after(free(1), {{3s, 4}, {1s, 2}}) == Duration{3s});
+  CHECK_FALSE(membership.quorum_after(free(0), {{3s, 4}, {1s, 2}}));
+  SUBCASE("a second address of a server that is free brings nothing") {
+    membership.on_identity(kNow, 0, identity("a"));
+    membership.on_identity(kNow, 2, identity("a"));
+    CHECK(membership.quorum_after(free(2), {{3s, 4}, {1s, 2}}) == Duration{3s});
+  }
 }

@@ -16,7 +16,7 @@ struct Case : Client {
     releasing.on_reply(now, node, sent[node].id, released);
   }
   void fail(NodeIndex node) { releasing.on_failure(now, node, sent[node].id, failed()); }
-  ReleaseOp releasing{3, {.token = {"ours"}}, kNodeTimeout, ids};
+  ReleaseOp releasing{membership, {.token = {"ours"}}, kNodeTimeout, ids};
 };
 
 }  // namespace
@@ -67,4 +67,20 @@ TEST_CASE_FIXTURE(Case, "answers to other requests do not count") {
   releasing.on_reply(now, 0, sent[1].id, kOurs);
   releasing.on_reply(now, 1, sent[0].id, kOurs);
   CHECK_FALSE(releasing.done());
+}
+
+TEST_CASE_FIXTURE(Case, "two addresses of one server do not release a lock of three nodes") {
+  membership.on_identity(now, 0, identity("a"));
+  membership.on_identity(now, 1, identity("a"));
+  answer(0, kOurs);
+  answer(1, kOurs);
+  CHECK_FALSE(releasing.done());
+  SUBCASE("the third node answers") {
+    answer(2, kOurs);
+    CHECK(releasing.result() == ReleaseResult::Ours);
+  }
+  SUBCASE("the third node does not") {
+    fail(2);
+    CHECK(releasing.result() == ReleaseResult::NoQuorum);
+  }
 }

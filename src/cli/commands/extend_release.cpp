@@ -103,7 +103,7 @@ int extend(const Arguments& arguments) {
             return report_no_quorum(
                 fmt::format(
                     "no quorum for lock {}: cannot prove that it is still held: {} of {} nodes needed", name,
-                    quorum::quorum_of(session.size()), session.size()),
+                    quorum::votes_needed(session.size()), session.size()),
                 session);
           },
           [&](const quorum::SameServer& same) -> int { refuse_same_server(settings, same); }},
@@ -131,7 +131,7 @@ int release(const Arguments& arguments) {
   }
   return report_no_quorum(
       fmt::format("no quorum for lock {}: cannot tell whether it is released: {} of {} nodes needed", name,
-                  quorum::quorum_of(session.size()), session.size()),
+                  quorum::votes_needed(session.size()), session.size()),
       session);
 }
 

@@ -65,14 +65,13 @@ int list(const Arguments& arguments) {
     print(show(findings, now_us, output_palette(arguments.color)));
   }
 
-  const auto troubled = static_cast<std::size_t>(std::count_if(
-      findings.troubles.begin(), findings.troubles.end(), [](const auto& each) { return each.has_value(); }));
-  const std::size_t searched = inspector.size() - troubled;
-  const bool enough = searched >= inspector.membership().quorum();
+  const quorum::NodeSet searched = inspector.membership().nodes_where(
+      [&](quorum::NodeIndex node) { return !findings.troubles[node].has_value(); });
+  const bool enough = inspector.membership().is_quorum(searched);
   if (!enough) {
-    log::error(fmt::format("no quorum: {} of {} node{} could be searched, {} needed", searched,
+    log::error(fmt::format("no quorum: {} of {} node{} could be searched, {} needed", searched.size(),
                            inspector.size(), inspector.size() == 1 ? "" : "s",
-                           inspector.membership().quorum()));
+                           quorum::votes_needed(inspector.size())));
   }
   for (quorum::NodeIndex node = 0; node < inspector.size(); ++node) {
     if (!findings.troubles[node]) continue;

@@ -31,7 +31,7 @@ Checkup check(lock::Onlooker& inspector, Duration restart_quarantine) {
   for (const lock::NodeReport& report : checkup.reports) {
     checkup.concerns.push_back(lock::concerns_about(report, restart_quarantine));
   }
-  checkup.soundness = lock::judge(checkup.concerns);
+  checkup.soundness = lock::judge(checkup.concerns, inspector.membership());
   return checkup;
 }
 
@@ -120,7 +120,7 @@ Json to_json(const Checkup& checkup, const lock::Onlooker& inspector) {
   return Json::object({{"verdict", name_of(checkup.soundness.verdict)},
                        {"summary", lock::describe(checkup.soundness, checkup.concerns)},
                        {"voters", checkup.soundness.voters},
-                       {"quorum", inspector.membership().quorum()},
+                       {"quorum", quorum::votes_needed(inspector.size())},
                        {"nodes", std::move(reports)}});
 }
 

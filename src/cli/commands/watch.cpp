@@ -32,7 +32,7 @@ struct Snapshot {
 Snapshot snapshot_of(const quorum::LockStatus& status) {
   Snapshot snapshot{.state = status.state, .votes = {}};
   for (const quorum::Contender& contender : status.contenders)
-    snapshot.votes.emplace_back(contender.token, contender.votes);
+    snapshot.votes.emplace_back(contender.token, contender.votes());
   return snapshot;
 }
 
@@ -80,7 +80,7 @@ class Display {
       text += fmt::format("{} {}", format_timestamp(now_us),
                           summarize(views[i].name, status, inspector_.membership(), now_us));
       if (!status.contenders.empty()) {
-        text += fmt::format(" ({} of {} votes)", status.contenders.front().votes, inspector_.size());
+        text += fmt::format(" ({} of {} votes)", status.contenders.front().votes(), inspector_.size());
       }
       text += "\n";
     }
