@@ -132,6 +132,18 @@ teardown() { redlock_teardown; }
   end_holder
 }
 
+@test "without /proc the nodes are not asked: 71, and the fence does not move" {
+  [ -z "${REDLOCK_SANITIZE:-}" ] || skip "the sanitizer needs /proc"
+  unshare --mount true 2> /dev/null || skip "no right to make a mount namespace"
+  local before=$(redis_cli 1 INFO commandstats | grep cmdstat_eval)
+  try unshare --mount bash -c 'mount -t tmpfs none /proc && exec "$@"' - "$REDLOCK" run "$lock" -- touch "$marks/ran"
+  [ "$status" -eq 71 ]
+  [[ $stderr == "redlock: cannot run a command: /proc"*"mount -t proc"* ]]
+  [ ! -e "$marks/ran" ]
+  [ "$(redis_cli 1 EXISTS "redlock.fence:$lock")" -eq 0 ]
+  [ "$(redis_cli 1 INFO commandstats | grep cmdstat_eval)" = "$before" ]
+}
+
 # --- how it ends -----------------------------------------------------------------------------------------------------
 
 @test "redlock exits as the command did and leaves nothing but the fence on any node" {

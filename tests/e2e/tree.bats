@@ -64,13 +64,28 @@ is_over() {
   rm -rf "$open_to_all"
 }
 
-@test "without /proc no command is started: 71, and the message says what to do" {
+# start_where MOUNT [COMMAND...]: what the driver does where MOUNT has replaced /proc, started by way of COMMAND.
+start_where() {
   [ -z "${REDLOCK_SANITIZE:-}" ] || skip "the sanitizer needs /proc"
   unshare --mount true 2> /dev/null || skip "no right to make a mount namespace"
-  run unshare --mount bash -c 'mount -t tmpfs none /proc && exec "$@"' - "$REDLOCK_LEASH_DRIVER" touch "$BATS_TEST_TMPDIR/ran"
+  open_to_all=$(mktemp -d "${TMPDIR:-/tmp}/redlock-e2e-open.XXXXXX")
+  cp "$REDLOCK_LEASH_DRIVER" "$open_to_all"
+  chmod 777 "$open_to_all"
+  run unshare --mount bash -c "$1"' && exec "$@"' - "${@:2}" "$open_to_all/leash-driver" touch "$open_to_all/ran"
   [ "$status" -eq 71 ]
-  [[ $output == *"mount -t proc"* ]]
-  [ ! -e "$BATS_TEST_TMPDIR/ran" ]
+  [ ! -e "$open_to_all/ran" ]
+  rm -rf "$open_to_all"
+}
+
+@test "without /proc no command is started: 71, and the message says what to do" {
+  start_where 'mount -t tmpfs none /proc'
+  [[ $output == *"cannot run a command: /proc"*"cannot be read"*"mount -t proc"*"no such file"* ]]
+}
+
+@test "where /proc cannot be read no command is started: 71, and the message says why" {
+  [ "$(id -u)" -eq 0 ] || skip "needs root, to close /proc and become another user"
+  start_where 'mount -t tmpfs -o mode=0700 none /proc' setpriv --reuid=64321 --regid=64321 --clear-groups --inh-caps=-all
+  [[ $output == *"cannot run a command: /proc"*"cannot be read"*"permission denied"* ]]
 }
 
 # A crowd whose parent has taken /proc away from all first: with redlock and the guard, which look for it elsewhere.
