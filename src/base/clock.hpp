@@ -6,8 +6,8 @@
 
 namespace redlock {
 
-// CLOCK_BOOTTIME as a chrono clock (clock_gettime(2)). Leases are measured with it because CLOCK_MONOTONIC,
-// and so std::chrono::steady_clock, stands still while the machine is suspended and a Redis TTL does not.
+// CLOCK_BOOTTIME as a chrono clock (clock_gettime(2)), by which leases are measured: CLOCK_MONOTONIC, and so
+// std::chrono::steady_clock, stands still while the machine is suspended, and a Redis TTL does not.
 struct BootClock {
   using duration = std::chrono::nanoseconds;
   using rep = duration::rep;
@@ -25,7 +25,7 @@ constexpr Duration times(Duration duration, double factor) {
   return std::chrono::duration_cast<Duration>(duration * factor);
 }
 
-// One reading of both clocks: what every decision of the algorithm receives.
+// One reading of both clocks, which every decision of the algorithm receives.
 struct Now {
   TimePoint boot;           // for deadlines and validity
   std::uint64_t wall_us{};  // microseconds since 1970, CLOCK_REALTIME: only ever a proposal for the fence
@@ -34,7 +34,7 @@ struct Now {
 // Reads both clocks. This file reads them, and nothing else in the program.
 Now read_clocks() noexcept;
 
-// What lock/, redis/ and net/ read the time from. A simulator passes its own.
+// Handed to everything that reads the time. A simulator passes its own.
 class Clock {
  public:
   Clock() = default;

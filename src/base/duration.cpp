@@ -47,7 +47,7 @@ std::string_view take_while(std::string_view& text, Predicate belongs) {
   return taken;
 }
 
-// digits * unit, or nothing when it does not fit.
+// digits * unit; nothing if it does not fit.
 std::optional<std::int64_t> whole_part(std::string_view digits, std::int64_t unit) {
   std::int64_t value = 0;
   for (const char c : digits) {
@@ -58,7 +58,7 @@ std::optional<std::int64_t> whole_part(std::string_view digits, std::int64_t uni
   return value;
 }
 
-// 0.digits * unit, rounded down to a nanosecond. Digits behind the 18th are below any unit's nanosecond.
+// 0.digits * unit, rounded down to a nanosecond. Digits past the 18th are less than a nanosecond of any unit.
 std::int64_t fraction_part(std::string_view digits, std::int64_t unit) {
   __extension__ using Wide = __int128;  // 10^18 times a day does not fit in 64 bits
   Wide numerator = 0;
@@ -98,7 +98,7 @@ std::optional<Duration> parse_duration(std::string_view text) noexcept {
     if (whole.empty() && fraction.empty()) return std::nullopt;
 
     const std::string_view name = take_while(text, is_letter);
-    // A bare number is seconds, but only alone: nobody knows what the 30 in "1h30" is.
+    // Only a number alone may lack its unit: the 30 in "1h30" would be ambiguous.
     const bool bare = name.empty() && first && text.empty();
     const std::size_t unit = bare ? kSecondIndex : unit_index(name);
     if (unit == kUnits.size() || unit < next_unit) return std::nullopt;

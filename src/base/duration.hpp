@@ -8,13 +8,12 @@
 
 namespace redlock {
 
-// Parses `500ms`, `30s`, `5m`, `1h30m`, `2d`; a bare number is seconds; fractions are allowed (`1.5s`, `.5`).
-// Units: us, ms, s, m, h, d, each at most once and from large to small. Nothing for an empty, negative,
-// malformed or overflowing text (more than about 292 years).
+// Parses `500ms`, `30s`, `5m`, `1h30m`, `2d`; a bare number is seconds; fractions are allowed (`1.5s`, `.5`). Units are us, ms,
+// s, m, h, d, each at most once and from large to small. Nothing if the text is empty, negative, malformed or means more than
+// about 292 years.
 std::optional<Duration> parse_duration(std::string_view text) noexcept;
 
-// The shortest text that parse_duration reads back as the same duration, to the microsecond: "1h30m",
-// "250ms".
+// The shortest text that parse_duration reads back as the same duration, to the microsecond: "1h30m", "250ms".
 std::string format_duration(Duration duration);
 
 // For people: two units at most, rounded down: "2h 5m", "12s", "340 ms".

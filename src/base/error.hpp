@@ -21,8 +21,8 @@ inline constexpr int kNotFound = 127;
 inline constexpr int kSignalBase = 128;  // 128+N: signal N ended the command
 }  // namespace exit_status
 
-// What ends the program. Thrown anywhere, caught once, in cli. what() is the message for the user without the
-// "redlock: " prefix: one line, with no secret in it.
+// Ends the program: thrown anywhere, caught once, in cli. what() is the message for the user without the "redlock: " prefix:
+// one line, without secrets.
 class Error : public std::runtime_error {
  public:
   Error(int status, const std::string& message) : std::runtime_error{message}, status_{status} {}
@@ -44,7 +44,7 @@ class ConfigError : public Error {
   explicit ConfigError(const std::string& message) : Error{exit_status::kConfig, message} {}
 };
 
-// The operating system refused: exit 71. `what` says what was tried; the text of `error_number` is added.
+// The operating system refused: exit 71. `what` says what failed; the text of `error_number` is added.
 class SystemError : public Error {
  public:
   SystemError(const std::string& what, int error_number);

@@ -6,7 +6,7 @@
 
 namespace redlock {
 
-// Where tokens and jitter come from. The simulator passes a seeded one.
+// The source of tokens and jitter. A simulator passes a seeded one.
 class Entropy {
  public:
   Entropy() = default;

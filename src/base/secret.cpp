@@ -7,7 +7,7 @@ namespace redlock {
 
 namespace {
 
-// All that it has room for: a string that was moved from says that it is empty, and a short one keeps its bytes.
+// Wipes the whole capacity: a short string that was moved from is empty and still has its bytes.
 void wipe_string(std::string& text) noexcept {
   text.resize(text.capacity());  // NOLINT(clang-analyzer-cplusplus.Move): what is left there is the point
   explicit_bzero(text.data(), text.size());

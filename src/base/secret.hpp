@@ -5,12 +5,12 @@
 
 namespace redlock {
 
-// A password. It has no output operator and no conversion to text, so it cannot slip into a message; its
-// memory is wiped (explicit_bzero(3)) when it goes.
+// A password. It has no output operator and no conversion to text, so it cannot slip into a message. Its memory is wiped
+// (explicit_bzero(3)) on destruction.
 class Secret {
  public:
   Secret() = default;
-  // Takes the text over and wipes what is left of it where it was.
+  // Takes the text over and wipes what is left in `value`.
   explicit Secret(std::string&& value) noexcept;
   Secret(const Secret&) = default;
   Secret(Secret&& other) noexcept;
@@ -19,7 +19,7 @@ class Secret {
   ~Secret() { wipe(); }
 
   bool empty() const noexcept { return value_.empty(); }
-  // The value itself: only for the AUTH command and for comparing.
+  // For the AUTH command and for comparisons only.
   std::string_view reveal() const noexcept { return value_; }
 
  private:

@@ -6,7 +6,7 @@
 namespace redlock {
 
 // A wall clock reading, microseconds since 1970, as RFC 3339 in UTC to the millisecond: "2026-11-25T04:21:48.123Z".
-// Years beyond 9999, which RFC 3339 cannot write, come out as its last instant.
+// Times past the year 9999, which RFC 3339 cannot express, become its last instant.
 std::string format_timestamp(std::uint64_t wall_us);
 
 }  // namespace redlock

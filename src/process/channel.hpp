@@ -6,8 +6,8 @@
 
 namespace redlock::process {
 
-// What redlock and its guard tell each other, one datagram each (SOCK_SEQPACKET). End of file tells the guard that redlock
-// is dead, and redlock that the guard is.
+// Redlock and its guard exchange these, one datagram each (SOCK_SEQPACKET). End of file tells the guard that redlock is dead,
+// and redlock that the guard is.
 struct Message {
   enum class Kind : std::int32_t {
     // redlock to guard

@@ -25,7 +25,7 @@ struct CommandSpec {
       false;  // --release-when=all: wait, under the leash, for what the command leaves running
 };
 
-// What the command runs with. All must outlive the call of run_command().
+// All must outlive the call of run_command().
 struct CommandContext {
   Leash& leash;
   SignalFd& signals;

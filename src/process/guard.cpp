@@ -34,9 +34,6 @@ constexpr Duration kGraceWithoutRedlock = 80ms;
 // Killing a tree takes this many times as long as finding all of it: measured with 5,000 processes on two busy cores.
 constexpr int kKillPerWalk = 6;
 
-// For this long the guard goes on trying to kill processes that the kernel protects (EPERM).
-constexpr Duration kGiveUpAfter = 200ms;
-
 class Guard final : private Tree::StuckListener {
  public:
   explicit Guard(const GuardContext& context) noexcept
@@ -187,7 +184,7 @@ class Guard final : private Tree::StuckListener {
   void finish() noexcept {
     if (childless_ && (kill_due_ || awaits_descendants_)) report_stop(0);
     if (!kill_due_ || now() < *kill_due_) return;
-    report_stop(tree_.kill_all(std::max(context_.leash.valid_until(), now() + kGiveUpAfter), *this));
+    report_stop(tree_.kill_all(context_.leash.valid_until(), *this));
   }
 
   [[noreturn]] void report_stop(int survivors) const noexcept {

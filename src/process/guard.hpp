@@ -5,7 +5,7 @@
 
 namespace redlock::process {
 
-// What the guard works with. Redlock makes it before the fork, while a failure can still be reported.
+// Made by redlock before the fork, while a failure can still be reported.
 struct GuardContext {
   SpawnContext spawn;  // with the guard's end of the channel
   Leash& leash;

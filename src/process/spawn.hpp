@@ -10,7 +10,7 @@
 
 namespace redlock::process {
 
-// What the command's process needs between fork and exec.
+// For the command's process between fork and exec.
 struct SpawnContext {
   const ExecPlan& plan;
   const Leash& leash;

@@ -34,9 +34,6 @@ using std::chrono::milliseconds;
 constexpr Duration kShortRun = 10ms;
 constexpr int kShortRunPart = 8;
 
-// For this long redlock goes on trying to kill processes that the kernel protects (EPERM).
-constexpr Duration kGiveUpAfter = 200ms;
-
 class Supervisor final : private Tree::StuckListener {
  public:
   Supervisor(const Supervision& with, OwnedChild guard) noexcept
@@ -74,8 +71,6 @@ class Supervisor final : private Tree::StuckListener {
   Leash& leash() const noexcept { return with_.context.leash; }
   TimePoint now() const noexcept { return with_.context.clock.boot_now(); }
   bool lease_is_over() const noexcept { return leash().lost() || now() >= leash().valid_until(); }
-
-  // ---- The loop.
 
   void wait() noexcept {
     const bool lost = leash().lost();  // read before the deadline, which accounts for it
@@ -149,8 +144,6 @@ class Supervisor final : private Tree::StuckListener {
     with_.hooks.long_run();
   }
 
-  // ---- What the guard reports.
-
   void take_messages() {
     Message message{};
     while (!exit_reason_) {
@@ -220,8 +213,6 @@ class Supervisor final : private Tree::StuckListener {
     return *own_exit_;
   }
 
-  // ---- The second line of defence.
-
   void keep_the_deadline() {
     if (!with_.spec.stop_when_lost && !loss_told_ && lease_is_over()) {
       loss_told_ = true;
@@ -239,7 +230,7 @@ class Supervisor final : private Tree::StuckListener {
     }
   }
 
-  // The guard died, or did not act in time. What it reported before counts.
+  // The guard died, or did not act in time. Its reports from before count.
   void replace_guard() {
     const int survivors = kill_everything();
     Message message{};
@@ -270,7 +261,7 @@ class Supervisor final : private Tree::StuckListener {
     const pid_t command = leash().command();
     if (command > 0) tree_.exclude_older_than(command);
     if (!reaped) tree_.exclude(guard);
-    return tree_.kill_all(std::max(leash().valid_until(), now() + kGiveUpAfter), *this);
+    return tree_.kill_all(leash().valid_until(), *this);
   }
 
   // Says it once, although guard and redlock may both find the same process.
@@ -291,7 +282,7 @@ class Supervisor final : private Tree::StuckListener {
   Tree tree_;
   SignalForwarder forwarder_;
   std::optional<TimePoint> long_run_at_;  // when begin_long_run() is due
-  std::optional<ExitReason> own_exit_;    // how the command itself ended, while descendants are waited for
+  std::optional<ExitReason> own_exit_;    // of the command, while descendants are waited for
   std::optional<ExitReason> exit_reason_;
   bool cancelled_ = false;
   bool stuck_told_ = false;

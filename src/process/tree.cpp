@@ -29,6 +29,8 @@ constexpr int kPassesWithoutBomb = 3;
 constexpr std::size_t kFewProcesses = 1024;
 // A process that has survived pauses up to this length, 0.5 s in all, is stuck.
 constexpr Duration kStuckPause = 500ms;
+// Goes on for at least this long when processes may not be killed.
+constexpr Duration kLeastTry = 200ms;
 
 // Waits until a child changes state, for `pause` at most. SIGCHLD is blocked; the caller reaps.
 void wait_for_a_death(Duration pause) noexcept {
@@ -204,7 +206,8 @@ bool Tree::is_empty() noexcept {
   return list_own() && pids_.size() == 0;
 }
 
-int Tree::kill_all(TimePoint give_up_at, StuckListener& listener) noexcept {
+int Tree::kill_all(TimePoint lease_end, StuckListener& listener) noexcept {
+  const TimePoint give_up_at = std::max(lease_end, clock_.boot_now() + kLeastTry);
   bool told = false;
   known_.clear();
   int passes_without_pause = 0;

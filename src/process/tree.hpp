@@ -56,9 +56,9 @@ class Tree {
   // long the walk took. `root`: walk below that process instead.
   Duration signal_all(std::initializer_list<int> signals, TimePoint until, pid_t root = 0) noexcept;
 
-  // Kills and reaps the tree until no child is left. Returns 0; or, past `give_up_at`, the number of processes that may not
-  // be killed (EPERM) once only those are left. SIGCHLD must be blocked.
-  int kill_all(TimePoint give_up_at, StuckListener& listener) noexcept;
+  // Kills and reaps the tree until no child is left. Returns 0; or, when the lease and a short while are over, the number of
+  // processes that may not be killed (EPERM), once only those are left. SIGCHLD must be blocked.
+  int kill_all(TimePoint lease_end, StuckListener& listener) noexcept;
 
  private:
   // One round of KILL.
