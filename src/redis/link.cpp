@@ -56,7 +56,8 @@ void Link::send(const quorum::Send& send, TimePoint now) {
            .bytes = scripts_.encode(send.request, endpoint_.db),
            .asked = now,
            .deadline = send.deadline,
-           .ttl = ttl_of(send.request)});
+           .ttl = ttl_of(send.request),
+           .token = std::visit([](const auto& each) { return each.token.value; }, send.request)});
 }
 
 void Link::ask(const Query& query, TimePoint now) {
@@ -214,6 +215,7 @@ bool Link::write_out() {
     if (std::get<std::size_t>(taken) == 0) return true;
     queue_.mark_written(std::get<std::size_t>(taken), [&](const Pending& request) {
       key_.may_be_set = key_.was_ever_sent = true;
+      key_.token = request.token;
       key_.until = std::max(key_.until, surroundings_.clock.boot_now() + request.ttl);
     });
   }
@@ -273,7 +275,8 @@ std::optional<Failure> Link::take_reply(Pending pending, Value value) {
   } else {
     queue_.settle(pending, std::get<quorum::Reply>(outcome));
   }
-  if (pending.is(RequestKind::Release) && failure == nullptr) {
+  // A release that is repeated on a new connection may be of an earlier token than that which the old one has set.
+  if (pending.is(RequestKind::Release) && failure == nullptr && pending.token == key_.token) {
     // What was written behind the release may set the key anew.
     key_.may_be_set = queue_.any([](const Pending& later) { return later.sets_key() && later.written > 0; });
   }

@@ -60,7 +60,8 @@ class Link {
   struct Key {
     bool may_be_set = false;
     bool was_ever_sent = false;
-    TimePoint until{};  // by then what was written before has expired
+    std::string token{};  // that it may be set to
+    TimePoint until{};    // by then what was written before has expired
   };
   enum class Contact { None, Heard, Lost };  // Lost: refused or broken after it had once answered
 

@@ -30,6 +30,7 @@ struct Pending {
   TimePoint deadline;
   bool settled = false;  // its outcome has been reported, or none is owed
   Duration ttl{};        // of the key that it may set
+  std::string token{};   // of a request of the algorithm
   std::size_t written = 0;
 
   bool is(RequestKind kind) const noexcept {

@@ -685,6 +685,26 @@ TEST_SUITE("redis link") {
     CHECK(!node.nodes().may_hold_key(0));
   }
 
+  TEST_CASE(
+      "a node may go on holding the key when only an earlier token's release is answered, on a new "
+      "connection") {
+    FakeServer server{[](int fd, int nth) {
+      CommandReader commands{fd};
+      for (int n = 1; auto words = commands.next(); ++n) {
+        if (n == 2) write_all(fd, healthy_greeting());
+        if (n > 3 && nth == 1) return;
+        if (n > 2) write_all(fd, words->size() == 6 ? kRelease : kGrant);
+      }
+    }};
+    Conversation node{server.endpoint()};
+    CHECK(reply_as<Granted>(node.ask(acquire("u"))) != nullptr);
+    CHECK(failure_of(node.ask(quorum::ReleaseRequest{{"t"}})) != nullptr);
+    CHECK(reply_as<Released>(node.ask(quorum::ReleaseRequest{{"t"}})) != nullptr);
+    CHECK(node.nodes().may_hold_key(0));
+    CHECK(reply_as<Released>(node.ask(quorum::ReleaseRequest{{"u"}})) != nullptr);
+    CHECK(!node.nodes().may_hold_key(0));
+  }
+
   TEST_CASE("a request that is overdue when it is sent is not sent") {
     FakeServer server{answer_with(std::string{kGrant})};
     Conversation node{server.endpoint()};
