@@ -40,7 +40,7 @@ work_ended_first() {
   [ ! "$ended" -ot "$beat" ] # the clock of files moves in steps
 }
 
-@test "a signal that ends the command is sent to what it leaves running, then KILL, and the lock is given back last" {
+@test "a signal that ends the command is sent to the processes that it leaves running, then KILL, and then the lock is released" {
   for signal in TERM HUP INT QUIT; do
     rm -f "$pid_file" "$heard" "$ended"
     start_work --kill-after-ms 200 'exec sleep 1000'
@@ -54,7 +54,7 @@ work_ended_first() {
   done
 }
 
-@test "what is left gets kill_after to clean up" {
+@test "processes that a cancelled command leaves running get kill_after to clean up" {
   start_driver --kill-after-ms 20000 bash -c \
     "setsid bash -c 'trap \"echo cleaned up; exit\" TERM; echo \$\$ > $pid_file; while :; do sleep 0.01; done' & exec sleep 1000"
   wait_until 10 has_lines 1 "$pid_file"
@@ -64,7 +64,7 @@ work_ended_first() {
   has_text 'cleaned up' "$output_file"
 }
 
-@test "a command that is stopped is continued to end when a signal asks it to" {
+@test "a stopped command is continued when a signal asks it to end" {
   for signal in TERM HUP INT; do
     rm -f "$pid_file"
     start_driver bash -c "echo \$\$ > '$pid_file'; exec sleep 1000"
@@ -77,7 +77,7 @@ work_ended_first() {
   done
 }
 
-@test "a command that exits after the signal was ended by it as well" {
+@test "a command that exits after the signal is cancelled as well" {
   for case in 'TERM 143' 'TERM 1' 'TERM 0' 'INT 130' 'INT 1' 'INT 0' 'HUP 3'; do
     local signal=${case% *} code=${case#* }
     rm -f "$pid_file" "$heard" "$ended"
@@ -91,7 +91,7 @@ work_ended_first() {
   done
 }
 
-@test "what a command leaves running is left alone when it ended by itself, or long after a signal that it survived" {
+@test "processes left running are left alone if the command ended by itself, or long after a signal that it survived" {
   start_work 'exit 0'
   finish_driver
   [ "$status" -eq 0 ]
@@ -114,7 +114,7 @@ work_ended_first() {
   is_alive "$(< "$pid_file")"
 }
 
-@test "a second signal while the rest ends is sent to it, too" {
+@test "a second signal is sent to the processes that are ending, too" {
   start_work --ttl-ms 60000 --kill-after-ms 20000 'exec sleep 1000'
   kill -TERM "$driver"
   wait_until 10 has_text TERM "$heard"
@@ -127,7 +127,7 @@ work_ended_first() {
   [ -e "$ended" ]
 }
 
-@test "the rest is dead before the lease ends, also when redlock is stopped meanwhile" {
+@test "processes left running are dead before the lease ends, even if redlock is stopped meanwhile" {
   start_work --ttl-ms 1500 --kill-after-ms 400 --end-file "$end_file" "trap 'exit 4' TERM; while :; do read -rt 0.01 <> <(:) || :; done"
   kill -STOP "$driver"
   find_guard
@@ -139,7 +139,7 @@ work_ended_first() {
   [ "$status" -eq 4 ]
 }
 
-@test "kill -9 of redlock while the rest ends: it is dead at once" {
+@test "kill -9 of redlock kills at once the processes that are ending" {
   start_work --kill-after-ms 20000 'exec sleep 1000'
   kill -TERM "$driver"
   wait_until 10 has_text TERM "$heard"
@@ -147,7 +147,7 @@ work_ended_first() {
   wait_until 5 is_dead "$(< "$pid_file")"
 }
 
-@test "with --release-when=all the lock is held, and extended, until the last process has ended" {
+@test "with --release-when=all, the lock is held and extended until the last process has ended" {
   local start=${EPOCHREALTIME/./}
   start_driver --all --ttl-ms 300 --extend-for-ms -1 --ended-file "$ended" \
     bash -c "(setsid bash -c 'sleep 1; touch $beat' &); exit 3"
@@ -162,7 +162,7 @@ work_ended_first() {
   [ "$status" -eq 0 ]
 }
 
-@test "with --release-when=all the rest is stopped with the lease, and the status is 79" {
+@test "with --release-when=all, processes left running are stopped with the lease, and the status is 79" {
   start_work --all --ttl-ms 900 --kill-after-ms 200 --end-file "$end_file" 'exit 3'
   finish_driver
   ((${EPOCHREALTIME/./} < $(< "$end_file")))
@@ -172,7 +172,7 @@ work_ended_first() {
   is_dead "$(< "$pid_file")"
 }
 
-@test "with --release-when=all a signal after the command's end ends the rest" {
+@test "with --release-when=all, a signal after the command's end ends the processes left running" {
   start_work --all --kill-after-ms 200 'exit 3'
   find_guard
   wait_until 10 eval '[ "$(ps -o pid= --ppid "$guard" | wc -l)" -eq 1 ]'
@@ -184,7 +184,7 @@ work_ended_first() {
   work_ended_first
 }
 
-@test "with --release-when=all the guard's death is that of the rest" {
+@test "with --release-when=all, the processes left running die with the guard" {
   start_work --all 'exit 3'
   find_guard
   wait_until 10 eval '[ "$(ps -o pid= --ppid "$guard" | wc -l)" -eq 1 ]'

@@ -31,7 +31,7 @@ at_terminal() {
   done
 }
 
-@test "a signal that somebody sent, and a command that heeds Ctrl-C in its own way, give an exit status" {
+@test "redlock exits with a status after a signal from kill(1), and after a Ctrl-C that the command handles" {
   # bash cannot tell 130 from a death by INT; this can.
   run /usr/bin/python3 -c '
 import signal, subprocess, sys
@@ -53,7 +53,7 @@ print(run.wait())' "$REDLOCK_LEASH_DRIVER"
     'type exit 5\r' 'see PROMPT> ' 'type echo code=$?\r' 'see code=5'
 }
 
-@test "a command that stops itself in the foreground suspends the job; elsewhere that is its own business" {
+@test "a command that stops itself suspends the job only in the foreground" {
   at_terminal "type $REDLOCK_LEASH_DRIVER --ttl-ms 60000 sh -c 'echo rea\"\"dy; kill -STOP \$\$; echo went=on; exit 3'\r" \
     'see ready' 'see Stopped' 'see PROMPT> ' 'type fg\r' 'see went=on' 'see PROMPT> ' 'type echo code=$?\r' 'see code=3'
 
@@ -93,7 +93,7 @@ EOF
     'see after=42'
 }
 
-@test "the terminal is the job's again when a shell that had it is killed" {
+@test "the job gets the terminal back when a shell that had it is killed" {
   cat > "$BATS_TEST_TMPDIR/script" <<EOF
 PS1='INNER> ' $REDLOCK_LEASH_DRIVER --ttl-ms 2000 --kill-after-ms 100 bash --norc --noprofile --noediting -i
 echo code=\$?
@@ -127,12 +127,12 @@ EOF
   [[ $output != *"stopped jobs"* ]] # what bash says when it reads the end of its input, the first time
 }
 
-@test "the terminal is the shell's again when redlock is killed under a shell that has it" {
+@test "the outer shell gets the terminal back when redlock is killed under a shell that has it" {
   lose_redlock KILL .
   lose_redlock KILL bash
 }
 
-@test "the terminal is the shell's again when redlock is stopped for so long that what it runs is killed" {
+@test "the outer shell gets the terminal back when redlock is stopped for so long that its command is killed" {
   lose_redlock STOP .
 }
 
@@ -162,7 +162,7 @@ told() {
   [ "$(told)" = "TERM HUP INT QUIT USR2" ]
 }
 
-@test "a signal to redlock alone reaches the command, also when others of the job were signalled before or one by one" {
+@test "a signal to redlock alone reaches the command, even if others of the job were signalled before or one by one" {
   start_job "$helpers/tell-signals.py" 100
   local witness
   witness=$(pgrep -P "$driver" -x lock-witness)
@@ -196,7 +196,7 @@ has_taken() {
   [ "$(told)" = "TERM TERM HUP HUP INT INT QUIT QUIT USR2" ]
 }
 
-@test "a signal to the whole job reaches the command once, also when the witness had been stopped" {
+@test "a signal to the whole job reaches the command once, even if the witness was stopped" {
   start_job "$helpers/tell-signals.py" 100
   local witness
   witness=$(pgrep -P "$driver" -x lock-witness)
@@ -214,7 +214,7 @@ has_taken() {
   [ "$(told)" = "TERM USR2" ]
 }
 
-@test "nothing by the name of redlock is hit beside it: the witness has another name, no arguments and no open files" {
+@test "killing redlock by its name hits redlock alone: the witness has another name, no arguments and no open files" {
   start_job "$helpers/tell-signals.py" 100
   local witness
   witness=$(pgrep -P "$driver" -x lock-witness)
@@ -226,7 +226,7 @@ has_taken() {
 
 # --- pipes -----------------------------------------------------------------------------------------------------------
 
-@test "the other end of a pipe notices when the command closes its own" {
+@test "the reader of a pipe notices when the command closes its end" {
   local eof=$BATS_TEST_TMPDIR/eof broken=$BATS_TEST_TMPDIR/broken other=$BATS_TEST_TMPDIR/other
   mkfifo "$other.pipe"
   { cat > /dev/null; touch "$other"; } < "$other.pipe" 3>&- &

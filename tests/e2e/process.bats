@@ -23,7 +23,7 @@ start_stubborn() {
 
 # --- how it ends -----------------------------------------------------------------------------------------------------
 
-@test "redlock exits as the command did" {
+@test "redlock exits with the status of the command" {
   for code in 0 1 77 255; do
     run_driver sh -c "exit $code"
     [ "$status" -eq "$code" ]
@@ -39,7 +39,7 @@ start_stubborn() {
   done
 }
 
-@test "a command that is not found is 127, and one that cannot be executed 126" {
+@test "redlock exits with 127 if the command is not found, and with 126 if it cannot be executed" {
   run -127 "$REDLOCK_LEASH_DRIVER" no-such-command
   [[ $output == "redlock: 'no-such-command': command not found"* ]]
 
@@ -62,7 +62,7 @@ start_stubborn() {
   [ "$status" -eq 126 ]
 }
 
-@test "a refused fork is 71, and the message says what to do" {
+@test "redlock exits with 71 if a fork is refused, and says what to do" {
   [ -z "${REDLOCK_SANITIZE:-}" ] || skip "the sanitizer forks by itself"
   [ "$(id -u)" -eq 0 ] || skip "needs root, to become a user without processes"
   run setpriv --reuid=64321 --clear-groups bash -c 'ulimit -u 1; exec "$@"' - "$REDLOCK_LEASH_DRIVER" true
@@ -77,7 +77,7 @@ start_stubborn() {
   [ "$(< "$report_file")" = "not-started 79 lost" ]
 }
 
-@test "a command that daemonises and exits 0 leaves its daemon alive" {
+@test "a daemon outlives a command that starts it and exits with 0" {
   run_driver bash -c "(setsid sleep 1000 > /dev/null 2>&1 3>&- & echo \$! > $pid_file)"
   [ "$status" -eq 0 ]
   read -r daemon < "$pid_file"
@@ -147,14 +147,14 @@ start_stubborn() {
   ((took < 2000))
 }
 
-@test "a command that is lost gets TERM, and kill_after to clean up" {
+@test "a command whose lease is lost gets TERM, and kill_after to clean up" {
   run_driver --ttl-ms 60000 --kill-after-ms 10000 --lose-after-ms 300 \
     bash -c "trap 'echo cleaned up; exit 3' TERM; while :; do sleep 0.01; done"
   [ "$status" -eq 79 ]
   [[ $output == *"cleaned up"* ]]
 }
 
-@test "with --on-lost=warn the command runs on, the loss is told, and the status is 79" {
+@test "with --on-lost=warn the command runs on after a loss, redlock says so and exits with 79" {
   run_driver --warn --ttl-ms 300 bash -c 'sleep 1; echo went on'
   [ "$status" -eq 79 ]
   [[ $output == *"runs on without it"*"went on"* ]]
@@ -173,7 +173,7 @@ start_stubborn() {
   [[ $output == *"runs on without it"*"went on"* ]]
 }
 
-@test "a status is the command's own or 79, also when it ends at the very deadline" {
+@test "the status is the command's own or 79, even if it ends just at the deadline" {
   for step in {1..20}; do
     # TERM is due at 200 ms.
     run_driver --ttl-ms 300 --kill-after-ms 100 bash -c "trap 'exit 5' TERM; sleep 0.$((180 + step))"
@@ -195,7 +195,7 @@ start_stubborn() {
   ((took <= kill_limit_ms))
 }
 
-@test "kill -9 of redlock: a command that heeds TERM may clean up" {
+@test "kill -9 of redlock: a command that handles TERM may clean up" {
   start_driver --ttl-ms 60000 bash -c "trap 'echo cleaned up; exit' TERM; echo ready; while :; do sleep 0.01; done"
   wait_until 10 has_text ready "$output_file"
   kill -KILL "$driver"
@@ -214,7 +214,7 @@ start_stubborn() {
   has_text 'the guard process' "$output_file"
 }
 
-@test "kill -9 of the whole process group of redlock: what called setsid is dead too" {
+@test "kill -9 of redlock's whole process group: processes that called setsid are dead, too" {
   # setsid(1) makes the driver the leader of a group, with its pid.
   setsid "$REDLOCK_LEASH_DRIVER" "$BATS_TEST_TMPDIR/stubborn" "$pid_file" > "$output_file" 2>&1 3>&- &
   driver=$!
@@ -226,7 +226,7 @@ start_stubborn() {
   ((took <= kill_limit_ms))
 }
 
-@test "redlock stopped for longer than the lease: the tree is dead before its end, and then redlock exits 79" {
+@test "redlock stopped for longer than the lease: the tree is dead before the lease ends, and then redlock exits with 79" {
   start_stubborn --ttl-ms 2500 --kill-after-ms 300 --extend-for-ms -1
   # The last extension may be as young as this moment.
   local took
@@ -240,7 +240,7 @@ start_stubborn() {
   [ "$ending" = "stopped 0 lost" ]
 }
 
-@test "a guard that is stopped goes on at once, any number of times" {
+@test "a stopped guard is continued at once, any number of times" {
   start_driver --ttl-ms 60000 sleep 1000
   wait_until 10 find_guard
   local each
@@ -254,7 +254,7 @@ start_stubborn() {
   [ "$ending" = "signalled 15 held" ]
 }
 
-@test "a guard that was stopped together with redlock goes on with it" {
+@test "a guard that was stopped together with redlock is continued with it" {
   start_driver --ttl-ms 60000 sleep 1000
   wait_until 10 find_guard
   kill -STOP "$driver" "$guard"
@@ -291,7 +291,7 @@ start_stubborn() {
   has_text 'cleaned up' "$output_file"
 }
 
-@test "the guard frozen: a signal that asks to end ends the command, though not gently" {
+@test "the guard frozen: a signal that asks to end kills the command" {
   start_stubborn --ttl-ms 60000 --kill-after-ms 100
   freeze "$guard"
   kill -TERM "$driver"
@@ -336,7 +336,7 @@ EOF
   [ "$status" -eq 1 ]
 }
 
-@test "processes of another user that cannot be killed are told of" {
+@test "redlock reports processes of another user that it cannot kill" {
   [ "$(id -u)" -eq 0 ] || skip "needs root, to make a set-user-ID program"
   # A folder of its own: the way to the others may be closed to another user.
   local open_to_all
@@ -384,7 +384,7 @@ EOF
   [ "$status" -eq 7 ]
 }
 
-@test "signal masks and ignored signals are as redlock found them" {
+@test "the command has the signal mask and the ignored signals that redlock found" {
   local outside inside
   local as_found=(env --ignore-signal=HUP,USR1,CHLD,PIPE,XFSZ,TSTP --block-signal=TERM,WINCH)
   outside=$("${as_found[@]}" grep '^Sig[BIC]' /proc/self/status)
@@ -395,13 +395,13 @@ EOF
   [ "$outside" = "$inside" ]
 }
 
-@test "a timer that redlock was started with runs out for the command" {
+@test "a timer that redlock was started with expires for the command" {
   run -7 /usr/bin/python3 -c 'import os, signal, sys; signal.setitimer(signal.ITIMER_REAL, 0.3); os.execv(sys.argv[1], sys.argv[1:])' \
     "$REDLOCK_LEASH_DRIVER" "$helpers/tell-signals.py" 1
   [[ $output == *SIGALRM* ]]
 }
 
-@test "a standard error that may not grow does not end the run" {
+@test "a standard error file that may not grow does not end the run" {
   run bash -c 'ulimit -f 0; exec "$@" 2>> "$0"' "$BATS_TEST_TMPDIR/full" \
     "$REDLOCK_LEASH_DRIVER" --warn --ttl-ms 300 bash -c 'sleep 0.5; exit 4'
   [ "$status" -eq 79 ] # it has lost its lease, and not been killed by SIGXFSZ (153)
@@ -410,7 +410,7 @@ EOF
   [ "$status" -eq $((128 + $(kill -l XFSZ))) ]
 }
 
-@test "under nohup, HUP is passed on to nobody" {
+@test "under nohup, HUP is not passed on" {
   nohup "$REDLOCK_LEASH_DRIVER" "$helpers/tell-signals.py" 1 > "$output_file" 2>&1 3>&- &
   driver=$!
   wait_until 10 has_text ready "$output_file"
@@ -423,14 +423,14 @@ EOF
   ! has_text SIGHUP "$output_file"
 }
 
-@test "started with SIGCHLD ignored, redlock still reaps and knows the status" {
+@test "redlock reaps and knows the status even if it is started with SIGCHLD ignored" {
   run env --ignore-signal=CHLD "$REDLOCK_LEASH_DRIVER" sh -c 'sleep 0.05; exit 9'
   [ "$status" -eq 9 ]
 }
 
 # --- descriptors -----------------------------------------------------------------------------------------------------
 
-@test "the command has the descriptors that redlock was given, and not one more" {
+@test "the command has the descriptors that redlock was given, and no others" {
   local list='ls /proc/self/fd | paste -sd " "'
   local outside inside
   outside=$(bash -c "$list" 5< /dev/null 7> /dev/null)
@@ -438,7 +438,7 @@ EOF
   [ "$outside" = "$inside" ]
 }
 
-@test "descriptors 0 to 2 that were closed are closed in the command" {
+@test "standard descriptors that were closed are closed in the command" {
   local list="ls /proc/self/fd > $BATS_TEST_TMPDIR/"
   bash -c "${list}outside" <&- >&- 2>&- 3>&-
   "$REDLOCK_LEASH_DRIVER" bash -c "${list}inside" <&- >&- 2>&- 3>&-
@@ -458,7 +458,7 @@ EOF
   [ "$status" -eq 143 ]
 }
 
-@test "the guard holds no file of redlock open" {
+@test "the guard keeps no file of redlock open" {
   [ "$(id -u)" -eq 0 ] || skip "needs root: the guard shows its files to nobody else"
   start_driver sleep 1000
   wait_until 10 find_guard
@@ -483,7 +483,7 @@ EOF
   [ "$(switches)" -eq "$before" ]
 }
 
-@test "as PID 1 of a container: signals, status and orphans are as elsewhere" {
+@test "as PID 1 of a container, redlock treats signals, status and orphans as elsewhere" {
   unshare --pid --fork --mount-proc true 2> /dev/null || skip "no right to make a pid namespace"
   unshare --pid --fork --kill-child --mount-proc "$REDLOCK_LEASH_DRIVER" "$helpers/tell-signals.py" 1 > "$output_file" 3>&- &
   local unshare=$!
@@ -502,7 +502,7 @@ EOF
 
 # --- terminals -------------------------------------------------------------------------------------------------------
 
-@test "Ctrl-C reaches the command exactly once, and one that goes on keeps its lock" {
+@test "Ctrl-C reaches the command exactly once, and a command that goes on keeps its lock" {
   # Ten times: of two signals that arrive together one is lost, and would not be missed.
   local steps=('see ready')
   for _ in {1..10}; do steps+=('type \x03' 'see SIGINT'); done
@@ -561,7 +561,7 @@ EOF
   [ "$status" -eq 0 ]
 }
 
-@test "where no shell could continue it, Ctrl-Z does not hang the command" {
+@test "Ctrl-Z does not stop the command if no shell could continue it" {
   run "$helpers/terminal.py" \
     "type exec $REDLOCK_LEASH_DRIVER --ttl-ms 30000 bash -c 'echo rea\"\"dy; read -r line; echo got=\$line'\r" \
     'see ready' 'type \x1a' 'type hello\r' 'see got=hello'
@@ -569,7 +569,7 @@ EOF
   [ "$status" -eq 0 ]
 }
 
-@test "a terminal that hangs up tells the command, also where redlock leads the session" {
+@test "the command hears of a terminal that hangs up, even if redlock leads the session" {
   local run="$REDLOCK_LEASH_DRIVER --ttl-ms 30000 bash -c 'trap \"echo hung-up > $output_file; exit\" HUP; echo rea\"\"dy; while :; do sleep 0.05; done'"
   run "$helpers/terminal.py" "type $run\r" 'see ready' 'hang up'
   wait_until 10 has_text hung-up "$output_file"

@@ -132,7 +132,7 @@ teardown() { redlock_teardown; }
   end_holder
 }
 
-@test "without /proc the nodes are not asked: 71, and the fence does not move" {
+@test "without /proc redlock exits with 71 and asks no node" {
   [ -z "${REDLOCK_SANITIZE:-}" ] || skip "the sanitizer needs /proc"
   unshare --mount true 2> /dev/null || skip "no right to make a mount namespace"
   local before=$(redis_cli 1 INFO commandstats | grep cmdstat_eval)
@@ -247,7 +247,7 @@ teardown() { redlock_teardown; }
   [ "$output" = "$(sh -c 'pwd -P; umask; ulimit -n; ulimit -c')" ]
 }
 
-@test "the command has the descriptors that redlock was given, and not one more" {
+@test "the command has the descriptors that redlock was given, and no others" {
   ls /proc/self/fd > "$BATS_TEST_TMPDIR/outside" 7< /dev/null
   "$REDLOCK" run "$lock" -- ls /proc/self/fd > "$BATS_TEST_TMPDIR/inside" 7< /dev/null
   diff "$BATS_TEST_TMPDIR/outside" "$BATS_TEST_TMPDIR/inside"

@@ -143,7 +143,7 @@ one_round() {
   nothing_left_of "$lock"
 }
 
-@test "redlock stopped beyond the ttl: the tree is dead before the next grant; then it exits 79 and leaves the other's key" {
+@test "redlock stopped beyond the TTL: the tree is dead before the next grant, and then redlock exits with 79 and leaves the other's key" {
   start_nodes 5
   start_stubborn --ttl 2s
   kill -STOP "$redlock"
@@ -200,7 +200,7 @@ one_round() {
   nothing_left_of "$lock" 4 5
 }
 
-@test "nothing is executed when the lease ended between the grant and the start" {
+@test "redlock executes nothing if the lease ended between the grant and the start" {
   # The grant is good for ttl, and redlock is stopped right after it came: the nodes say when.
   start_nodes 5
   local i
@@ -239,7 +239,7 @@ start_held_before_fork() {
   nothing_left_of "$lock"
 }
 
-@test "when redlock is held up beyond the lease between the grant and the start, nothing is executed" {
+@test "redlock executes nothing if it is held up beyond the lease between the grant and the start" {
   start_nodes 5
   start_held_before_fork run --ttl 300ms "$lock" -- touch "$marks/ran"
   wait_until 10 eval '(($(redis_cli 1 EXISTS "$lock") == 0))'
@@ -261,7 +261,7 @@ start_held_before_fork() {
   [ "$status" -eq 79 ]
 }
 
-@test "a command that daemonises and exits 0 ends the run, releases the lock, and its daemon lives" {
+@test "a command that starts a daemon and exits with 0 ends the run, and its daemon lives on without the lock" {
   start_nodes 5
   try_run "$lock" -- bash -c "(setsid sleep 1000 > /dev/null 2>&1 & echo \$! > '$pid_file')"
   [ "$status" -eq 0 ]
@@ -304,7 +304,7 @@ start_held_before_fork() {
   wait_until 10 nothing_left_of "$lock"
 }
 
-@test "no process is left of a run, however it ended" {
+@test "a run leaves no process behind, however it ended" {
   start_nodes 5
   # All that comes of this shell is adopted by its subreaper, and so can be counted.
   /usr/bin/python3 - "$REDLOCK" "$lock" > "$marks/left" <<'PYTHON'

@@ -69,7 +69,7 @@ at_terminal() {
   [ ! -e "$BATS_TEST_TMPDIR/ran" ]
 }
 
-@test "the guard is awake while the command is looked for: signals end it" {
+@test "signals end a search for the command" {
   start_held --ttl-ms 60000 touch "$BATS_TEST_TMPDIR/ran"
   kill -TERM "$driver"
   finish_driver

@@ -20,7 +20,7 @@ see() {
   [ "$status" -eq 0 ]
 }
 
-@test "one who waits at a terminal sees one line, kept up to date, and it goes with the grant" {
+@test "at a terminal, waiting shows one line that is kept up to date and disappears with the grant" {
   start_holder x
   see "type stty cols 200; PATH=${REDLOCK%/*}:\$PATH\r" 'see PROMPT> ' 'type redlock run x -- echo ran\r' \
     "see \\r\\x1b[Kredlock: waiting for 'x' 0s, 1st of 1 in line: held by " "see pid $holder" 'see expires in' \
@@ -33,14 +33,14 @@ see() {
   nothing_left_of x
 }
 
-@test "the line of one who waits fits a terminal of 20 columns" {
+@test "the line of a waiting redlock fits a terminal of 20 columns" {
   start_holder x
   see "type stty cols 20; PATH=${REDLOCK%/*}:\$PATH\r" 'see PROMPT> ' 'type redlock run x -- true\r' \
     'see redlock: waiting...' 'type \x03' 'see PROMPT> '
   end_holder
 }
 
-@test "a grant after a wait is told, in place of the line" {
+@test "a message about the grant takes the place of the waiting line" {
   start_holder x
   (wait_until 20 has_text waiting "$marks/events"; kill -TERM "$holder") 3>&- &
   see "type PATH=${REDLOCK%/*}:\$PATH\r" 'see PROMPT> ' \
@@ -50,7 +50,7 @@ see() {
   [ "$status" -eq 143 ]
 }
 
-@test "a job in the background writes no line over what the person types" {
+@test "a job in the background writes no line over the user's input" {
   start_holder x
   see "type PATH=${REDLOCK%/*}:\$PATH\r" 'see PROMPT> ' 'type redlock run x -- true &\r' \
     "see is held by" 'see : waiting' 'type sleep 1.5; echo typ"e"d\r' 'see typed' 'type kill %1; wait; echo e"n"d\r' 'see end'
@@ -58,7 +58,7 @@ see() {
   end_holder
 }
 
-@test "quiet is quiet at a terminal too" {
+@test "--quiet shows no line at a terminal, either" {
   start_holder x
   see "type PATH=${REDLOCK%/*}:\$PATH\r" 'see PROMPT> ' 'type redlock run -q -w 1s x -- true; echo code=$?\r' 'see code=75'
   [[ $output != *redlock:* ]]

@@ -77,12 +77,12 @@ start_where() {
   rm -rf "$open_to_all"
 }
 
-@test "without /proc no command is started: 71, and the message says what to do" {
+@test "without /proc redlock starts no command, exits with 71 and says what to do" {
   start_where 'mount -t tmpfs none /proc'
   [[ $output == *"cannot run a command: /proc"*"cannot be read"*"mount -t proc"*"no such file"* ]]
 }
 
-@test "where /proc cannot be read no command is started: 71, and the message says why" {
+@test "if /proc cannot be read redlock starts no command, exits with 71 and says why" {
   [ "$(id -u)" -eq 0 ] || skip "needs root, to close /proc and become another user"
   start_where 'mount -t tmpfs -o mode=0700 none /proc' setpriv --reuid=64321 --regid=64321 --clear-groups --inh-caps=-all
   [[ $output == *"cannot run a command: /proc"*"cannot be read"*"permission denied"* ]]
@@ -117,7 +117,7 @@ start_without_proc() {
   (($(milliseconds_since "$start") < 15000)) # half of what the crowd lives
 }
 
-@test "no command is started where the outer /proc of a pid namespace hides processes" {
+@test "redlock starts no command if the outer /proc of a pid namespace hides processes" {
   [ "$(id -u)" -eq 0 ] || skip "needs root, to mount /proc and become another user"
   unshare --mount mount -t proc -o hidepid=2 proc /proc 2> /dev/null || skip "no right to mount /proc with hidepid"
   local open_to_all
@@ -146,13 +146,13 @@ stop_redlock_over_a_crowd() {
   wait_until 20 is_dead "$guard"
 }
 
-@test "the last write of thousands of processes comes before the lease ends, also when redlock is stopped" {
+@test "the last write of thousands of processes comes before the lease ends, even if redlock is stopped" {
   [ -z "${REDLOCK_SANITIZE:-}" ] || skip "a sanitizer makes the guard too slow for this"
   stop_redlock_over_a_crowd 2000 5000
   last_write_came_before_the_end
 }
 
-@test "what else runs on the machine does not delay the last write" {
+@test "other programs on the machine do not delay the last write" {
   [ -z "${REDLOCK_SANITIZE:-}" ] || skip "a sanitizer makes the guard too slow for this"
   local others
   # Under another driver, with which they end.
@@ -164,7 +164,7 @@ stop_redlock_over_a_crowd() {
   last_write_came_before_the_end
 }
 
-@test "a tree that outlived the lease is said to have done so, and for how long" {
+@test "redlock says by how much a tree outlived the lease" {
   start_driver --ttl-ms 300 --end-file "$end_file" sleep 1000
   wait_until 10 find_guard
   kill -STOP "$driver" "$guard"
@@ -283,7 +283,7 @@ kill_by_name() {
 
 # --- what does not die -----------------------------------------------------------------------------------------------
 
-@test "a process that cannot die is named once, and waited for without haste" {
+@test "redlock names a process that cannot die once, and waits for it without using the processor" {
   start_driver --ttl-ms 600 --extend-for-ms 1500 bash -c "exec -a x sleep 1000"
   wait_until 10 find_guard
   wait_until 10 eval '[[ $(ps -o comm= --ppid "$guard") == sleep ]]'
@@ -304,7 +304,7 @@ kill_by_name() {
   [ "$(grep -c 'waiting for process' "$output_file")" -eq 1 ]
 }
 
-@test "a process that a cancelled command leaves behind and that cannot die is named once, however long the lease" {
+@test "redlock names once a process of a cancelled command that cannot die, however long the lease" {
   start_driver --ttl-ms 60000 --kill-after-ms 100 bash -c 'setsid sleep 1000 & echo $! > "$1"; wait' - "$pid_file"
   wait_until 10 has_lines 1 "$pid_file"
   local traced

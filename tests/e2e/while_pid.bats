@@ -60,7 +60,7 @@ has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]
   end_subject
 }
 
-@test "a lock that is lost is told to the process by the signal that was asked for" {
+@test "the process gets the signal that was asked for when the lock is lost" {
   start_subject
   "$REDLOCK" acquire --ttl 500ms --lost-signal USR1 --while-pid "$subject" "$lock" > /dev/null
   # It would plant the lock again on the first nodes before the last ones are asked.
@@ -74,7 +74,7 @@ has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]
   end_subject
 }
 
-@test "without a quorum the process is told before the lease ends" {
+@test "without a quorum the process is signalled before the lease ends" {
   start_subject
   "$REDLOCK" acquire --ttl 1s --while-pid "$subject" "$lock" > /dev/null
   kill_node 1 2
@@ -83,7 +83,7 @@ has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]
   end_subject
 }
 
-@test "the process is told before the lease ends when whoever extends it is killed, or stopped" {
+@test "the process is signalled before the lease ends if the process that extends it is killed or stopped" {
   for how in KILL STOP; do
     start_subject "$how"
     subjects+=("$subject")
@@ -111,7 +111,7 @@ has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]
   [ "$(< "$marks/KILL.signals")" = TERM ]
 }
 
-@test "whoever extends replaces the process that watches the deadline, and does without it" {
+@test "the process that extends the lease replaces the alarm, and works without it" {
   start_subject
   "$REDLOCK" acquire --ttl 3s -k 1s --while-pid "$subject" "$lock" > "$marks/token"
   local first=$(alarm_of "$subject") second keeper=$(keeper_of "$subject")
@@ -129,7 +129,7 @@ has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]
   end_subject
 }
 
-@test "a process that watches the deadline and is stopped goes on, and tells what it is there for" {
+@test "a stopped alarm is continued, and signals the process in time" {
   start_subject
   "$REDLOCK" acquire --ttl 3s -k 1s --while-pid "$subject" "$lock" > "$marks/token"
   local alarm=$(alarm_of "$subject") keeper=$(keeper_of "$subject")
@@ -146,7 +146,7 @@ has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]
   end_subject
 }
 
-@test "the end of the process ends both that work for it" {
+@test "both background processes end with the process that they work for" {
   start_subject
   "$REDLOCK" acquire --ttl 500ms --while-pid "$subject" "$lock" > /dev/null
   local keeper=$(keeper_of "$subject") alarm=$(alarm_of "$subject")
@@ -158,7 +158,7 @@ has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]
   wait_until 20 is_dead "$keeper"
 }
 
-@test "neither of them holds a folder, a terminal or a file that it was started with" {
+@test "the background processes keep no folder, terminal or file open" {
   start_subject
   mkdir "$marks/folder"
   (cd "$marks/folder" && exec 7> "$marks/held" &&
@@ -185,7 +185,7 @@ SCRIPT
   wait_until 20 nothing_left_of "$lock"
 }
 
-@test "without a terminal, in a session of its own and with its standard input closed, as cron and ssh start things" {
+@test "--while-pid works without a terminal, in a session of its own and with standard input closed, as under cron and ssh" {
   start_subject
   setsid sh -c '"$REDLOCK" acquire --ttl 500ms --while-pid "$1" "$2" <&- > "$3/token"' - "$subject" "$lock" "$marks"
   (($(nodes_with "$lock" "$(< "$marks/token")") >= 2))
@@ -193,7 +193,7 @@ SCRIPT
   wait_until 20 nothing_left_of "$lock"
 }
 
-@test "what it was started with is not held open" {
+@test "the background processes keep no inherited descriptor open" {
   start_subject
   # The end of the pipe comes although the lock is held on.
   echo "$("$REDLOCK" acquire --ttl 500ms --while-pid "$subject" "$lock" 5>&1)" > "$marks/token"
@@ -202,7 +202,7 @@ SCRIPT
   wait_until 20 nothing_left_of "$lock"
 }
 
-@test "who else holds the lock is told as without it" {
+@test "a lock that is held is reported as without --while-pid" {
   start_subject
   start_holder "$lock"
   try "$REDLOCK" acquire -n --while-pid "$subject" "$lock"
@@ -213,7 +213,7 @@ SCRIPT
   end_subject
 }
 
-@test "a process that is dead, that is none, and that makes no sense is refused, and nothing is asked" {
+@test "redlock refuses a dead process, a PID without a process and a process that makes no sense, and asks no node" {
   start_subject
   end_subject
   for wrong in "$subject" 1 0 -1 x 99999999999 ''; do
@@ -232,7 +232,7 @@ SCRIPT
   [ "$(redis_cli 1 DBSIZE)" -eq 0 ]
 }
 
-@test "the death of what starts it, before the token is out, leaves nothing behind" {
+@test "nothing is left behind if the starter dies before the token is printed" {
   start_subject
   start_holder "$lock"
   start_redlock starter acquire --retry-delay 5ms --while-pid "$subject" "$lock"

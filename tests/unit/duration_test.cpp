@@ -48,7 +48,7 @@ TEST_CASE("a duration is one or more counts with units, from large to small, or 
   }
 }
 
-TEST_CASE("what is not exactly a duration is refused") {
+TEST_CASE("text that is not exactly a duration is refused") {
   for (const char* const text :
        {"",     " ",     "-1",   "-1s", "+1",  "5 m",  " 5m",   "5m ",   "1m1m", "1s1m",     "30m1h",
         "5x",   "5S",    "5sec", "1e3", "nan", "inf",  "s",     ".",     ".s",   "1.",       "1.s",
@@ -89,7 +89,7 @@ TEST_CASE("a formatted duration reads back as the same one, to the microsecond")
   }
 }
 
-TEST_CASE("a person reads two units at most, rounded down") {
+TEST_CASE("a duration for people has two units at most, rounded down") {
   CHECK(human_duration(2h + 5min + 59s) == "2h 5m");
   CHECK(human_duration(12s + 900ms) == "12s");
   CHECK(human_duration(340ms) == "340 ms");

@@ -24,21 +24,21 @@ int cancelled_by(int signal, const ExitReason& reason, Duration later) {
 }  // namespace
 
 TEST_SUITE("whether a command was cancelled") {
-  TEST_CASE("one that was told nothing ended by itself, whatever its status") {
+  TEST_CASE("a command that got no signal ended by itself, whatever its status") {
     CHECK(cancelled_by(0, Exited{0}, 1s) == 0);
     CHECK(cancelled_by(0, Exited{143}, 1s) == 0);
     CHECK(cancelled_by(0, Signalled{SIGKILL}, 1s) == 0);
     CHECK(cancelled_by(0, Signalled{SIGSEGV}, 1s) == 0);
   }
 
-  TEST_CASE("one that dies of a signal that asks to end was ended by it, whoever sent it") {
+  TEST_CASE("a command that dies of a signal that asks to end was cancelled by it, from whatever sender") {
     for (const int signal : {SIGTERM, SIGHUP, SIGINT, SIGQUIT}) {
       CHECK(cancelled_by(0, Signalled{signal}, 0s) == signal);
       CHECK(cancelled_by(SIGTERM, Signalled{signal}, 1h) == signal);
     }
   }
 
-  TEST_CASE("one that was told to end, and then dies or fails, was ended by that") {
+  TEST_CASE("a command that was told to end and then dies or fails was cancelled") {
     for (const int signal : {SIGTERM, SIGHUP, SIGINT, SIGQUIT}) {
       CHECK(cancelled_by(signal, Exited{128 + signal}, 1h) == signal);
       CHECK(cancelled_by(signal, Exited{1}, 1h) == signal);
@@ -59,14 +59,14 @@ TEST_SUITE("whether a command was cancelled") {
       CHECK(cancelled_by(signal, Exited{1}, 0s) == 0);
   }
 
-  TEST_CASE("what is told later does not take back a TERM") {
+  TEST_CASE("a later signal does not revoke a TERM") {
     Cancellation cancellation{5s};
     cancellation.on_signal(SIGTERM, kStart);
     cancellation.on_signal(SIGHUP, kStart + 1s);
     CHECK(cancellation.cancelled_by(Exited{0}, kStart + 1h) == SIGTERM);
   }
 
-  TEST_CASE("a command that the lease has ended, or that never ran, leaves nothing to end") {
+  TEST_CASE("a command that was stopped with its lease, or never ran, leaves nothing to end") {
     CHECK(cancelled_by(SIGTERM, Stopped{}, 0s) == 0);
     CHECK(cancelled_by(SIGTERM, GuardDied{}, 0s) == 0);
     CHECK(cancelled_by(SIGTERM, NotStarted{127, ""}, 0s) == 0);

@@ -81,7 +81,7 @@ TEST_CASE("a lost lease is due at once, gives kill_after to the command, and can
   CHECK(leash.valid_until() == start + 30s);
 }
 
-TEST_CASE("what is still valid of a lost lease bounds the time between TERM and KILL") {
+TEST_CASE("the validity left of a lost lease bounds the time between TERM and KILL") {
   const TimePoint end = BootClock::now() + 2s;
   Leash leash{end, kKillAfter, kMargin};
   leash.lose(BootClock::now());
@@ -96,7 +96,7 @@ TEST_CASE("losing a lease twice does not give more time") {
   CHECK(leash.kill_at() == due);
 }
 
-TEST_CASE("stopping the command has one beginner, and freezes the deadline") {
+TEST_CASE("only the first caller begins the stop, which freezes the deadline") {
   const TimePoint start = BootClock::now();
   Leash leash{start + 30s, kKillAfter, kMargin};
   CHECK(leash.begin_stop());

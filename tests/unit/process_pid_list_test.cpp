@@ -19,7 +19,7 @@ TEST_CASE("a list of pids keeps their order as it grows and shrinks") {
   CHECK(pids.all().empty());
 }
 
-TEST_CASE("a set of pids says once that one is new, until it is removed") {
+TEST_CASE("a set of pids reports a pid as new once, until it is removed") {
   PidSet pids;
   for (const pid_t pid : {1, 63, 64, 32'768, (1 << 22) - 1}) {
     CHECK(pids.add(pid));
@@ -31,7 +31,7 @@ TEST_CASE("a set of pids says once that one is new, until it is removed") {
   CHECK(pids.add(64));
 }
 
-TEST_CASE("a pid beyond what the kernel gives out is new each time") {
+TEST_CASE("a pid beyond the kernel's limit is new each time") {
   PidSet pids;
   CHECK(pids.add(1 << 22));
   CHECK(pids.add(1 << 22));

@@ -8,7 +8,7 @@
 
 using namespace redlock;
 
-TEST_CASE("a process that is kept out of core files keeps its children out of them") {
+TEST_CASE("a private process forks private children") {
   const pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {

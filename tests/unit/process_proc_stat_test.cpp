@@ -40,7 +40,7 @@ TEST_CASE("a name with blanks, parentheses and digits does not mislead the reade
   }
 }
 
-TEST_CASE("a cut or garbled stat line is nothing") {
+TEST_CASE("a cut or garbled stat line is not parsed") {
   const std::string line = stat_line("sleep", 'S');
   for (const std::string& text :
        {std::string{}, std::string{"4711"}, std::string{"4711 (sleep)"}, std::string{"4711 (sleep) S"},
@@ -50,7 +50,7 @@ TEST_CASE("a cut or garbled stat line is nothing") {
   }
 }
 
-TEST_CASE("the stat line of this very process is read") {
+TEST_CASE("the stat line of the current process is read") {
   const auto stat = read_proc_stat(getpid());
   REQUIRE(stat);
   CHECK(stat->pid == getpid());

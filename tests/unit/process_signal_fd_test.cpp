@@ -18,7 +18,7 @@ signalfd_siginfo info_of(int signal, int code) {
 
 }  // namespace
 
-TEST_CASE("what the kernel sends for a terminal has reached the command as well") {
+TEST_CASE("signals that the kernel sends for a terminal are not passed on") {
   for (const int signal : {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGWINCH, SIGCONT}) {
     CAPTURE(signal);
     CHECK(is_from_terminal(info_of(signal, SI_KERNEL)));
@@ -26,7 +26,7 @@ TEST_CASE("what the kernel sends for a terminal has reached the command as well"
   }
 }
 
-TEST_CASE("timers, files and the power supply are the kernel's and no terminal's: they are passed on") {
+TEST_CASE("signals of timers, files and the power supply are passed on, although the kernel sends them") {
   for (const int signal : {SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGUSR1, SIGTERM}) {
     CAPTURE(signal);
     CHECK_FALSE(is_from_terminal(info_of(signal, SI_KERNEL)));
@@ -34,7 +34,7 @@ TEST_CASE("timers, files and the power supply are the kernel's and no terminal's
   }
 }
 
-TEST_CASE("what somebody sends is passed on, but for what is about children") {
+TEST_CASE("signals that a process sends are passed on, except for SIGCHLD") {
   for (const int signal : {SIGINT, SIGHUP, SIGTERM, SIGTSTP, SIGWINCH, SIGALRM}) {
     CAPTURE(signal);
     CHECK_FALSE(is_from_terminal(info_of(signal, SI_USER)));

@@ -13,7 +13,7 @@ TEST_CASE("text that a terminal shows as it is stays as it is") {
   CHECK(printable("").empty());
 }
 
-TEST_CASE("what could break the line or drive the terminal is escaped") {
+TEST_CASE("characters that could break the line or control the terminal are escaped") {
   CHECK(printable("a\nb\r\tc\\") == "a\\nb\\r\\tc\\\\");
   CHECK(printable("\x1b[2J") == "\\x1b[2J");
   CHECK(printable(std::string_view{"a\0b", 3}) == "a\\x00b");
