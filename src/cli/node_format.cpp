@@ -3,7 +3,7 @@
 #include "base/duration.hpp"
 #include "base/text.hpp"
 #include "lock/report.hpp"
-#include "redis/describe.hpp"
+#include "redis/node_error.hpp"
 
 #include <fmt/format.h>
 

@@ -5,7 +5,7 @@
 #include "base/timestamp.hpp"
 #include "cli/messages.hpp"
 #include "lock/report.hpp"
-#include "redis/describe.hpp"
+#include "redis/node_error.hpp"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,7 @@
 #include "lock/examination.hpp"
 
+#include "redis/node_error.hpp"
+
 #include <cstdint>
 #include <utility>
 
@@ -33,30 +35,15 @@ std::optional<What> decoded(Heard& heard, Decode decode) {
   return std::nullopt;
 }
 
-// Failures of one command, which say that the node does answer.
-bool speaks_of_the_command(const Failure& failure) {
-  using enum Failure::Kind;
-  switch (failure.kind) {
-    case NotPermitted:
-    case ReadOnly:
-    case OutOfMemory:
-    case PersistenceBroken:
-    case ClusterMode:
-    case NoReplicas:
-    case OtherError: return true;
-    default: return false;
-  }
-}
-
 // A user that may touch the keys of some locks only is refused the key of the trial, which says nothing about those.
 bool is_about_the_key(const Failure& failure) {
-  return failure.kind == Failure::Kind::NotPermitted && failure.detail.find("access") != std::string::npos;
+  return failure.kind == redis::NodeError::NotPermitted && failure.detail.find("access") != std::string::npos;
 }
 
 NodeReport report_of(Heard* answers, NodeIndex node, const quorum::Membership& membership) {
   NodeReport report{.asked = answers[kInfo].sent};
   const auto* failure = std::get_if<Failure>(&answers[kInfo].what);
-  if (failure != nullptr && !speaks_of_the_command(*failure)) {
+  if (failure != nullptr && !redis::is_about_command(*failure)) {
     report.failure = *failure;
     return report;
   }
@@ -73,7 +60,7 @@ NodeReport report_of(Heard* answers, NodeIndex node, const quorum::Membership& m
 
 void read_clock(Now began, Heard heard, NodeReport& report) {
   const auto* failure = std::get_if<Failure>(&heard.what);
-  if (failure != nullptr && !speaks_of_the_command(*failure)) {
+  if (failure != nullptr && !redis::is_about_command(*failure)) {
     report.failure = *failure;
     return;
   }

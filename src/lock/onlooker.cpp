@@ -2,6 +2,7 @@
 
 #include "quorum/pending_releases.hpp"
 #include "redis/look.hpp"
+#include "redis/node_error.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -26,7 +27,7 @@ quorum::Observation observation_of(Heard heard) {
 quorum::Observation not_asked() {
   return {.sent = {},
           .took = {},
-          .answer = Failure{.kind = Failure::Kind::TimedOut, .detail = "when it was last asked"}};
+          .answer = redis::node_failure(redis::NodeError::TimedOut, "when it was last asked")};
 }
 
 }  // namespace
@@ -51,7 +52,7 @@ std::optional<std::vector<Heard>> Onlooker::ask(const std::vector<Question>& que
                                                 std::span<const int> wake_fds) {
   const TimePoint sent = surroundings_.clock.boot_now();
   const TimePoint deadline = sent + node_timeout_;
-  const Failure unasked{.kind = Failure::Kind::TimedOut, .detail = {}};
+  const Failure unasked = redis::node_failure(redis::NodeError::TimedOut);
   std::vector<Heard> heard(questions.size(), {.sent = sent, .took = {}, .what = unasked});
   const quorum::RequestId first = ids_.next();  // that of question i is first + i
   for (std::size_t i = 0; i < questions.size(); ++i) {
@@ -74,7 +75,7 @@ std::optional<std::vector<Heard>> Onlooker::ask(const std::vector<Question>& que
         answer.what = std::get<Failure>(std::move(event.what));
       }
       const auto* failure = std::get_if<Failure>(&answer.what);
-      hung_[event.node] = failure != nullptr && failure->kind == Failure::Kind::TimedOut;
+      hung_[event.node] = failure != nullptr && failure->kind == redis::NodeError::TimedOut;
       --open;
     }
   }

@@ -2,7 +2,7 @@
 
 #include "base/duration.hpp"
 #include "base/text.hpp"
-#include "redis/describe.hpp"
+#include "redis/node_error.hpp"
 
 #include <fmt/format.h>
 

@@ -2,7 +2,7 @@
 
 #include "base/log.hpp"
 #include "lock/report.hpp"
-#include "redis/describe.hpp"
+#include "redis/node_error.hpp"
 
 #include <fmt/format.h>
 
@@ -70,7 +70,7 @@ void Session::take_identity(const redis::Event& event) {
 }
 
 void Session::note_failure(quorum::NodeIndex node, const quorum::Failure& failure) {
-  if (failure.kind == quorum::Failure::Kind::Cancelled) return;
+  if (failure.kind == redis::NodeError::Cancelled) return;
   extending_since_[node].reset();
   const bool news = !down_[node] && observer_ != nullptr;
   down_[node] = true;
@@ -87,25 +87,6 @@ void Session::note_answer(quorum::NodeIndex node) {
   down_[node] = false;
   if (observer_ != nullptr) observer_->node_up(nodes_.endpoint(node).display());
 }
-
-namespace {
-
-// The node has said so itself.
-bool is_answer(quorum::Failure::Kind kind) {
-  using enum quorum::Failure::Kind;
-  switch (kind) {
-    case Unresolved:
-    case Refused:
-    case Unreachable:
-    case TimedOut:
-    case Disconnected:
-    case TlsFailed:
-    case Cancelled: return false;
-    default: return true;
-  }
-}
-
-}  // namespace
 
 void Session::fail(quorum::Operation& operation, quorum::NodeIndex node, quorum::RequestId id,
                    const quorum::Failure& failure) {
@@ -146,8 +127,7 @@ void Session::note_overdue() {
   const TimePoint now = surroundings_.clock.boot_now();
   for (quorum::NodeIndex node = 0; node < nodes_.size(); ++node) {
     if (down_[node] || !extending_since_[node] || now < *extending_since_[node] + node_timeout_) continue;
-    note_failure(node,
-                 {.kind = quorum::Failure::Kind::TimedOut, .detail = std::string{nodes_.waits_for(node)}});
+    note_failure(node, redis::node_failure(redis::NodeError::TimedOut, std::string{nodes_.waits_for(node)}));
   }
 }
 
@@ -174,7 +154,7 @@ void Session::turn(quorum::Operation& operation, TimePoint until, std::span<cons
     } else {
       const auto& failure = std::get<quorum::Failure>(event.what);
       note_failure(event.node, failure);
-      if (is_answer(failure.kind)) responsive_[event.node] = true;
+      if (redis::is_answer(failure)) responsive_[event.node] = true;
       if (!owed_.on_failure(now, event.id, failure)) fail(operation, event.node, event.id, failure);
     }
   }

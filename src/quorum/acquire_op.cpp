@@ -80,21 +80,20 @@ std::vector<Send> AcquireOp::on_reply(Now now, NodeIndex node, RequestId id, con
   NodeVote& vote = votes_[node];
   Confirmation& confirmation = confirmations_[node];
   if (vote.pending() && vote.id == id) {
-    std::visit(Overload{[&](const Granted& granted) {
-                          if (now.boot <= vote.sent + rules_.node_timeout) {
-                            vote.answer = granted;
-                          } else {
-                            vote.answer = Failure{Failure::Kind::TimedOut, "its vote was read too late"};
-                          }
-                        },
-                        [&](const Refused& refused) {
-                          vote.answer = refused;
-                          membership_.on_holder_ttl(std::max(refused.holder_ttl, refused.remaining));
-                        },
-                        [&](const auto&) {
-                          vote.answer = Failure{Failure::Kind::Garbled, "an answer to another question"};
-                        }},
-               reply);
+    std::visit(
+        Overload{[&](const Granted& granted) {
+                   if (now.boot <= vote.sent + rules_.node_timeout) {
+                     vote.answer = granted;
+                   } else {
+                     vote.answer = Failure{.detail = "its vote was read too late"};
+                   }
+                 },
+                 [&](const Refused& refused) {
+                   vote.answer = refused;
+                   membership_.on_holder_ttl(std::max(refused.holder_ttl, refused.remaining));
+                 },
+                 [&](const auto&) { vote.answer = Failure{.detail = "an answer to another question"}; }},
+        reply);
     vote.server = membership_.server_of(node);
     return judge(now);
   }

@@ -3,26 +3,9 @@
 #include <map>
 
 namespace redlock::quorum {
-namespace {
-
-// Failures after which no byte of the request can have reached the node.
-bool never_reached(Failure::Kind kind) {
-  using enum Failure::Kind;
-  switch (kind) {
-    case Unresolved:
-    case Refused:
-    case Unreachable:
-    case TlsFailed:
-    case Cancelled: return true;
-    default: return false;
-  }
-}
-
-}  // namespace
-
 bool NodeVote::may_hold_token() const {
   if (may_have_held || pending() || granted() != nullptr) return true;
-  return failure() != nullptr && !never_reached(failure()->kind);
+  return failure() != nullptr && failure()->may_have_arrived;
 }
 
 bool is_vote(const NodeVotes& votes, NodeIndex node, const Membership& membership) {

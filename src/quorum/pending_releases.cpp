@@ -9,19 +9,8 @@ constexpr Duration kFirstPause = std::chrono::milliseconds{5};
 constexpr unsigned kDoublings = 4;  // up to 80 ms: a dozen tries in a second
 
 // The node did not get the release, or is not ready yet: a restarting server refuses, breaks and loads.
-bool worth_repeating(Failure::Kind kind) {
-  using enum Failure::Kind;
-  switch (kind) {
-    case Unresolved:
-    case Refused:
-    case Unreachable:
-    case Disconnected:
-    case TlsFailed:
-    case Loading:
-    case Busy:
-    case TooManyClients: return true;
-    default: return false;
-  }
+bool worth_repeating(const Failure& failure) {
+  return failure.connection_gone || failure.passes;
 }
 
 }  // namespace
@@ -38,12 +27,13 @@ bool PendingReleases::on_failure(Now now, RequestId id, const Failure& failure) 
   const auto found = std::find_if(releases_.begin(), releases_.end(),
                                   [&](const OwedRelease& release) { return release.send.id == id; });
   if (found == releases_.end()) return false;
-  if (!worth_repeating(failure.kind) || now.boot >= found->send.deadline) {
+  if (!worth_repeating(failure) || now.boot >= found->send.deadline) {
     releases_.erase(found);
     return false;
   }
   // A connection that breaks is often a server that is back already.
-  const bool at_once = failure.kind == Failure::Kind::Disconnected && found->failures == 0;
+  const bool broke = failure.connection_gone && failure.may_have_arrived;
+  const bool at_once = broke && found->failures == 0;
   const Duration pause = at_once ? Duration{} : kFirstPause * (1U << std::min(found->failures, kDoublings));
   ++found->failures;
   found->failure = failure;

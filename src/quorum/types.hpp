@@ -13,6 +13,10 @@
 // What the algorithm says to a node and hears from it. Terms are those of the "Distributed Locks with Redis"
 // page of the Redis documentation; the semantics of each request are DESIGN section 3. redis/ turns requests
 // into scripts and replies back into these types; tests/sim implements the same semantics in its fake nodes.
+namespace redlock::redis {
+enum class NodeError : std::uint8_t;  // redis/node_error.hpp
+}
+
 namespace redlock::quorum {
 
 // The position of a node in the configured list.
@@ -196,32 +200,11 @@ struct Identity {
 
 // Why a node gave no answer that counts: data, never an exception.
 struct Failure {
-  enum class Kind {
-    Unresolved,         // the host name leads nowhere
-    Refused,            // connection refused
-    Unreachable,        // network or host unreachable, no such socket, permission
-    TimedOut,           // no outcome before the deadline; `detail` says in which phase
-    Disconnected,       // the connection ended before the answer
-    Garbled,            // what came back is not the protocol, or not what the request asks for
-    AuthRequired,       // NOAUTH
-    AuthFailed,         // WRONGPASS, or AUTH refused
-    NotPermitted,       // NOPERM: the ACL user may not
-    ReadOnly,           // READONLY: a replica
-    Loading,            // LOADING the dataset
-    OutOfMemory,        // OOM
-    PersistenceBroken,  // MISCONF
-    Busy,               // BUSY running a script
-    ClusterMode,        // MOVED, CLUSTERDOWN, CROSSSLOT
-    TooManyClients,     // max number of clients reached
-    ProtectedMode,      // DENIED
-    NoReplicas,         // NOREPLICAS
-    NoSuchDatabase,     // SELECT refused
-    TlsFailed,          // handshake or certificate
-    Cancelled,          // never sent: the driver was told that nobody needs it any more
-    OtherError          // any other error reply
-  };
-  Kind kind;
-  std::string detail;  // escaped, without secrets: what a person needs beyond the kind; may be empty
+  bool may_have_arrived = true;  // the request may have reached the node
+  bool connection_gone = false;  // there is none, or it has ended
+  bool passes = false;           // the node says that it cannot answer just now
+  redis::NodeError kind{};       // for messages: redis/ interprets it. 0: an answer that cannot be used
+  std::string detail{};  // escaped, without secrets: what a person needs beyond the kind; may be empty
 };
 
 }  // namespace redlock::quorum

@@ -1,7 +1,7 @@
 #include "redis/answers.hpp"
 
-#include "redis/classify.hpp"
 #include "redis/line.hpp"
+#include "redis/node_error.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -22,7 +22,7 @@ using quorum::Failure;
 using Outcome = std::variant<quorum::Reply, Failure>;
 
 Outcome garbled(std::string_view why) {
-  return Failure{Failure::Kind::Garbled, std::string{why}};
+  return node_failure(NodeError::Garbled, std::string{why});
 }
 
 std::optional<std::uint64_t> parse_digits(std::string_view text, std::uint64_t greatest) {
@@ -129,7 +129,7 @@ Outcome decode_release(Value value) {
 Failure name_forbidden_command(RequestKind kind, std::string_view error, Failure failure) {
   constexpr std::string_view marker = "@user_script:";
   const std::size_t at = error.rfind(marker);
-  if (failure.kind != Failure::Kind::NotPermitted || at == std::string_view::npos ||
+  if (failure.kind != NodeError::NotPermitted || at == std::string_view::npos ||
       error.find("this command") == std::string_view::npos) {
     return failure;
   }

@@ -1,6 +1,6 @@
 #include "redis/connection.hpp"
 
-#include "redis/classify.hpp"
+#include "redis/node_error.hpp"
 
 #include <array>
 #include <utility>
@@ -15,7 +15,7 @@ constexpr std::size_t kReadSize = std::size_t{1} << 14U;
 constexpr int kMostReads = 8;  // in a row: a node that never stops to talk must not keep the others waiting
 
 Failure closed() {
-  return {.kind = Failure::Kind::Disconnected, .detail = "the server closed it"};
+  return node_failure(NodeError::Disconnected, "the server closed it");
 }
 
 short poll_events(State wanted) {
@@ -51,7 +51,8 @@ std::optional<Failure> Connection::advance(TimePoint now, Duration allowance) {
   if (dial_) {
     const bool resolving = phase() == Phase::Resolving;
     auto result = dial_->step(now, allowance);
-    if (auto* failure = std::get_if<net::ConnectionFailure>(&result)) return failure_of(std::move(*failure));
+    if (auto* failure = std::get_if<net::ConnectionFailure>(&result))
+      return node_failure(std::move(*failure));
     if (auto* stream = std::get_if<std::unique_ptr<net::Stream>>(&result)) {
       stream_ = std::move(*stream);
       dial_.reset();
@@ -70,9 +71,8 @@ std::optional<Failure> Connection::shake_hands(TimePoint now) {
       return std::nullopt;
     case State::WantRead:
     case State::WantWrite: reads_on_ = progress.state; return std::nullopt;
-    case State::Ended:
-      return Failure{.kind = Failure::Kind::TlsFailed, .detail = "the server closed the connection"};
-    case State::Failed: return failure_of(progress.failure);
+    case State::Ended: return node_failure(NodeError::TlsFailed, "the server closed the connection");
+    case State::Failed: return node_failure(progress.failure);
   }
   return std::nullopt;
 }
@@ -92,7 +92,7 @@ std::variant<std::size_t, Failure> Connection::write(std::span<const iovec> part
     case State::WantRead:
     case State::WantWrite: writes_on_ = progress.state; return std::size_t{0};
     case State::Ended: return end_of(closed());
-    case State::Failed: return end_of(failure_of(progress.failure));
+    case State::Failed: return end_of(node_failure(progress.failure));
   }
   return std::size_t{0};
 }
@@ -107,7 +107,7 @@ std::optional<Failure> Connection::read(const std::function<std::size_t()>& limi
       case State::WantRead:
       case State::WantWrite: reads_on_ = progress.state; return std::nullopt;
       case State::Ended: return end_of(closed());
-      case State::Failed: return end_of(failure_of(progress.failure));
+      case State::Failed: return end_of(node_failure(progress.failure));
     }
     reader_.feed({bytes.data(), progress.bytes});
     for (bool more = true; more;) {
@@ -116,7 +116,7 @@ std::optional<Failure> Connection::read(const std::function<std::size_t()>& limi
       if (auto* value = std::get_if<Value>(&next)) {
         if (auto failure = take(std::move(*value))) return failure;
       } else if (auto* malformed = std::get_if<ReplyReader::Malformed>(&next)) {
-        return Failure{.kind = Failure::Kind::Garbled, .detail = std::move(malformed->why)};
+        return node_failure(NodeError::Garbled, std::move(malformed->why));
       } else {
         more = false;
       }

@@ -1,8 +1,8 @@
 #include "redis/greeting.hpp"
 
 #include "base/text.hpp"
-#include "redis/classify.hpp"
 #include "redis/info.hpp"
+#include "redis/node_error.hpp"
 
 #include <array>
 #include <charconv>
@@ -15,15 +15,15 @@ namespace {
 using quorum::Failure;
 
 Failure garbled(std::string_view why) {
-  return {.kind = Failure::Kind::Garbled, .detail = std::string{why}};
+  return node_failure(NodeError::Garbled, std::string{why});
 }
 
 // AUTH and SELECT fail for one reason each when the error names none. What the server says to AUTH is not
 // shown: it quotes the password where the command has been renamed.
 Failure auth_failure(std::string_view error) {
   Failure failure = classify(error);
-  if (failure.kind == Failure::Kind::OtherError) failure.kind = Failure::Kind::AuthFailed;
-  if (failure.kind == Failure::Kind::AuthFailed) {
+  if (failure.kind == NodeError::OtherError) failure = node_failure(NodeError::AuthFailed);
+  if (failure.kind == NodeError::AuthFailed) {
     const bool unset = error.find("without any password configured") != std::string_view::npos ||
                        error.find("no password is set") != std::string_view::npos;
     failure.detail = refuses_command(error)           ? "AUTH is not allowed there"
@@ -36,8 +36,8 @@ Failure auth_failure(std::string_view error) {
 
 Failure select_failure(std::string_view error) {
   Failure failure = classify(error);
-  if (failure.kind == Failure::Kind::OtherError) failure.kind = Failure::Kind::NoSuchDatabase;
-  return failure;
+  if (failure.kind != NodeError::OtherError) return failure;
+  return node_failure(NodeError::NoSuchDatabase, std::move(failure.detail));
 }
 
 constexpr std::int64_t kGreatestUptime = 100LL * 365 * 24 * 3600;  // seconds: fits any chrono arithmetic

@@ -1,7 +1,7 @@
 #include "redis/link.hpp"
 
 #include "redis/answers.hpp"
-#include "redis/classify.hpp"
+#include "redis/node_error.hpp"
 
 #include <sys/uio.h>
 
@@ -72,7 +72,7 @@ void Link::ask(const Query& query, TimePoint now) {
 void Link::enqueue(Pending pending) {
   const TimePoint now = pending.asked;
   if (pending.deadline <= now) {
-    queue_.settle(pending, {.kind = Failure::Kind::TimedOut, .detail = "before it could be sent"});
+    queue_.settle(pending, node_failure(NodeError::TimedOut, "before it could be sent"));
     return;
   }
   // A release must follow its request on the same connection, whatever the state of that: a late SET could
@@ -93,8 +93,7 @@ void Link::drop_useless_connection(TimePoint deadline, TimePoint now) {
   if (!can_send()) return;
   if (setup_.refused) return fail(Failure{*setup_.refused});
   if (!stale(now)) return;
-  const Failure given_up{.kind = Failure::Kind::Disconnected,
-                         .detail = "given up: it has not answered for long"};
+  const Failure given_up = node_failure(NodeError::Disconnected, "given up: it has not answered for long");
   queue_.settle_all(given_up);
   std::vector<Pending> owed = queue_.take_releases(now, deadline);
   const Contact contact = contact_;
@@ -238,7 +237,7 @@ std::optional<Failure> Link::take_answer(Value value) {
   if (queue_.empty() || queue_.front().unsent()) {
     // A server that turns us away says so before it is asked.
     if (value.type == Value::Type::Error) return classify(value.text);
-    return Failure{.kind = Failure::Kind::Garbled, .detail = "an answer that nobody asked for"};
+    return node_failure(NodeError::Garbled, "an answer that nobody asked for");
   }
   Pending pending = queue_.take_front();
   contact_ = Contact::Heard;
@@ -253,7 +252,7 @@ std::optional<Failure> Link::take_answer(Value value) {
 // stays for the releases: a server without a password takes the lock in spite of a refused AUTH.
 std::optional<Failure> Link::take_setup(GreetingStep step, const Value& value) {
   auto failure = setup_.reader.take(step, value);
-  if (failure && failure->kind == Failure::Kind::Garbled) return failure;
+  if (failure && failure->kind == NodeError::Garbled) return failure;
   if (failure && !setup_.refused) {
     setup_.refused = std::move(failure);
     queue_.settle_all(*setup_.refused);
@@ -267,7 +266,7 @@ std::optional<Failure> Link::take_setup(GreetingStep step, const Value& value) {
 std::optional<Failure> Link::take_reply(Pending pending, Value value) {
   auto outcome = decode(std::get<RequestKind>(pending.what), std::move(value));
   const auto* const failure = std::get_if<Failure>(&outcome);
-  const bool garbled = failure != nullptr && failure->kind == Failure::Kind::Garbled;
+  const bool garbled = failure != nullptr && failure->kind == NodeError::Garbled;
   if (setup_.refused && !garbled) {
     queue_.settle(pending, *setup_.refused);
   } else if (failure != nullptr) {
@@ -299,7 +298,7 @@ void Link::fail(const Failure& failure) {
   queue_.settle_all(failure);
   queue_.clear();
   // What its server had not read has ended with the server.
-  if (failure.kind == Failure::Kind::Refused && surroundings_.clock.boot_now() > key_.until + kClockSlack)
+  if (failure.kind == NodeError::Refused && surroundings_.clock.boot_now() > key_.until + kClockSlack)
     key_.may_be_set = false;
   if (contact_ == Contact::Heard) contact_ = Contact::Lost;
   if (connection_) connection_->abandon();

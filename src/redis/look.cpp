@@ -1,5 +1,7 @@
 #include "redis/look.hpp"
 
+#include "redis/node_error.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <optional>
@@ -25,7 +27,7 @@ return {holder, redis.call('PTTL', KEYS[1]), type(fence) == 'string' and fence o
 )lua";
 
 Failure garbled(std::string_view why) {
-  return {.kind = Failure::Kind::Garbled, .detail = std::string{why}};
+  return node_failure(NodeError::Garbled, std::string{why});
 }
 
 // Whoever can write to the node can write anything: what is no number counts as none.

@@ -1,6 +1,7 @@
 #include "redis/request_queue.hpp"
 
 #include "base/text.hpp"
+#include "redis/node_error.hpp"
 
 #include <algorithm>
 #include <string>
@@ -93,7 +94,7 @@ void RequestQueue::drop_unsent() {
 void RequestQueue::cancel_unsent() {
   std::erase_if(pending_, [&](Pending& pending) {
     const bool stays = pending.is_setup() || pending.is(RequestKind::Release) || pending.written > 0;
-    if (!stays) settle(pending, {.kind = Failure::Kind::Cancelled, .detail = {}});
+    if (!stays) settle(pending, node_failure(NodeError::Cancelled));
     return !stays;
   });
 }
@@ -154,7 +155,7 @@ bool RequestQueue::expire(TimePoint now, bool connected, bool all,
   std::erase_if(pending_, [&](Pending& pending) {
     if (pending.settled || limit(pending, connected) > now || (!all && pending.written > 0)) return false;
     expired = true;
-    settle(pending, {.kind = Failure::Kind::TimedOut, .detail = std::string{why(pending)}});
+    settle(pending, node_failure(NodeError::TimedOut, std::string{why(pending)}));
     return pending.written == 0;
   });
   return expired;

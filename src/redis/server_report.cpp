@@ -1,6 +1,7 @@
 #include "redis/server_report.hpp"
 
 #include "redis/info.hpp"
+#include "redis/node_error.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,7 +16,7 @@ constexpr std::size_t kMaxText = 64;
 constexpr std::int64_t kGreatestUptime = 100LL * 365 * 24 * 3600;  // seconds
 
 Failure garbled(std::string_view why) {
-  return {.kind = Failure::Kind::Garbled, .detail = std::string{why}};
+  return node_failure(NodeError::Garbled, std::string{why});
 }
 
 std::string text_of(std::string_view info, std::string_view name) {

@@ -1,8 +1,8 @@
 #include "redis/subscription.hpp"
 
 #include "base/log.hpp"
-#include "redis/classify.hpp"
 #include "redis/line.hpp"
+#include "redis/node_error.hpp"
 
 #include <fmt/format.h>
 
@@ -34,7 +34,7 @@ bool says(const Value& value, std::string_view what) {
 }
 
 Failure broken(std::string_view why) {
-  return {.kind = Failure::Kind::Disconnected, .detail = std::string{why}};
+  return node_failure(NodeError::Disconnected, std::string{why});
 }
 
 }  // namespace
@@ -181,9 +181,7 @@ std::optional<Failure> Subscription::take_error(const Value& value) {
     conversation_->steps.pop_front();
     return std::nullopt;
   }
-  using enum Failure::Kind;
-  refused_ = refuses_command(value.text) || failure.kind == AuthFailed || failure.kind == AuthRequired ||
-             failure.kind == NotPermitted || step == Step::Tracking;
+  refused_ = !failure.passes;
   if (step == Step::Auth) failure.detail = "AUTH is refused";
   return failure;
 }

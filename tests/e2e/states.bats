@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Servers that are there and do not grant a lock: real ones, put into each state that can be provoked. What each says is
-# told in words, with what to do. tests/unit/redis_classify_test.cpp has the texts of other versions.
+# told in words, with what to do. tests/unit/redis_node_error_test.cpp has the texts of other versions.
 
 load lib/redlock.bash
 

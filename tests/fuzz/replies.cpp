@@ -5,7 +5,7 @@
 // the greeting), the second into what pieces the network cuts the rest.
 #include "fuzz.hpp"
 #include "redis/answers.hpp"
-#include "redis/describe.hpp"
+#include "redis/node_error.hpp"
 #include "redis/greeting.hpp"
 #include "redis/line.hpp"
 #include "redis/wire.hpp"

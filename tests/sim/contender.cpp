@@ -117,7 +117,7 @@ void Contender::failed(NodeIndex address, RequestId id, const Failure& failure) 
   const auto release = std::find_if(releases_.begin(), releases_.end(),
                                     [&](const auto& candidate) { return candidate.first == id; });
   if (release != releases_.end()) {
-    referee_.release_failed(release->second, address, failure.kind == Failure::Kind::OtherError);
+    referee_.release_failed(release->second, address, failure.detail == kErrorForGood);
     releases_.erase(release);
   }
   if (acquisition_) send_all(acquisition_->on_failure(now(), address, id, failure));

@@ -67,14 +67,7 @@ std::string describe(const quorum::Reply& reply) {
 }
 
 std::string describe(const quorum::Failure& failure) {
-  using enum quorum::Failure::Kind;
-  switch (failure.kind) {
-    case Refused: return "connection refused";
-    case TimedOut: return "timed out";
-    case Disconnected: return "disconnected";
-    case Cancelled: return "cancelled";
-    default: return fmt::format("failure {}", static_cast<int>(failure.kind));
-  }
+  return failure.detail;
 }
 
 std::string describe(const quorum::AcquireVerdict& verdict) {

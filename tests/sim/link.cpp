@@ -9,6 +9,15 @@
 #include <utility>
 
 namespace redlock::sim {
+namespace {
+
+const quorum::Failure kRefused{
+    .may_have_arrived = false, .connection_gone = true, .detail = "connection refused"};
+const quorum::Failure kBroken{.connection_gone = true, .detail = "disconnected"};
+const quorum::Failure kTimedOut{.detail = "timed out"};
+
+}  // namespace
+
 Link::Link(Setting& setting, Process& owner, Server& server, quorum::NodeIndex address)
     : setting_{setting}, owner_{owner}, server_{&server}, address_{address} {
   server.connect(*this);
@@ -197,8 +206,8 @@ void Link::read(const Arrival& arrival, std::vector<Outcome>& outcomes) {
                           written_.push_back(std::move(request));
                         }
                       },
-                      [&](const ConnectRefused&) { fail_all(quorum::Failure::Kind::Refused, outcomes); },
-                      [&](const Broken&) { fail_all(quorum::Failure::Kind::Disconnected, outcomes); },
+                      [&](const ConnectRefused&) { fail_all(kRefused, outcomes); },
+                      [&](const Broken&) { fail_all(kBroken, outcomes); },
                       [&](const Answered& answered) {
                         if (answered.identity) outcomes.push_back({address_, 0, *answered.identity});
                         const auto found =
@@ -215,11 +224,11 @@ void Link::read(const Arrival& arrival, std::vector<Outcome>& outcomes) {
              arrival.what);
 }
 
-void Link::fail_all(quorum::Failure::Kind kind, std::vector<Outcome>& outcomes) {
+void Link::fail_all(const quorum::Failure& failure, std::vector<Outcome>& outcomes) {
   state_ = State::Closed;
   for (auto* requests : {&written_, &unwritten_}) {
     for (const Pending& request : *requests) {
-      outcomes.push_back({address_, request.id, quorum::Failure{kind, {}}});
+      outcomes.push_back({address_, request.id, failure});
     }
     requests->clear();
   }
@@ -232,7 +241,7 @@ void Link::expire(TimePoint now, std::vector<Outcome>& outcomes) {
         ++request;
         continue;
       }
-      outcomes.push_back({address_, request->id, quorum::Failure{quorum::Failure::Kind::TimedOut, {}}});
+      outcomes.push_back({address_, request->id, kTimedOut});
       request = requests->erase(request);
     }
   }

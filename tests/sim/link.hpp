@@ -95,7 +95,7 @@ class Link {
   void arrive(std::size_t message);
   void break_later(std::size_t connection);
   void tell_broken(std::size_t connection, Instant at);
-  void fail_all(quorum::Failure::Kind kind, std::vector<Outcome>& outcomes);
+  void fail_all(const quorum::Failure& failure, std::vector<Outcome>& outcomes);
   void deliver(Instant at, Arrival arrival);
 
   Setting& setting_;

@@ -48,8 +48,10 @@ sim_mutant(late-set-not-cleaned node_vote.cpp "if (may_have_held || pending() ||
            "if (granted() != nullptr) return true;")
 
 # ---- Release
-sim_mutant(broken-release-not-repeated pending_releases.cpp "    case Disconnected:\n" "")
-sim_mutant(refused-release-not-repeated pending_releases.cpp "    case Refused:\n" "")
+sim_mutant(broken-release-not-repeated pending_releases.cpp "failure.connection_gone ||"
+           "(failure.connection_gone && !failure.may_have_arrived) ||")
+sim_mutant(refused-release-not-repeated pending_releases.cpp "failure.connection_gone ||"
+           "(failure.connection_gone && failure.may_have_arrived) ||")
 sim_mutant(releases-of-earlier-attempts-forgotten pending_releases.cpp "releases_.push_back("
            "std::erase_if(releases_, [&](const OwedRelease& each) {
              return std::get<quorum::ReleaseRequest>(each.send.request).token !=

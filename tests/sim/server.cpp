@@ -83,9 +83,7 @@ void Server::execute(Link& link, std::size_t message) {
     if (setting_.traced())
       setting_.say(name_, fmt::format("{}: {} -> an error", link.name(), describe(command)));
     const bool passes = setting_.dice.chance(0.5);
-    link.answer(
-        message,
-        quorum::Failure{passes ? quorum::Failure::Kind::Loading : quorum::Failure::Kind::OtherError, {}});
+    link.answer(message, quorum::Failure{.passes = passes, .detail = passes ? "not ready" : kErrorForGood});
     return;
   }
   const std::int64_t now = now_ms();

@@ -19,6 +19,9 @@ class Referee;
 // How fast one more clock of this world runs.
 double draw_rate(Setting& setting);
 
+// What a failing server answers that will not do it later either.
+inline constexpr const char* kErrorForGood = "an error for good";
+
 // A Redis server: the keys, a process that crashes and hangs, and a clock of its own.
 class Server final : public ServerView {
  public:

@@ -1,4 +1,5 @@
 #include "lock/soundness.hpp"
+#include "redis/node_error.hpp"
 
 #include <doctest/doctest.h>
 
@@ -40,20 +41,20 @@ TEST_SUITE("soundness of nodes") {
 
   TEST_CASE("of a node that does not answer nothing else is said") {
     NodeReport report;
-    report.failure = quorum::Failure{quorum::Failure::Kind::Refused, {}};
+    report.failure = redis::node_failure(redis::NodeError::Refused);
     CHECK(concerns(report, 0s) == Concerns{Concern::NoAnswer});
   }
 
   TEST_CASE("a replica has no vote, and that it is read-only is no news") {
     NodeReport report = healthy();
     report.eligibility = quorum::VoteEligibility::Replica;
-    report.refusal = quorum::Failure{quorum::Failure::Kind::ReadOnly, {}};
+    report.refusal = redis::node_failure(redis::NodeError::ReadOnly);
     CHECK(concerns(report) == Concerns{Concern::NoVote});
   }
 
   TEST_CASE("a master that takes no writes has no vote") {
     NodeReport report = healthy();
-    report.refusal = quorum::Failure{quorum::Failure::Kind::OutOfMemory, {}};
+    report.refusal = redis::node_failure(redis::NodeError::OutOfMemory);
     CHECK(concerns(report) == Concerns{Concern::Refuses});
   }
 

@@ -67,10 +67,10 @@ TEST_CASE("too few answers are no quorum, once the others have had a moment to s
   Attempt attempt;
   attempt.start();
   attempt.answer(0, Granted{7});
-  attempt.fail(1, failed(Failure::Kind::Refused));
-  attempt.fail(2, failed(Failure::Kind::TimedOut));
+  attempt.fail(1, kConnectionRefused);
+  attempt.fail(2, kTimedOut);
   CHECK(attempt.undecided());
-  attempt.fail(3, failed(Failure::Kind::Disconnected));
+  attempt.fail(3, kConnectionBroken);
   CHECK(attempt.undecided());
   CHECK(attempt.acquisition.deadline() - attempt.now.boot <= 10ms);
   attempt.wait();
@@ -84,7 +84,7 @@ TEST_CASE("too few answers are no quorum at once, when all have failed or answer
   Attempt attempt;
   attempt.start();
   attempt.answer(0, Granted{7});
-  for (const NodeIndex node : {1U, 2U, 3U}) attempt.fail(node, failed(Failure::Kind::Refused));
+  for (const NodeIndex node : {1U, 2U, 3U}) attempt.fail(node, kConnectionRefused);
   CHECK(attempt.undecided());
   attempt.answer(4, Granted{7});
   CHECK(attempt.verdict<NoQuorum>() != nullptr);
@@ -223,7 +223,7 @@ TEST_CASE("an answer to another question is a failure of the node") {
   attempt.start();
   attempt.answer(0, Released{.was_ours = true, .held_by_other = false});
   CHECK(attempt.verdict<NoQuorum>() != nullptr);
-  CHECK(attempt.acquisition.votes()[0].failure()->kind == Failure::Kind::Garbled);
+  CHECK(attempt.acquisition.votes()[0].failure()->detail == "an answer to another question");
 }
 
 TEST_CASE("a vote that comes after the win and is not the fence has the fence written down") {

@@ -29,7 +29,7 @@ class ByHand : public Client {
   void vouched(NodeIndex node, Fence counter, std::uint64_t set_by = 0) {
     answer(node, Extended{.set_by = set_by, .counter = counter, .fence = kFence});
   }
-  void fail(NodeIndex node) { take(extension.on_failure(now, node, asked[node], failed())); }
+  void fail(NodeIndex node) { take(extension.on_failure(now, node, asked[node], kTimedOut)); }
   template <class Kind>
   const Kind* verdict() const {
     return extension.verdict() ? std::get_if<Kind>(&*extension.verdict()) : nullptr;

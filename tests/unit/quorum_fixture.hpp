@@ -77,9 +77,12 @@ inline Identity identity(std::string run_id, std::chrono::seconds uptime = 24h) 
           .cluster = false,
           .version = {}};
 }
-inline Failure failed(Failure::Kind kind = Failure::Kind::TimedOut) {
-  return {.kind = kind, .detail = {}};
-}
+inline const Failure kConnectionRefused{
+    .may_have_arrived = false, .connection_gone = true, .detail = "connection refused"};
+inline const Failure kConnectionBroken{.connection_gone = true, .detail = "broken"};
+inline const Failure kTimedOut{.detail = "timed out"};
+inline const Failure kErrorReply{.detail = "an error"};
+inline const Failure kNotReady{.passes = true, .detail = "loading"};
 inline Refused refused(std::string holder, std::chrono::milliseconds remaining = 500ms) {
   return {.holder = {std::move(holder)}, .remaining = remaining, .info = {}};
 }
@@ -107,7 +110,7 @@ class Attempt : public Client {
   void answer(NodeIndex node, const Reply& reply) {
     take(acquisition.on_reply(now, node, asked[node], reply));
   }
-  void fail(NodeIndex node, const Failure& failure = failed()) {
+  void fail(NodeIndex node, const Failure& failure = kTimedOut) {
     take(acquisition.on_failure(now, node, asked[node], failure));
   }
   // Time passes until the attempt wants to be called.

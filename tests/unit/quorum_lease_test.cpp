@@ -43,7 +43,7 @@ class Holder : public Client {
     pass(1ms);
   }
   void answer(NodeIndex node, const Reply& reply) { lease->on_reply(now, node, asked_[node].id, reply); }
-  void fail(NodeIndex node) { lease->on_failure(now, node, asked_[node].id, failed()); }
+  void fail(NodeIndex node) { lease->on_failure(now, node, asked_[node].id, kTimedOut); }
   void here(NodeIndex node, std::uint64_t set_by = 0, Fence counter = kFence) {
     answer(node, Extended{.set_by = set_by, .counter = counter});
   }
@@ -282,7 +282,7 @@ TEST_CASE_FIXTURE(Holder, "retries go on until the lead before the end of validi
     if (sent.empty()) continue;
     ++attempts;
     REQUIRE(attempts < 100);
-    for (const Send& send : sent) lease->on_failure(now, send.node, send.id, failed());
+    for (const Send& send : sent) lease->on_failure(now, send.node, send.id, kTimedOut);
   }
   CHECK(lost<Expired>());
   CHECK(attempts > 3);
@@ -570,7 +570,7 @@ TEST_CASE("a rival whose vote a crash wiped out does not win beside the lease") 
   // From now on the holder does not reach node 0.
   for (std::chrono::milliseconds now = 667ms; !lease.lost() && now < 1400ms; now += 1ms) {
     for (const Send& send : lease.on_time(at(now))) {
-      if (send.node == 0) lease.on_failure(at(now), 0, send.id, failed());
+      if (send.node == 0) lease.on_failure(at(now), 0, send.id, kTimedOut);
       if (send.node == 1) lease.on_reply(at(now), 1, send.id, Extended{.set_by = 0, .counter = kWallUs});
       if (send.node == 2) lease.on_reply(at(now), 2, send.id, Extended{.set_by = 1, .counter = kWallUs});
     }

@@ -33,7 +33,7 @@ Observation absent() {
   return observation(NodeLockState{});
 }
 Observation fails() {
-  return observation(Failure{Failure::Kind::TimedOut, {}});
+  return observation(Failure{});
 }
 
 LockStatus status_of(const Observations& observations) {

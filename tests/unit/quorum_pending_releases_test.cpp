@@ -18,7 +18,7 @@ struct Owing : Client {
     owed.add(send);
     return send;
   }
-  bool fails(const Send& send, Failure::Kind kind) { return owed.on_failure(now, send.id, failed(kind)); }
+  bool fails(const Send& send, const Failure& failure) { return owed.on_failure(now, send.id, failure); }
   PendingReleases::Due wait() {
     REQUIRE(owed.deadline() != TimePoint::max());
     pass(std::max(owed.deadline() - now.boot, Duration{}));
@@ -46,7 +46,7 @@ TEST_CASE_FIXTURE(Owing,
   unsigned tries = 0;
   const TimePoint began = now.boot;
   while (now.boot < began + 900ms) {
-    REQUIRE(fails(send, Failure::Kind::Refused));
+    REQUIRE(fails(send, kConnectionRefused));
     CHECK(owed.pauses(0));
     const auto due = wait();
     REQUIRE(due.again.size() == 1);
@@ -61,31 +61,30 @@ TEST_CASE_FIXTURE(Owing,
 
 TEST_CASE_FIXTURE(Owing, "a connection that breaks once is opened again at once") {
   const Send send = release();
-  REQUIRE(fails(send, Failure::Kind::Disconnected));
+  REQUIRE(fails(send, kConnectionBroken));
   CHECK(owed.deadline() == now.boot);
   CHECK(owed.on_time(now).again.size() == 1);
-  REQUIRE(fails(send, Failure::Kind::Disconnected));
+  REQUIRE(fails(send, kConnectionBroken));
   CHECK(owed.deadline() > now.boot);
 }
 
 TEST_CASE_FIXTURE(Owing, "at its deadline a release fails, for the last reason") {
   const Send send = release(3, 2ms);
-  REQUIRE(fails(send, Failure::Kind::Refused));
+  REQUIRE(fails(send, kConnectionRefused));
   CHECK(owed.deadline() == send.deadline);
   const auto due = wait();
   CHECK(due.again.empty());
   REQUIRE(due.expired.size() == 1);
   CHECK(due.expired[0].node == 3);
   CHECK(due.expired[0].id == send.id);
-  CHECK(due.expired[0].failure.kind == Failure::Kind::Refused);
+  CHECK(due.expired[0].failure.detail == kConnectionRefused.detail);
   CHECK(owed.empty());
 }
 
 TEST_CASE_FIXTURE(Owing,
                   "what a node answers for good is an outcome; a server that loads its data is asked again") {
-  CHECK(fails(release(), Failure::Kind::Loading));
-  CHECK_FALSE(fails(release(), Failure::Kind::NotPermitted));
-  CHECK_FALSE(fails(release(), Failure::Kind::AuthFailed));
-  CHECK_FALSE(fails(release(), Failure::Kind::TimedOut));
-  CHECK_FALSE(owed.on_failure(now, 4711, failed(Failure::Kind::Refused)));  // no release
+  CHECK(fails(release(), kNotReady));
+  CHECK_FALSE(fails(release(), kErrorReply));
+  CHECK_FALSE(fails(release(), kTimedOut));
+  CHECK_FALSE(owed.on_failure(now, 4711, kConnectionRefused));  // no release
 }

@@ -15,7 +15,7 @@ struct Case : Client {
   void answer(NodeIndex node, const Released& released) {
     releasing.on_reply(now, node, sent[node].id, released);
   }
-  void fail(NodeIndex node) { releasing.on_failure(now, node, sent[node].id, failed()); }
+  void fail(NodeIndex node) { releasing.on_failure(now, node, sent[node].id, kTimedOut); }
   ReleaseOp releasing{membership, {.token = {"ours"}}, kNodeTimeout, ids};
 };
 

@@ -79,9 +79,9 @@ TEST_CASE("a kept vote is given back though its node cannot be asked again") {
   attempt.start();
   divide(attempt, kGreatest);
   attempt.wait();
-  attempt.fail(0, failed(Failure::Kind::Refused));
-  attempt.fail(1, failed(Failure::Kind::Refused));
-  attempt.fail(2, failed(Failure::Kind::Refused));
+  attempt.fail(0, kConnectionRefused);
+  attempt.fail(1, kConnectionRefused);
+  attempt.fail(2, kConnectionRefused);
   attempt.wait();
   REQUIRE(attempt.verdict<NoQuorum>() != nullptr);
   CHECK(attempt.request<ReleaseRequest>(0) != nullptr);

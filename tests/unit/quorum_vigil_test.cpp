@@ -411,7 +411,7 @@ TEST_SUITE("vigil") {
     Waiting one;
     NodeVotes votes(kNodes);
     for (NodeVote& vote : votes) vote.answer = refused("them");
-    votes[kHome].answer = failed();
+    votes[kHome].answer = kTimedOut;
     one.held(position(9), votes);
     CHECK_FALSE(one.vigil.wants(kHome));
     CHECK(one.vigil.wants(kHome + 1));
@@ -474,7 +474,7 @@ TEST_SUITE("vigil") {
     Waiting one;
     NodeVotes votes(kNodes);
     for (NodeVote& vote : votes) vote.answer = refused("them", 3600s);
-    votes[3].answer = failed();
+    votes[3].answer = kTimedOut;
     one.held(position(1));
     one.listening();
     one.settle();

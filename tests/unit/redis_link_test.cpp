@@ -2,8 +2,8 @@
 #include "net/connector.hpp"
 #include "net/resolver.hpp"
 #include "net/tls_context.hpp"
-#include "redis/describe.hpp"
 #include "redis/link.hpp"
+#include "redis/node_error.hpp"
 #include "redis_support.hpp"
 
 #include <doctest/doctest.h>
@@ -27,7 +27,7 @@ using namespace redlock::test;
 using quorum::Failure;
 using quorum::Granted;
 using quorum::Released;
-using Kind = Failure::Kind;
+using Kind = redlock::redis::NodeError;
 using std::chrono::milliseconds;
 
 namespace {

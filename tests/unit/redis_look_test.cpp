@@ -1,4 +1,5 @@
 #include "redis/look.hpp"
+#include "redis/node_error.hpp"
 #include "redis/server_report.hpp"
 #include "redis_support.hpp"
 
@@ -16,7 +17,7 @@ using namespace redlock::test;
 using quorum::Failure;
 using quorum::NodeLockState;
 using std::chrono::milliseconds;
-using Kind = Failure::Kind;
+using Kind = redlock::redis::NodeError;
 
 namespace {
 

@@ -1,3 +1,4 @@
+#include "redis/node_error.hpp"
 #include "redis/nodes.hpp"
 #include "redis_support.hpp"
 
@@ -13,7 +14,7 @@ using namespace redlock::test;
 using quorum::Failure;
 using quorum::Granted;
 using quorum::Released;
-using Kind = Failure::Kind;
+using Kind = redlock::redis::NodeError;
 using std::chrono::milliseconds;
 
 namespace {

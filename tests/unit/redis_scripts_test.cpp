@@ -1,4 +1,5 @@
 #include "redis/answers.hpp"
+#include "redis/node_error.hpp"
 #include "redis/scripts.hpp"
 #include "redis_support.hpp"
 
@@ -200,7 +201,7 @@ TEST_SUITE("redis scripts") {
     answer<Released>(bench, quorum::ReleaseRequest{{"ours"}});
     const redis::Event event = bench.node->ask(acquire("ours"));
     REQUIRE(failure_of(event) != nullptr);
-    CHECK(failure_of(event)->kind == Failure::Kind::OtherError);
+    CHECK(failure_of(event)->kind == redis::NodeError::OtherError);
     CHECK(bench.client->tell({"EXISTS", "k"}) == "0");
   }
 
@@ -334,13 +335,13 @@ TEST_SUITE("redis scripts") {
     bench.client->ask({"CONFIG", "SET", "maxmemory", "0"});
     CHECK(denied.text.find("OOM") == 0);
     REQUIRE(failure_of(more) != nullptr);
-    CHECK(failure_of(more)->kind == Failure::Kind::OutOfMemory);
+    CHECK(failure_of(more)->kind == redis::NodeError::OutOfMemory);
     CHECK(extended.fence == 1000);
     CHECK(released.was_ours);
     CHECK(note == "released");
     CHECK(!absent.was_ours);
     REQUIRE(failure_of(repair) != nullptr);
-    CHECK(failure_of(repair)->kind == Failure::Kind::OutOfMemory);
+    CHECK(failure_of(repair)->kind == redis::NodeError::OutOfMemory);
     CHECK(bench.client->tell({"EXISTS", "k"}) == "0");
   }
 
@@ -360,7 +361,7 @@ TEST_SUITE("redis scripts") {
       Conversation node{endpoint};
       const redis::Event event = node.ask(acquire("ours"));
       REQUIRE(failure_of(event) != nullptr);
-      CHECK(failure_of(event)->kind == Failure::Kind::NoSuchDatabase);
+      CHECK(failure_of(event)->kind == redis::NodeError::NoSuchDatabase);
     }
     bench.client->ask({"SELECT", "0"});
     CHECK(bench.client->tell({"DBSIZE"}) == "0");
@@ -482,7 +483,7 @@ TEST_SUITE("redis answers") {
   bool garbled(RequestKind kind, Value value) {
     const auto outcome = redis::decode(kind, std::move(value));
     const auto* failure = std::get_if<Failure>(&outcome);
-    return failure != nullptr && failure->kind == Failure::Kind::Garbled;
+    return failure != nullptr && failure->kind == redis::NodeError::Garbled;
   }
 
   TEST_CASE("an answer of a wrong shape or out of range is garbled") {
@@ -524,7 +525,7 @@ TEST_SUITE("redis answers") {
     const auto said = [](RequestKind kind, std::string text) {
       const auto outcome = redis::decode(kind, {.type = Value::Type::Error, .text = std::move(text)});
       const Failure& failure = std::get<Failure>(outcome);
-      CHECK(failure.kind == Failure::Kind::NotPermitted);
+      CHECK(failure.kind == redis::NodeError::NotPermitted);
       return failure.detail;
     };
     const std::string begins =

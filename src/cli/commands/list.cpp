@@ -6,7 +6,7 @@
 #include "cli/commands/inspect.hpp"
 #include "cli/terminal/output.hpp"
 #include "lock/search.hpp"
-#include "redis/describe.hpp"
+#include "redis/node_error.hpp"
 
 #include <fmt/format.h>
 

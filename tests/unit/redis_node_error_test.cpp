@@ -1,13 +1,14 @@
-#include "redis/classify.hpp"
-#include "redis/describe.hpp"
+#include "redis/node_error.hpp"
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <initializer_list>
 #include <string>
 
 using namespace redlock;
 using namespace redlock::redis;
-using Kind = quorum::Failure::Kind;
+using Kind = redlock::redis::NodeError;
 
 namespace {
 
@@ -102,28 +103,48 @@ TEST_SUITE("redis classify") {
     CHECK(failure.detail.size() < 400);
   }
 
+  TEST_CASE("what a failure says about the request, the connection and the node") {
+    const auto is_one_of = [](Kind kind, std::initializer_list<Kind> kinds) {
+      return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+    };
+    using enum redlock::redis::NodeError;
+    for (int i = 0; i <= static_cast<int>(OtherError); ++i) {
+      CAPTURE(i);
+      const auto kind = static_cast<Kind>(i);
+      const auto failure = node_failure(kind);
+      const bool no_connection = is_one_of(kind, {Unresolved, Refused, Unreachable, TlsFailed});
+      CHECK(failure.may_have_arrived == !(no_connection || kind == Cancelled));
+      CHECK(failure.connection_gone == (no_connection || kind == Disconnected));
+      CHECK(failure.passes == is_one_of(kind, {Loading, Busy, TooManyClients}));
+      CHECK(is_answer(failure) == !(failure.connection_gone || is_one_of(kind, {TimedOut, Cancelled})));
+      CHECK(is_about_command(failure) ==
+            is_one_of(kind, {NotPermitted, ReadOnly, OutOfMemory, PersistenceBroken, ClusterMode, NoReplicas,
+                             OtherError}));
+    }
+    CHECK(redlock::quorum::Failure{}.kind == Garbled);
+  }
+
   TEST_CASE("every kind of failure has words for a person") {
     NodeEndpoint endpoint;
     endpoint.host = "db.example";
     endpoint.db = 99;
     for (int kind = 0; kind <= static_cast<int>(Kind::OtherError); ++kind) {
       CAPTURE(kind);
-      const std::string bare = describe({.kind = static_cast<Kind>(kind), .detail = ""}, endpoint);
-      const std::string detailed = describe({.kind = static_cast<Kind>(kind), .detail = "{0} why"}, endpoint);
+      const std::string bare = describe(node_failure(static_cast<Kind>(kind), ""), endpoint);
+      const std::string detailed = describe(node_failure(static_cast<Kind>(kind), "{0} why"), endpoint);
       CHECK(bare.size() > 5);
       CHECK(detailed.size() > 5);
       CHECK(!contains(bare, "{"));
     }
-    CHECK(describe({.kind = Kind::Refused, .detail = ""}, endpoint) ==
+    CHECK(describe(node_failure(Kind::Refused, ""), endpoint) ==
           "connection refused: is redis-server running there?");
-    CHECK(contains(describe({.kind = Kind::Unresolved, .detail = "unknown"}, endpoint), "'db.example'"));
-    CHECK(contains(describe({.kind = Kind::NoSuchDatabase, .detail = "x"}, endpoint), "no database 99"));
-    CHECK(contains(describe({.kind = Kind::TimedOut, .detail = "connecting"}, endpoint), "connecting"));
-    CHECK(contains(describe({.kind = Kind::NotPermitted, .detail = "NOPERM for HSET"}, endpoint),
+    CHECK(contains(describe(node_failure(Kind::Unresolved, "unknown"), endpoint), "'db.example'"));
+    CHECK(contains(describe(node_failure(Kind::NoSuchDatabase, "x"), endpoint), "no database 99"));
+    CHECK(contains(describe(node_failure(Kind::TimedOut, "connecting"), endpoint), "connecting"));
+    CHECK(contains(describe(node_failure(Kind::NotPermitted, "NOPERM for HSET"), endpoint),
                    "its ACL forbids this user what a lock needs (NOPERM for HSET)"));
     endpoint.username = "carol";
-    CHECK(contains(describe({.kind = Kind::NotPermitted, .detail = ""}, endpoint),
-                   "forbids user 'carol' what"));
+    CHECK(contains(describe(node_failure(Kind::NotPermitted, ""), endpoint), "forbids user 'carol' what"));
   }
 
   TEST_CASE("a server that does not accept us, or not now, is told with what to do") {
@@ -147,8 +168,8 @@ TEST_SUITE("redis classify") {
     };
     for (const auto& each : cases) {
       CAPTURE(each.what_to_do);
-      CHECK(contains(describe({.kind = each.kind, .detail = ""}, {}), each.what_to_do));
-      CHECK(contains(describe({.kind = each.kind, .detail = "why"}, {}), each.what_to_do));
+      CHECK(contains(describe(node_failure(each.kind, ""), {}), each.what_to_do));
+      CHECK(contains(describe(node_failure(each.kind, "why"), {}), each.what_to_do));
     }
   }
 
