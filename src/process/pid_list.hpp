@@ -23,6 +23,7 @@ class PidList {
   std::size_t size() const noexcept { return size_; }
   pid_t operator[](std::size_t index) const noexcept { return table_[index]; }
   std::span<const pid_t> all() const noexcept { return {table_, size_}; }
+  bool contains(pid_t pid) const noexcept { return std::find(table_, table_ + size_, pid) != table_ + size_; }
 
   template <typename Condition>
   void remove_if(Condition condition) noexcept {

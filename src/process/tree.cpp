@@ -35,8 +35,7 @@ constexpr Duration kLeastTry = 200ms;
 // Waits until a child changes state, for `pause` at most. SIGCHLD is blocked; the caller reaps.
 void wait_for_a_death(Duration pause) noexcept {
   const sigset_t child = signal_set({SIGCHLD});
-  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(pause);
-  const timespec limit{.tv_sec = whole.count(), .tv_nsec = (pause - whole).count()};
+  const timespec limit = to_timespec(TimePoint{pause});
   sigtimedwait(&child, nullptr, &limit);
 }
 
@@ -81,16 +80,11 @@ Tree::Tree(Clock& clock, ChildLists lists, std::span<const pid_t> foreign) noexc
   for (const pid_t pid : foreign) foreign_.add(pid);
 }
 
-bool Tree::is_foreign(pid_t pid) const noexcept {
-  const auto all = foreign_.all();
-  return std::find(all.begin(), all.end(), pid) != all.end();
-}
-
 // The children of this process, without the foreign ones.
 bool Tree::list_own() noexcept {
   pids_.clear();
   if (!lists_.add_own(pids_)) return false;
-  if (foreign_.size() > 0) pids_.remove_if([this](pid_t pid) { return is_foreign(pid); });
+  pids_.remove_if([this](pid_t pid) { return foreign_.contains(pid); });
   return true;
 }
 
@@ -98,9 +92,7 @@ void Tree::drop_reaped() noexcept {
   if (foreign_.size() == 0) return;
   pids_.clear();
   if (!lists_.add_own(pids_)) return;
-  const auto listed = pids_.all();
-  foreign_.remove_if(
-      [listed](pid_t pid) { return std::find(listed.begin(), listed.end(), pid) == listed.end(); });
+  foreign_.remove_if([this](pid_t pid) { return !pids_.contains(pid); });
 }
 
 void Tree::exclude(pid_t child) noexcept {
@@ -110,11 +102,9 @@ void Tree::exclude(pid_t child) noexcept {
 void Tree::exclude_older_than(pid_t child) noexcept {
   pids_.clear();
   if (!lists_.add_own(pids_) || !lists_.ours()) return;
-  const auto listed = pids_.all();
-  const auto found = std::find(listed.begin(), listed.end(), child);
-  if (found == listed.end()) return;
+  if (!pids_.contains(child)) return;
   foreign_.clear();
-  for (auto each = listed.begin(); each != found; ++each) foreign_.add(*each);
+  for (std::size_t each = 0; pids_[each] != child; ++each) foreign_.add(pids_[each]);
 }
 
 // Breadth first: the list is its own queue.

@@ -75,7 +75,6 @@ class Tree {
   bool list_own() noexcept;
   bool is_empty() noexcept;
   void reap() noexcept;
-  bool is_foreign(pid_t pid) const noexcept;
 
   Clock& clock_;
   PidList foreign_;

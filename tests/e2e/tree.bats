@@ -234,9 +234,9 @@ EOF2
 # --- those who end programs by name ----------------------------------------------------------------------------------
 
 # Kills the driver, called as $BATS_TEST_TMPDIR/victim, by a command that is given, and waits for the end of the command.
-# The guard was not hit if that could heed TERM.
+# If the command can handle TERM, the guard was not hit.
 kill_by_name() {
-  cp "$REDLOCK_LEASH_DRIVER" "$BATS_TEST_TMPDIR/victim"
+  cp --remove-destination "$REDLOCK_LEASH_DRIVER" "$BATS_TEST_TMPDIR/victim"  # the last guard may still execute it
   : > "$output_file"
   "$BATS_TEST_TMPDIR/victim" bash -c "trap 'echo cleaned up; exit' TERM; echo ready; while :; do sleep 0.01; done" \
     > "$output_file" 2>&1 3>&- &
