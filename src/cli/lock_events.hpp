@@ -20,6 +20,8 @@ class LockEvents final : public lock::Observer {
 
   void waiting(const quorum::AcquireVerdict& verdict);  // if the kind of verdict has changed
   void acquired(const quorum::Won& won, std::size_t nodes);
+  void extended(TimePoint valid_until);
+  void extend_failed(unsigned in_a_row, TimePoint valid_until);
   void lost(const quorum::Loss& loss);
   void stopped(int survivors);
   void released(quorum::ReleaseResult result);
@@ -29,8 +31,6 @@ class LockEvents final : public lock::Observer {
 
   void node_down(const std::string& node, const std::string& why) override;
   void node_up(const std::string& node) override;
-  void extended(TimePoint valid_until) override;
-  void extend_failed(unsigned in_a_row, TimePoint valid_until) override;
 
  private:
   void write(std::string_view event, std::vector<Json::Member> members = {}) {

@@ -12,7 +12,7 @@
 namespace redlock::cli {
 
 // Why the lock was not acquired, for a verdict other than Won and Cancelled. If too few nodes answered, a line for each
-// that did not follows the first. `reports` are Session::reports().
+// that did not follows the first. `reports` are Acquirer::troubles().
 std::vector<std::string> explain_refusal(const std::string& name, const quorum::AcquireVerdict& verdict,
                                          const std::vector<std::string>& reports, std::size_t nodes);
 

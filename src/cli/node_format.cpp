@@ -12,7 +12,7 @@
 namespace redlock::cli {
 namespace {
 
-using lock::Concern;
+using lock::Issue;
 using lock::NodeReport;
 
 constexpr const char* kNotPermitted = "not permitted to ask";
@@ -90,30 +90,30 @@ std::vector<std::string> report_cells(const NodeReport& report) {
           disk_of(report), memory_of(report), clock_of(report)};
 }
 
-std::string explain(Concern concern, quorum::NodeIndex node, const NodeReport& report,
-                    const lock::Onlooker& inspector) {
-  switch (concern) {
-    case Concern::NoAnswer: return redis::describe(*report.failure, inspector.endpoint(node));
-    case Concern::NoVote: return lock::describe_eligibility(node, report.asked, inspector.membership());
-    case Concern::Refuses:
+std::string explain(Issue issue, quorum::NodeIndex node, const NodeReport& report,
+                    const lock::Inspector& inspector) {
+  switch (issue) {
+    case Issue::NoAnswer: return redis::describe(*report.failure, inspector.endpoint(node));
+    case Issue::NoVote: return lock::describe_eligibility(node, report.asked, inspector.membership());
+    case Issue::Refuses:
       return fmt::format("takes no locks now: it {}",
                          redis::describe(*report.refusal, inspector.endpoint(node)));
-    case Concern::Anonymous:
+    case Issue::Anonymous:
       return "INFO or ROLE is forbidden: cannot tell whether it restarted lately. Permit both to redlock's "
              "user";
-    case Concern::Evicts:
+    case Issue::Evicts:
       return fmt::format(
           "may evict locks when its memory is full (maxmemory-policy {}): set it to noeviction",
           printable(report.server->maxmemory_policy));
-    case Concern::Forgets:
+    case Issue::Forgets:
       return "may forget its locks when it restarts, and has a vote at once (restart_quarantine 0s): set a "
              "quarantine, or appendonly yes and appendfsync always there";
-    case Concern::BadDisk: return "failed when it last wrote to its disk: see its log";
-    case Concern::SetBack:
+    case Issue::BadDisk: return "failed when it last wrote to its disk: see its log";
+    case Issue::SetBack:
       return "its clock was set back behind its start: a quarantine counts it as just restarted until the "
              "clock "
              "has caught up. Restart it when no lock is held, and let NTP keep the clock";
-    case Concern::BadClock:
+    case Issue::BadClock:
       return fmt::format(
           "its clock is {} {} ours: locks end early or late once it is set right. Let NTP keep both",
           human_duration(std::chrono::abs(Duration{*report.clock_ahead})),

@@ -2,7 +2,7 @@
 
 #include "cli/json.hpp"
 #include "cli/terminal/table.hpp"
-#include "lock/soundness.hpp"
+#include "lock/health.hpp"
 
 #include <string>
 #include <vector>
@@ -15,8 +15,8 @@ std::vector<std::string> report_titles();
 std::vector<std::string> report_cells(const lock::NodeReport& report);
 
 // Describes the problem and its remedy, without the name of the node.
-std::string explain(lock::Concern concern, quorum::NodeIndex node, const lock::NodeReport& report,
-                    const lock::Onlooker& inspector);
+std::string explain(lock::Issue issue, quorum::NodeIndex node, const lock::NodeReport& report,
+                    const lock::Inspector& inspector);
 
 // The JSON object in the manual page. `warnings` come from explain().
 Json report_to_json(const std::string& url, bool votes, const lock::NodeReport& report,

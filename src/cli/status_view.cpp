@@ -45,7 +45,8 @@ VoteLabel label_of(ShownVote vote) {
 }
 
 // Why the answer of a node does not count, or only in part.
-std::string note_of(NodeIndex node, const quorum::Observation& observation, const lock::Onlooker& inspector) {
+std::string note_of(NodeIndex node, const quorum::Observation& observation,
+                    const lock::Inspector& inspector) {
   if (const auto* failure = observation.failure()) return redis::describe(*failure, inspector.endpoint(node));
   return lock::describe_eligibility(node, observation.sent, inspector.membership());
 }
@@ -82,7 +83,7 @@ Json holder_to_json(const quorum::HolderInfo& info) {
                        {"since", info.since_us != 0 ? Json{format_timestamp(info.since_us)} : Json{}}});
 }
 
-Json node_to_json(NodeIndex node, const StatusView& view, const lock::Onlooker& inspector) {
+Json node_to_json(NodeIndex node, const StatusView& view, const lock::Inspector& inspector) {
   const quorum::Observation& observation = view.observations[node];
   const quorum::NodeLockState* state = observation.state();
   const std::string note = note_of(node, observation, inspector);
@@ -152,7 +153,7 @@ std::string summarize(const std::string& name, const quorum::LockStatus& status,
       quoted(name), membership.nodes() - status.answered.size(), membership.nodes());
 }
 
-std::vector<std::string> show_details(const StatusView& view, const lock::Onlooker& inspector,
+std::vector<std::string> show_details(const StatusView& view, const lock::Inspector& inspector,
                                       const Palette& palette, std::size_t width) {
   constexpr std::size_t indent = 2;
   std::vector<std::string> lines;
@@ -200,7 +201,7 @@ Json lock_to_json(const std::string& name, const quorum::LockStatus& status,
                        {"waiting", status.waiting}});
 }
 
-Json status_to_json(const StatusView& view, const lock::Onlooker& inspector, std::uint64_t now_us) {
+Json status_to_json(const StatusView& view, const lock::Inspector& inspector, std::uint64_t now_us) {
   Json json = lock_to_json(view.name, view.status, inspector.membership(), now_us);
   Json nodes = Json::array();
   for (NodeIndex node = 0; node < view.observations.size(); ++node) {

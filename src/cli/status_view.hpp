@@ -2,7 +2,7 @@
 
 #include "cli/json.hpp"
 #include "cli/terminal/table.hpp"
-#include "lock/onlooker.hpp"
+#include "lock/inspector.hpp"
 #include "quorum/lock_status.hpp"
 
 #include <cstdint>
@@ -30,13 +30,13 @@ std::string summarize(const std::string& name, const quorum::LockStatus& status,
                       const quorum::Membership& membership, std::uint64_t now_us);
 
 // The lines below it: the facts about the holder, and a table of the nodes.
-std::vector<std::string> show_details(const StatusView& view, const lock::Onlooker& inspector,
+std::vector<std::string> show_details(const StatusView& view, const lock::Inspector& inspector,
                                       const Palette& palette, std::size_t width);
 
 // The JSON object in the manual page, without and with the nodes.
 Json lock_to_json(const std::string& name, const quorum::LockStatus& status,
                   const quorum::Membership& membership, std::uint64_t now_us);
-Json status_to_json(const StatusView& view, const lock::Onlooker& inspector, std::uint64_t now_us);
+Json status_to_json(const StatusView& view, const lock::Inspector& inspector, std::uint64_t now_us);
 
 // The beginning of a token, enough to recognize it: "1f3a9c2e...".
 std::string token_beginning(const quorum::Token& token);

@@ -1,7 +1,9 @@
 #pragma once
 
 #include "base/fd.hpp"
-#include "lock/session.hpp"
+#include "lock/driver.hpp"
+#include "lock/releaser.hpp"
+#include "quorum/lease.hpp"
 
 #include <atomic>
 #include <functional>
@@ -10,17 +12,20 @@
 
 namespace redlock::lock {
 
-// The background thread that extends a lease while the command runs. It has the session to itself until it is
-// stopped.
+// The background thread that extends a lease while the command runs. It has the driver to itself until it is stopped.
 class Keeper {
  public:
   struct Callbacks {
-    std::function<void(TimePoint)> extended;        // the new end of validity
+    std::function<void(TimePoint)> extended;  // the new end of validity
+    // An attempt to extend failed, `in_a_row` with those before it, and is going to be repeated.
+    std::function<void(unsigned in_a_row, TimePoint valid_until)> extend_failed;
     std::function<void(const quorum::Loss&)> lost;  // no more extensions follow
   };
 
-  // Both callbacks are called on the keeper's thread.
-  Keeper(Session& session, const quorum::LeaseRules& rules, quorum::Won won, Callbacks callbacks);
+  // The callbacks are called on the keeper's thread, which has an extension to make: none may block. `driver` and
+  // `releaser` must outlive the keeper.
+  Keeper(Driver& driver, Releaser& releaser, const quorum::LeaseRules& rules, quorum::Won won,
+         Callbacks callbacks);
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
   ~Keeper();  // stops
@@ -29,22 +34,28 @@ class Keeper {
   // thread, and need not be done for what is over in a moment. Throws SystemError when the kernel has no thread to give.
   void start();
 
-  // Ends the thread within the time of one poll and gives the session back. Idempotent.
+  // Ends the thread within the time of one poll and gives the driver back. Idempotent.
   void stop();
-  // The same; and unless the lease was lost, Session::begin_release(). Where there is a thread that is its last act: the
-  // next holder need not wait for its end.
+  // The same; and unless the lease was lost, Releaser::begin(). Where there is a thread that is its last act: the next
+  // holder need not wait for its end.
   void stop_and_release();
 
   // Why the lease was lost, after stop().
   const std::optional<quorum::Loss>& loss() const { return loss_; }
 
  private:
-  Session& session_;
+  void extend_until_stopped();
+  void report_progress(const quorum::Lease& lease);
+
+  Driver& driver_;
+  Releaser& releaser_;
   quorum::LeaseRules rules_;
   quorum::Won won_;
   Callbacks callbacks_;
   UniqueFd stop_fd_;
   std::atomic<bool> release_ = false;  // when stopped
+  TimePoint valid_until_;              // as told last
+  unsigned failures_ = 0;              // in a row, as told last
   std::optional<quorum::Loss> loss_;
   std::thread thread_;
 };

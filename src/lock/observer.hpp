@@ -1,13 +1,10 @@
 #pragma once
 
-#include "base/clock.hpp"
-
 #include <string>
 
 namespace redlock::lock {
 
-// Hears what happens to a lock and its nodes. Called on the thread that turns the session, which has an extension to
-// make: no call may block.
+// Hears about the nodes. Called on the thread that has the driver, which may have an extension to make: no call may block.
 class Observer {
  public:
   Observer() = default;
@@ -19,10 +16,6 @@ class Observer {
   // answer after a failure.
   virtual void node_down(const std::string& node, const std::string& why) = 0;
   virtual void node_up(const std::string& node) = 0;
-
-  virtual void extended(TimePoint valid_until) = 0;
-  // An attempt to extend failed, `in_a_row` with those before it, and is going to be repeated.
-  virtual void extend_failed(unsigned in_a_row, TimePoint valid_until) = 0;
 };
 
 }  // namespace redlock::lock

@@ -30,36 +30,35 @@ std::string describe_eligibility(quorum::NodeIndex node, TimePoint sent,
 
 namespace {
 
-std::string describe_vote(quorum::NodeIndex node, const quorum::NodeVote& vote,
-                          const quorum::Membership& membership, const redis::Nodes& nodes) {
-  if (const auto* failure = vote.failure()) return redis::describe(*failure, nodes.endpoint(node));
-  if (vote.answered()) return describe_eligibility(node, vote.sent, membership);
-  return vote.pending() ? "had not answered yet" : "was not asked";
+// "redis://10.0.0.1:6379/0: connection refused: is redis-server running there?"
+void add_line(std::vector<std::string>& lines, const redis::NodeEndpoint& endpoint, const std::string& why) {
+  if (!why.empty()) lines.push_back(fmt::format("{}: {}", endpoint.display(), why));
 }
 
 }  // namespace
 
-std::vector<std::string> report_votes(const quorum::NodeVotes& votes, const quorum::Membership& membership,
-                                      const redis::Nodes& nodes, bool only_troubled) {
+std::vector<std::string> report_votes(const quorum::NodeVotes& votes, const Driver& driver) {
   std::vector<std::string> lines;
   for (quorum::NodeIndex node = 0; node < votes.size(); ++node) {
     const quorum::NodeVote& vote = votes[node];
-    std::string words = describe_vote(node, vote, membership, nodes);
-    if (words.empty() && only_troubled) continue;
-    if (words.empty()) words = vote.granted() != nullptr ? "granted" : "held by another";
-    lines.push_back(fmt::format("{}: {}", nodes.endpoint(node).display(), words));
+    const redis::NodeEndpoint& endpoint = driver.nodes().endpoint(node);
+    add_line(lines, endpoint,
+             vote.failure() != nullptr ? redis::describe(*vote.failure(), endpoint)
+             : vote.answered()         ? describe_eligibility(node, vote.sent, driver.membership())
+             : vote.pending()          ? "had not answered yet"
+                                       : "was not asked");
   }
   return lines;
 }
 
-std::vector<std::string> report_troubles(const std::vector<std::optional<quorum::Failure>>& failures,
-                                         TimePoint asked, const quorum::Membership& membership,
-                                         const redis::Nodes& nodes) {
+std::vector<std::string> report_troubles(const Driver& driver, TimePoint asked) {
   std::vector<std::string> lines;
-  for (quorum::NodeIndex node = 0; node < failures.size(); ++node) {
-    const std::string words = failures[node] ? redis::describe(*failures[node], nodes.endpoint(node))
-                                             : describe_eligibility(node, asked, membership);
-    if (!words.empty()) lines.push_back(fmt::format("{}: {}", nodes.endpoint(node).display(), words));
+  for (quorum::NodeIndex node = 0; node < driver.size(); ++node) {
+    const redis::NodeEndpoint& endpoint = driver.nodes().endpoint(node);
+    const auto& failure = driver.monitor().failure(node);
+    add_line(lines, endpoint,
+             failure ? redis::describe(*failure, endpoint)
+                     : describe_eligibility(node, asked, driver.membership()));
   }
   return lines;
 }

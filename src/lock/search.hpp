@@ -1,6 +1,6 @@
 #pragma once
 
-#include "lock/onlooker.hpp"
+#include "lock/inspector.hpp"
 
 #include <optional>
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace redlock::lock {
 
-// A lock that some node knows of.
+// A lock that some node knows.
 struct Found {
   std::string name;  // without the prefix; any bytes
   quorum::LockStatus status;
@@ -21,8 +21,8 @@ struct Findings {
 };
 
 // All locks of redlock on the nodes whose names match `glob`, as Redis understands globs, and whose keys begin with
-// `prefix`. Found by what is written down about their holders, with SCAN and in small steps: a server with many other
-// keys goes on serving between them. Locks that only other libraries hold are plain keys of any name, and not found.
-Findings find_locks(Onlooker& onlooker, const std::string& prefix, const std::string& glob);
+// `prefix`. They are found by the info about their holders, with SCAN and in small steps, between which a server with many
+// other keys goes on serving. Locks that only other libraries hold are plain keys of any name, and are not found.
+Findings find_locks(Inspector& inspector, const std::string& prefix, const std::string& glob);
 
 }  // namespace redlock::lock

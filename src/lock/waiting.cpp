@@ -1,79 +1,144 @@
 #include "lock/waiting.hpp"
 
+#include "base/overload.hpp"
+#include "redis/line.hpp"
+
 #include <algorithm>
+#include <utility>
 
 namespace redlock::lock {
+
+Waiting::Waiting(Driver& driver) : driver_{driver}, heard_(driver.size()), looks_(driver.size()) {
+}
+
+void Waiting::begin_attempt() {
+  std::fill(heard_.begin(), heard_.end(), 0U);
+}
+
+bool Waiting::take(const redis::Event& event, bool attempting) {
+  const quorum::NodeIndex node = event.node;
+  const TimePoint now = driver_.now().boot;
+  if (const auto* listening = std::get_if<redis::Listening>(&event.what)) {
+    if (vigil_) vigil_->on_listening(now, node, listening->calls);
+    return true;
+  }
+  if (const auto* called = std::get_if<redis::Called>(&event.what)) {
+    if (vigil_ && !attempting) vigil_->on_called(now, node, called->ahead);
+    return true;
+  }
+  if (std::holds_alternative<redis::Deaf>(event.what)) {
+    if (vigil_) vigil_->on_deaf(now, node);
+    return true;
+  }
+  if (std::holds_alternative<redis::KeyChanged>(event.what)) {
+    if (vigil_ && !attempting) {
+      vigil_->on_change(now, node);
+    } else {
+      ++heard_[node];
+    }
+    return true;
+  }
+  if (event.id != 0 && event.id == looks_[node].id) {
+    take_look(event);
+    return true;
+  }
+  // While an attempt goes on, that is no news.
+  if (vigil_ && std::holds_alternative<quorum::Reply>(event.what)) vigil_->on_late_answer(node);
+  return false;
+}
+
+void Waiting::take_look(const redis::Event& event) {
+  const quorum::NodeIndex node = event.node;
+  const TimePoint now = driver_.now().boot;
+  looks_[node].id = 0;
+  const auto* value = std::get_if<redis::Value>(&event.what);
+  const redis::Seen seen = value != nullptr ? redis::decode_seen(looks_[node].what, *value) : redis::Seen{};
+  std::visit(
+      Overload{[&](std::monostate) { vigil_->on_look_failed(node); },
+               [&](const redis::Holder& holder) { vigil_->on_holder(now, node, holder.token); },
+               [&](const redis::Remaining& remaining) { vigil_->on_remaining(now, node, remaining.time); },
+               [&](const quorum::Outlook& outlook) { vigil_->on_outlook(now, node, outlook); }},
+      seen);
+}
+
+void Waiting::listen() {
+  redis::Nodes& nodes = driver_.nodes();
+  for (quorum::NodeIndex node = 0; node < nodes.size(); ++node) {
+    if (!vigil_->wants(node)) continue;
+    nodes.listen(node, driver_.node_timeout(), vigil_->wants_calls(node) ? calls_ : std::string{});
+    nodes.hush(node, vigil_->hushes(node));
+  }
+}
+
+void Waiting::look(const quorum::Vigil::Look& wanted, Duration round_trip) {
+  constexpr Duration least = std::chrono::milliseconds{100};
+  constexpr int round_trips = 4;
+  looks_[wanted.node] = {.id = driver_.ids().next(), .what = wanted.what};
+  driver_.nodes().ask({.node = wanted.node,
+                       .id = looks_[wanted.node].id,
+                       .words = redis::look_words(wanted.what, driver_.keys(), *waiter_),
+                       .deadline = driver_.now().boot + std::min(std::max(round_trips * round_trip, least),
+                                                                 driver_.node_timeout())});
+}
+
 namespace {
 
-constexpr Duration kLeastPause = std::chrono::milliseconds{1};
+// The time that a node tells changes by a little with each look.
+constexpr Duration kNews = std::chrono::milliseconds{500};
 
-// For so many times node_timeout an attempt that may not wait goes on trying to resolve a split. Far more than live
-// contenders need, who are done after a few round trips.
-constexpr int kNonblockRounds = 5;
-
-// When, by the TTLs that the nodes told, the lock falls free.
-std::optional<Duration> free_in(const quorum::AcquireVerdict& verdict) {
-  if (const auto* held = std::get_if<quorum::Held>(&verdict)) return held->free_in;
-  if (const auto* split = std::get_if<quorum::Split>(&verdict)) return split->free_in;
-  return std::nullopt;
-}
-
-// The pause before the next attempt: retry_delay with jitter, or less when the lock expires sooner.
-Duration pause_after(const quorum::AcquireVerdict& verdict, const WaitPolicy& policy, Entropy& entropy) {
-  const auto jittered = times(policy.retry_delay, 0.5 + entropy.unit());
-  const auto expires = free_in(verdict);
-  return std::max(expires ? std::min(*expires, jittered) : jittered, kLeastPause);
-}
-
-bool is_final(const quorum::AcquireVerdict& verdict) {
-  return std::holds_alternative<quorum::Won>(verdict) ||
-         std::holds_alternative<quorum::SameServer>(verdict) ||
-         std::holds_alternative<quorum::Cancelled>(verdict);
-}
-
-// Until the next attempt. The last one is made when the time is up, not up to a pause before.
-Session::Woken pause(Session& session, const quorum::AcquireVerdict& verdict, const WaitPolicy& policy,
-                     std::span<const int> wake_fds,
-                     const std::function<void(const quorum::AcquireVerdict&)>& on_waiting) {
-  const auto* held = std::get_if<quorum::Held>(&verdict);
-  if (held == nullptr || policy.retry_count) {  // who counts attempts wants them in their time
-    const TimePoint until =
-        std::min(session.clock().boot_now() + pause_after(verdict, policy, session.entropy()), policy.until);
-    return {.by_descriptor = session.sleep(until, wake_fds)};
+void tell_news(const quorum::Vigil& vigil, quorum::Held& told, TimePoint& told_expires, TimePoint now,
+               const Waiting::Wait& wait) {
+  const auto position = vigil.position();
+  const TimePoint expires = vigil.expires();
+  const bool moved = position && (!told.position || told.position->ahead != position->ahead);
+  // A new holder's TTL is not known at first.
+  const bool extended = expires != TimePoint::max() && std::chrono::abs(expires - told_expires) > kNews;
+  if (!moved && !extended) return;
+  told.position = position;
+  if (expires != TimePoint::max()) {
+    told_expires = expires;
+    told.free_in = std::max(expires - now, Duration::zero());
   }
-  return session.await_turn(*held,
-                            {.until = policy.until,
-                             .retry_delay = policy.retry_delay,
-                             .curious = policy.curious,
-                             .on_news = on_waiting},
-                            wake_fds);
+  wait.on_news(told);
 }
 
 }  // namespace
 
-quorum::AcquireVerdict acquire(Session& session, const quorum::AcquireRules& rules, const WaitPolicy& policy,
-                               std::span<const int> wake_fds,
-                               const std::function<void(const quorum::AcquireVerdict&)>& on_waiting) {
-  quorum::AcquireRules asking = rules;
-  for (std::uint64_t retries = 0;; ++retries) {
-    asking.give_up_at = policy.until;
-    if (policy.nonblock)
-      asking.give_up_at = session.clock().boot_now() + kNonblockRounds * rules.node_timeout;
-    quorum::AcquireVerdict verdict = session.attempt(asking, wake_fds);
-    if (std::holds_alternative<quorum::Won>(verdict)) return verdict;
-    const TimePoint now = session.clock().boot_now();
-    if (is_final(verdict) || policy.nonblock || now >= policy.until ||
-        (policy.retry_count && retries >= *policy.retry_count)) {
-      session.settle();
-      return verdict;
+Waiting::Woken Waiting::await_turn(const quorum::Held& held, const Wait& wait,
+                                   std::span<const int> wake_fds) {
+  if (!vigil_) {
+    vigil_.emplace(
+        quorum::VigilRules{.nodes = driver_.size(), .retry_delay = wait.retry_delay, .curious = wait.curious},
+        driver_.entropy());
+    waiter_ = wait.waiter;
+    if (waiter_) calls_ = redis::calls_to(*waiter_);
+  }
+  vigil_->on_held(driver_.now().boot, held, wait.votes, wait.round_trip);
+  for (quorum::NodeIndex node = 0; node < heard_.size(); ++node) {
+    for (unsigned times = std::exchange(heard_[node], 0U); times > 0; --times) {
+      vigil_->on_change(driver_.now().boot, node);
     }
-    on_waiting(verdict);
-    const auto woken = pause(session, verdict, policy, wake_fds, on_waiting);
-    if (woken.by_descriptor) {
-      session.settle();
-      return quorum::Cancelled{};
+  }
+  quorum::Held told = held;
+  TimePoint told_expires = vigil_->expires();
+  std::optional<int> woken;
+  for (;;) {
+    if (woken) return {.by_descriptor = true};
+    const TimePoint now = driver_.now().boot;
+    if (now >= wait.until) return {};
+    const auto action = vigil_->next(now);
+    if (const auto* attempt = std::get_if<quorum::Vigil::Try>(&action)) {
+      const auto position = vigil_->position();
+      const bool passes_others = !position || position->ahead > 0;
+      return {.in_turn = attempt->in_turn && passes_others};
     }
-    asking.in_turn = woken.in_turn;
+    if (const auto* wanted = std::get_if<quorum::Vigil::Look>(&action)) {
+      look(*wanted, wait.round_trip);
+      continue;
+    }
+    listen();
+    woken = driver_.turn(std::min(wait.until, vigil_->deadline()), wake_fds);
+    tell_news(*vigil_, told, told_expires, driver_.now().boot, wait);
   }
 }
 

@@ -7,7 +7,6 @@
 #include "net/stream.hpp"
 
 #include <memory>
-#include <span>
 #include <variant>
 
 // All that touches the outside. The program has SystemNetwork; a simulator has one of its own.
@@ -53,8 +52,5 @@ class Network {
   // one second late if the machine is suspended meanwhile. Throws SystemError.
   virtual void poll(Poller& poller, TimePoint now, TimePoint until) = 0;
 };
-
-// Whether one of them can be read now.
-bool any_readable(Network& network, std::span<const int> fds);
 
 }  // namespace redlock::net

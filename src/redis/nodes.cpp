@@ -59,7 +59,7 @@ class Nodes::Impl {
     for (auto& subscription : subscriptions_) subscription.reset();
   }
 
-  void wait(TimePoint until, std::span<const int> wake_fds, std::vector<Event>& events);
+  std::optional<int> wait(TimePoint until, std::span<const int> wake_fds, std::vector<Event>& events);
 
  private:
   void advance_due(TimePoint now);
@@ -79,11 +79,12 @@ class Nodes::Impl {
   std::vector<std::size_t> ends_;  // in the poller: where each link's descriptors end
 };
 
-void Nodes::Impl::wait(TimePoint until, std::span<const int> wake_fds, std::vector<Event>& events) {
+std::optional<int> Nodes::Impl::wait(TimePoint until, std::span<const int> wake_fds,
+                                     std::vector<Event>& events) {
   for (;;) {
     const TimePoint now = this->now();
     advance_due(now);
-    if (deliver(events)) return;
+    if (deliver(events)) return std::nullopt;
 
     const TimePoint next = std::min(until, next_timer());
     if (next > now + kIdle) {
@@ -93,11 +94,13 @@ void Nodes::Impl::wait(TimePoint until, std::span<const int> wake_fds, std::vect
     surroundings_.network.poll(poller_, now, next);
 
     const TimePoint woken = this->now();
-    bool called = woken >= until;
-    for (std::size_t i = 0; i < wake_fds.size(); ++i) called = called || poller_.ready(i);
+    std::optional<int> woken_by;
+    for (std::size_t i = 0; i < wake_fds.size(); ++i) {
+      if (poller_.ready(i)) woken_by = wake_fds[i];
+    }
     advance_ready(wake_fds, woken);
     advance_due(woken);  // whoever waits until then wants to know of what was due then
-    if (deliver(events) || called) return;
+    if (deliver(events) || woken_by || woken >= until) return woken_by;
   }
 }
 
@@ -188,12 +191,6 @@ void Nodes::listen(quorum::NodeIndex node, Duration timeout, const std::string& 
   impl_->listen(node, timeout, calls);
 }
 
-void Nodes::await_changes(quorum::NodeIndex /*node*/, unsigned /*count*/) {
-}
-
-void Nodes::nap(TimePoint /*until*/) {
-}
-
 void Nodes::hush(quorum::NodeIndex node, bool quiet) {
   impl_->hush(node, quiet);
 }
@@ -210,8 +207,8 @@ bool Nodes::recovering(quorum::NodeIndex node) const {
   return impl_->links()[node].recovering();
 }
 
-void Nodes::wait(TimePoint until, std::span<const int> wake_fds, std::vector<Event>& events) {
-  impl_->wait(until, wake_fds, events);
+std::optional<int> Nodes::wait(TimePoint until, std::span<const int> wake_fds, std::vector<Event>& events) {
+  return impl_->wait(until, wake_fds, events);
 }
 
 std::string_view Nodes::waits_for(quorum::NodeIndex node) const {

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -56,9 +57,6 @@ class Nodes {
   // is called (redis/line.hpp), or empty; a connection that was opened without it is opened anew,
   // but not where the node has refused to tell.
   void listen(quorum::NodeIndex node, Duration timeout, const std::string& calls = {});
-  // Hints that do nothing any more.
-  void await_changes(quorum::NodeIndex node, unsigned count);
-  void nap(TimePoint until);
   // Whether the node is to tell of no changes for now: where it does call, it is only to do that; where there are no
   // calls, it need not begin to tell.
   void hush(quorum::NodeIndex node, bool quiet);
@@ -72,8 +70,8 @@ class Nodes {
   bool recovering(quorum::NodeIndex node) const;
 
   // Waits until an event is there, a descriptor of `wake_fds` is readable, or `until`; appends to `events`
-  // what happened.
-  void wait(TimePoint until, std::span<const int> wake_fds, std::vector<Event>& events);
+  // what happened, and returns that descriptor.
+  std::optional<int> wait(TimePoint until, std::span<const int> wake_fds, std::vector<Event>& events);
 
   // What the oldest request to the node that somebody waits for is waiting for, in words; "waiting for its answer" when
   // there is none.

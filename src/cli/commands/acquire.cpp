@@ -26,15 +26,16 @@ int acquire_for_caller(const Arguments& arguments) {
   const config::Settings settings = config::load(arguments, arguments.name);
   process::SignalFd signals;
   LockEvents events{arguments.events, arguments.name};
-  lock::Session session = open_session(arguments.name, settings, describe_process(getppid()), &events);
-  const quorum::AcquireVerdict verdict =
-      acquire_lock(arguments, settings, least_validity_of_caller(settings), session, signals, events);
+  lock::Driver driver = open_driver(arguments.name, settings, describe_process(getppid()), &events);
+  lock::Acquirer acquirer{driver};
+  const quorum::AcquireVerdict verdict = acquire_lock(arguments, settings, least_validity_of_caller(settings),
+                                                      driver, acquirer, signals, events);
   const auto* won = std::get_if<quorum::Won>(&verdict);
-  if (won == nullptr) return refuse(arguments, settings, session, verdict);
+  if (won == nullptr) return refuse(arguments, settings, acquirer, verdict);
 
   std::optional<int> fatal;  // between the grant and the output of the token
   {
-    ReleaseOnExit release_on_exit{session, won->token, events};
+    ReleaseOnExit release_on_exit{driver, won->token, events};
     const auto interrupted = [&] {
       fatal = process::take_fatal_signal(signals);
       return fatal.has_value();
@@ -44,7 +45,7 @@ int acquire_for_caller(const Arguments& arguments) {
     switch (write_token(text, won->valid_until, wake_fds, interrupted)) {
       case WriteResult::Done:
         release_on_exit.keep();
-        session.settle();  // removes votes of earlier rounds from the nodes
+        acquirer.settle();  // removes votes of earlier rounds from the nodes
         return exit_status::kYes;
       case WriteResult::Failed: return exit_status::kSystem;
       case WriteResult::TooLate:

@@ -8,7 +8,6 @@
 #include "cli/messages.hpp"
 #include "cli/surroundings.hpp"
 #include "cli/terminal/wait_notice.hpp"
-#include "lock/waiting.hpp"
 #include "process/fatal_signal.hpp"
 #include "process/privacy.hpp"
 #include "quorum/validity.hpp"
@@ -27,16 +26,16 @@ constexpr Duration kStartMargin = std::chrono::milliseconds{10};
 
 }  // namespace
 
-lock::Session open_session(const std::string& name, const config::Settings& settings,
-                           const quorum::HolderInfo& holder, LockEvents* events) {
+lock::Driver open_driver(const std::string& name, const config::Settings& settings,
+                         const quorum::HolderInfo& holder, LockEvents* events) {
   const auto has_password = [](const redis::NodeEndpoint& node) { return !node.password.empty(); };
   if (std::any_of(settings.nodes.begin(), settings.nodes.end(), has_password)) process::make_private();
-  return lock::Session{{.surroundings = surroundings(),
-                        .nodes = settings.nodes,
-                        .subject = {.key = settings.key_prefix + name, .holder = holder},
-                        .node_timeout = settings.node_timeout,
-                        .restart_quarantine = settings.restart_quarantine,
-                        .observer = events}};
+  return lock::Driver{{.surroundings = surroundings(),
+                       .nodes = settings.nodes,
+                       .subject = {.key = settings.key_prefix + name, .holder = holder},
+                       .node_timeout = settings.node_timeout,
+                       .restart_quarantine = settings.restart_quarantine,
+                       .observer = events}};
 }
 
 Duration least_validity_of_holder(const config::Settings& settings) {
@@ -44,14 +43,14 @@ Duration least_validity_of_holder(const config::Settings& settings) {
 }
 
 quorum::AcquireVerdict acquire_lock(const Arguments& arguments, const config::Settings& settings,
-                                    Duration least_validity, lock::Session& session,
+                                    Duration least_validity, lock::Driver& driver, lock::Acquirer& acquirer,
                                     process::SignalFd& signals, LockEvents& events) {
   quorum::AcquireRules rules{
       .ttl = settings.ttl, .node_timeout = settings.node_timeout, .least_validity = least_validity};
   if (!arguments.nonblock)
-    rules.waiter = {.began_us = read_clocks().wall_us, .number = session.entropy().next()};
+    rules.waiter = {.began_us = read_clocks().wall_us, .number = driver.entropy().next()};
   const TimePoint began = BootClock::now();
-  WaitNotice notice{arguments.name, session};
+  WaitNotice notice{arguments.name, acquirer};
   const lock::WaitPolicy policy{.nonblock = arguments.nonblock,
                                 .until = settings.wait ? began + *settings.wait : TimePoint::max(),
                                 .retry_delay = settings.retry_delay,
@@ -64,7 +63,7 @@ quorum::AcquireVerdict acquire_lock(const Arguments& arguments, const config::Se
     if (std::exchange(last_kind, verdict.index()) != verdict.index()) events.waiting(verdict);
   };
   for (;;) {
-    quorum::AcquireVerdict verdict = lock::acquire(session, rules, policy, wake_fds, on_waiting);
+    quorum::AcquireVerdict verdict = acquirer.acquire(rules, policy, wake_fds, on_waiting);
     if (std::holds_alternative<quorum::Cancelled>(verdict)) {
       notice.clear();
       if (const auto fatal = process::take_fatal_signal(signals)) {
@@ -76,9 +75,9 @@ quorum::AcquireVerdict acquire_lock(const Arguments& arguments, const config::Se
     }
     if (const auto* won = std::get_if<quorum::Won>(&verdict)) {
       notice.granted();
-      events.acquired(*won, session.size());
+      events.acquired(*won, driver.size());
       log::debug(fmt::format("lock {} acquired with {} of {} votes in {}, fence {}, valid for {}",
-                             quoted(arguments.name), won->voters.size(), session.size(),
+                             quoted(arguments.name), won->voters.size(), driver.size(),
                              human_duration(BootClock::now() - began), won->fence,
                              human_duration(won->valid_until - BootClock::now())));
     }
@@ -91,10 +90,10 @@ void refuse_same_server(const config::Settings& settings, const quorum::SameServ
                                 settings.nodes[same.first].display(), settings.nodes[same.second].display())};
 }
 
-int refuse(const Arguments& arguments, const config::Settings& settings, const lock::Session& session,
+int refuse(const Arguments& arguments, const config::Settings& settings, const lock::Acquirer& acquirer,
            const quorum::AcquireVerdict& verdict) {
   if (const auto* same = std::get_if<quorum::SameServer>(&verdict)) refuse_same_server(settings, *same);
-  const auto lines = explain_refusal(arguments.name, verdict, session.reports(true), session.size());
+  const auto lines = explain_refusal(arguments.name, verdict, acquirer.troubles(), acquirer.size());
   const bool conflict =
       std::holds_alternative<quorum::Held>(verdict) || std::holds_alternative<quorum::Split>(verdict);
   for (const std::string& line : lines) conflict ? log::notice(line) : log::error(line);

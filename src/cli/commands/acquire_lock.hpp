@@ -3,7 +3,8 @@
 #include "cli/args/options.hpp"
 #include "cli/lock_events.hpp"
 #include "config/settings.hpp"
-#include "lock/session.hpp"
+#include "lock/acquirer.hpp"
+#include "lock/driver.hpp"
 #include "process/signal_fd.hpp"
 #include "quorum/acquire_op.hpp"
 
@@ -12,9 +13,9 @@
 // Shared by the commands that acquire a lock.
 namespace redlock::cli {
 
-// Connects to the nodes. They store `holder` with the lock. `events`, if any, must outlive the session.
-lock::Session open_session(const std::string& name, const config::Settings& settings,
-                           const quorum::HolderInfo& holder, LockEvents* events = nullptr);
+// Connects to the nodes. They store `holder` with the lock. `events`, if any, must outlive the driver.
+lock::Driver open_driver(const std::string& name, const config::Settings& settings,
+                         const quorum::HolderInfo& holder, LockEvents* events = nullptr);
 
 // The validity that a grant must have if its command is to be stopped before the end: time to start and to stop it.
 Duration least_validity_of_holder(const config::Settings& settings);
@@ -22,11 +23,11 @@ Duration least_validity_of_holder(const config::Settings& settings);
 // Acquires the lock, and reports on stderr if it has to wait. A fatal signal ends redlock here, with nothing left on the
 // nodes. A grant with less than `least_validity` left is none.
 quorum::AcquireVerdict acquire_lock(const Arguments& arguments, const config::Settings& settings,
-                                    Duration least_validity, lock::Session& session,
+                                    Duration least_validity, lock::Driver& driver, lock::Acquirer& acquirer,
                                     process::SignalFd& signals, LockEvents& events);
 
 // Logs why the lock was not granted, and returns the exit status. Throws ConfigError if two nodes are one server.
-int refuse(const Arguments& arguments, const config::Settings& settings, const lock::Session& session,
+int refuse(const Arguments& arguments, const config::Settings& settings, const lock::Acquirer& acquirer,
            const quorum::AcquireVerdict& verdict);
 
 // Throws ConfigError: two of the configured nodes are one server.

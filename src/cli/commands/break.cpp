@@ -4,6 +4,7 @@
 #include "cli/args/options.hpp"
 #include "cli/commands/inspect.hpp"
 #include "cli/terminal/output.hpp"
+#include "lock/manual.hpp"
 
 #include <fmt/format.h>
 
@@ -41,14 +42,15 @@ struct BreakResult {
 };
 
 // Removes only the tokens that were shown. A later holder keeps the lock.
-BreakResult take_away(lock::Onlooker& inspector, const std::string& name, const quorum::LockStatus& status) {
+BreakResult take_away(lock::Inspector& inspector, const std::string& name, const quorum::LockStatus& status) {
   bool removed = false;
   quorum::ReleaseResult result{};
   for (const quorum::Contender& contender : status.contenders) {
     if (status.state == LockState::Held && &contender != status.holder()) break;
-    const auto breaking = inspector.release(contender.token, contender.ttl);
-    removed = removed || breaking.removed > 0;
-    result = breaking.result;
+    const auto released = lock::release_by_hand(
+        inspector.driver(), {.token = contender.token, .note = contender.ttl, .breaks = true});
+    removed = removed || released.removed > 0;
+    result = released.result;
   }
   const std::string lock = quoted(name);
   if (result == quorum::ReleaseResult::NoQuorum) {
@@ -64,14 +66,14 @@ BreakResult take_away(lock::Onlooker& inspector, const std::string& name, const 
               : fmt::format("lock {} was given back meanwhile: nothing is broken", lock)};
 }
 
-void show(const StatusView& view, const std::string& summary, const lock::Onlooker& inspector,
+void show(const StatusView& view, const std::string& summary, const lock::Inspector& inspector,
           ColorWish color) {
   const std::size_t width = output_width();
   print(clip(summary, width) + "\n");
   print(show_details(view, inspector, output_palette(color), width));
 }
 
-BreakResult decide(const Arguments& arguments, lock::Onlooker& inspector, const StatusView& view,
+BreakResult decide(const Arguments& arguments, lock::Inspector& inspector, const StatusView& view,
                    const std::string& summary) {
   switch (view.status.state) {
     case LockState::Unknown: return {exit_status::kNoQuorum, summary + ": nothing is broken"};
@@ -93,7 +95,7 @@ int break_lock(const Arguments& arguments) {
         "break: there is no terminal to ask at: give --yes to break the lock without a question"};
   }
   const LockNames locks = load_names(arguments, {arguments.name});
-  lock::Onlooker inspector = open_inspector(locks.settings, locks.keys.front());
+  lock::Inspector inspector = open_inspector(locks.settings, locks.keys.front());
   const StatusView view = std::move(inspect_locks(inspector, locks)->front());
   const std::uint64_t now_us = read_clocks().wall_us;
   const std::string summary = summarize(view.name, view.status, inspector.membership(), now_us);

@@ -7,6 +7,7 @@
 #include "cli/commands/acquire_lock.hpp"
 #include "cli/describe_holder.hpp"
 #include "cli/messages.hpp"
+#include "lock/manual.hpp"
 #include "lock/report.hpp"
 #include "process/signal_fd.hpp"
 
@@ -18,6 +19,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 namespace redlock::cli {
 namespace {
@@ -59,9 +61,9 @@ quorum::Token token_of(const Arguments& arguments) {
 }
 
 // Logs which nodes did not answer, and why.
-int report_no_quorum(const std::string& what, const lock::Session& session) {
+int report_no_quorum(const std::string& what, const std::vector<std::string>& troubles) {
   log::error(what);
-  for (const std::string& trouble : session.troubles()) log::error("  " + trouble);
+  for (const std::string& trouble : troubles) log::error("  " + trouble);
   return exit_status::kNoQuorum;
 }
 
@@ -76,13 +78,13 @@ int extend(const Arguments& arguments) {
   const quorum::Token token = token_of(arguments);
   const config::Settings settings = config::load(arguments, arguments.name);
   const process::SignalFd signals;  // no signal interrupts it
-  lock::Session session = open_session(arguments.name, settings, describe_process(getppid()));
-  const auto verdict = session.extend_by_hand(token, settings.ttl);
+  lock::Driver driver = open_driver(arguments.name, settings, describe_process(getppid()));
+  const auto outcome = lock::extend_by_hand(driver, token, settings.ttl);
   return std::visit(
       Overload{
           [&](const quorum::LeaseExtended& extended) {
             log::debug(fmt::format("lock {} extended with {} of {} votes, fence {}, valid for {} at least",
-                                   name, extended.votes, session.size(), extended.fence,
+                                   name, extended.votes, driver.size(), extended.fence,
                                    human_duration(extended.valid_until - BootClock::now())));
             return exit_status::kYes;
           },
@@ -103,11 +105,11 @@ int extend(const Arguments& arguments) {
             return report_no_quorum(
                 fmt::format(
                     "no quorum for lock {}: cannot prove that it is still held: {} of {} nodes needed", name,
-                    quorum::votes_needed(session.size()), session.size()),
-                session);
+                    quorum::votes_needed(driver.size()), driver.size()),
+                outcome.troubles);
           },
           [&](const quorum::SameServer& same) -> int { refuse_same_server(settings, same); }},
-      verdict);
+      outcome.verdict);
 }
 
 int release(const Arguments& arguments) {
@@ -115,8 +117,8 @@ int release(const Arguments& arguments) {
   const quorum::Token token = token_of(arguments);
   const config::Settings settings = config::load(arguments, arguments.name);
   const process::SignalFd signals;  // no signal interrupts it
-  lock::Session session = open_session(arguments.name, settings, describe_process(getppid()));
-  const auto released = session.release_by_hand(token, settings.ttl);
+  lock::Driver driver = open_driver(arguments.name, settings, describe_process(getppid()));
+  const auto released = lock::release_by_hand(driver, {.token = token, .note = settings.ttl});
   using enum quorum::ReleaseResult;
   switch (released.result) {
     case Ours: log::debug(fmt::format("lock {} released", name)); return exit_status::kYes;
@@ -131,8 +133,8 @@ int release(const Arguments& arguments) {
   }
   return report_no_quorum(
       fmt::format("no quorum for lock {}: cannot tell whether it is released: {} of {} nodes needed", name,
-                  quorum::votes_needed(session.size()), session.size()),
-      session);
+                  quorum::votes_needed(driver.size()), driver.size()),
+      released.troubles);
 }
 
 }  // namespace redlock::cli

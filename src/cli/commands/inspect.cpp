@@ -32,17 +32,17 @@ LockNames load_names(const config::Flags& flags, const std::vector<std::string>&
   return locks;
 }
 
-lock::Onlooker open_inspector(const config::Settings& settings, std::string key) {
-  return lock::Onlooker{{.surroundings = surroundings(),
-                         .nodes = settings.nodes,
-                         .node_timeout = settings.node_timeout,
-                         .restart_quarantine = settings.restart_quarantine,
-                         .key = std::move(key)}};
+lock::Inspector open_inspector(const config::Settings& settings, std::string key) {
+  return lock::Inspector{{.surroundings = surroundings(),
+                          .nodes = settings.nodes,
+                          .subject = {.key = std::move(key), .holder = {}},
+                          .node_timeout = settings.node_timeout,
+                          .restart_quarantine = settings.restart_quarantine}};
 }
 
-std::optional<std::vector<StatusView>> inspect_locks(lock::Onlooker& inspector, const LockNames& locks,
+std::optional<std::vector<StatusView>> inspect_locks(lock::Inspector& inspector, const LockNames& locks,
                                                      std::span<const int> wake_fds) {
-  auto observations = inspector.look(locks.keys, wake_fds);
+  auto observations = inspector.probe(locks.keys, wake_fds);
   if (!observations) return std::nullopt;
   refuse_duplicates(inspector);
   std::vector<StatusView> views;
@@ -54,7 +54,7 @@ std::optional<std::vector<StatusView>> inspect_locks(lock::Onlooker& inspector, 
   return views;
 }
 
-void refuse_duplicates(const lock::Onlooker& inspector) {
+void refuse_duplicates(const lock::Inspector& inspector) {
   const auto same = inspector.membership().duplicate();
   if (!same) return;
   throw ConfigError{fmt::format("nodes {} and {} are one and the same server: name each server once",

@@ -2,7 +2,7 @@
 
 #include "cli/status_view.hpp"
 #include "config/settings.hpp"
-#include "lock/onlooker.hpp"
+#include "lock/inspector.hpp"
 
 #include <optional>
 #include <span>
@@ -21,15 +21,15 @@ struct LockNames {
 LockNames load_names(const config::Flags& flags, const std::vector<std::string>& names);
 
 // `key`: the lock to break, if any.
-lock::Onlooker open_inspector(const config::Settings& settings, std::string key = {});
+lock::Inspector open_inspector(const config::Settings& settings, std::string key = {});
 
 // Asks the nodes about all of the locks. Returns nothing if a descriptor of `wake_fds` became readable before the end.
 // Throws ConfigError if two nodes are one server.
-std::optional<std::vector<StatusView>> inspect_locks(lock::Onlooker& inspector, const LockNames& locks,
+std::optional<std::vector<StatusView>> inspect_locks(lock::Inspector& inspector, const LockNames& locks,
                                                      std::span<const int> wake_fds = {});
 
 // Throws ConfigError if two nodes are one server, whose vote would count twice.
-void refuse_duplicates(const lock::Onlooker& inspector);
+void refuse_duplicates(const lock::Inspector& inspector);
 
 // The width of lines on standard output.
 std::size_t output_width();

@@ -50,7 +50,7 @@ std::vector<std::string> show(const lock::Findings& findings, std::uint64_t now_
 
 int list(const Arguments& arguments) {
   const config::Settings settings = config::load(arguments, "");
-  lock::Onlooker inspector = open_inspector(settings);
+  lock::Inspector inspector = open_inspector(settings);
   const lock::Findings findings = lock::find_locks(inspector, settings.key_prefix, arguments.glob);
   refuse_duplicates(inspector);
 

@@ -3,7 +3,7 @@
 #include "cli/commands/inspect.hpp"
 #include "cli/node_format.hpp"
 #include "cli/terminal/output.hpp"
-#include "lock/soundness.hpp"
+#include "lock/health.hpp"
 
 #include <fmt/format.h>
 
@@ -16,56 +16,51 @@
 namespace redlock::cli {
 namespace {
 
-using lock::Concern;
-using lock::Soundness;
+using lock::Health;
+using lock::Issue;
 using quorum::NodeIndex;
 
 struct Checkup {
   std::vector<lock::NodeReport> reports;
-  std::vector<std::vector<Concern>> concerns;  // of each node
-  Soundness soundness;
+  Health health;
 };
 
-Checkup check(lock::Onlooker& inspector, Duration restart_quarantine) {
-  Checkup checkup{.reports = lock::examine(inspector), .concerns = {}, .soundness = {}};
-  for (const lock::NodeReport& report : checkup.reports) {
-    checkup.concerns.push_back(lock::concerns_about(report, restart_quarantine));
-  }
-  checkup.soundness = lock::judge(checkup.concerns, inspector.membership());
-  return checkup;
+Checkup check(lock::Inspector& inspector, Duration restart_quarantine) {
+  std::vector<lock::NodeReport> reports = lock::check_nodes(inspector);
+  std::vector<lock::Issues> issues;
+  for (const lock::NodeReport& report : reports)
+    issues.push_back(lock::issues_of(report, restart_quarantine));
+  return {.reports = std::move(reports),
+          .health = lock::health_of(std::move(issues), inspector.membership())};
 }
 
-bool votes(const std::vector<Concern>& concerns) {
-  return std::none_of(concerns.begin(), concerns.end(), lock::takes_the_vote);
+Tone tone_of(Issue issue) {
+  return lock::takes_the_vote(issue) ? Tone::Bad : Tone::Doubtful;
 }
 
-Tone tone_of(Concern concern) {
-  return lock::takes_the_vote(concern) ? Tone::Bad : Tone::Doubtful;
+Tone tone_of(Health::Verdict verdict) {
+  return verdict == Health::Verdict::Safe    ? Tone::Good
+         : verdict == Health::Verdict::Works ? Tone::Doubtful
+                                             : Tone::Bad;
 }
 
-Tone tone_of(Soundness::Verdict verdict) {
-  return verdict == Soundness::Verdict::Safe    ? Tone::Good
-         : verdict == Soundness::Verdict::Works ? Tone::Doubtful
-                                                : Tone::Bad;
-}
-
-std::string_view name_of(Soundness::Verdict verdict) {
-  return verdict == Soundness::Verdict::Safe    ? "safe"
-         : verdict == Soundness::Verdict::Works ? "works"
-                                                : "no quorum";
+std::string_view name_of(Health::Verdict verdict) {
+  return verdict == Health::Verdict::Safe    ? "safe"
+         : verdict == Health::Verdict::Works ? "works"
+                                             : "no quorum";
 }
 
 std::vector<std::string> warnings_of(NodeIndex node, const Checkup& checkup,
-                                     const lock::Onlooker& inspector) {
+                                     const lock::Inspector& inspector) {
   std::vector<std::string> warnings;
-  for (const Concern concern : checkup.concerns[node]) {
-    warnings.push_back(explain(concern, node, checkup.reports[node], inspector));
+  for (const Issue issue : checkup.health.issues[node]) {
+    warnings.push_back(explain(issue, node, checkup.reports[node], inspector));
   }
   return warnings;
 }
 
 // The warnings, in full lines. Nodes with the same warning share one.
-std::string show_warnings(const Checkup& checkup, const lock::Onlooker& inspector, const Palette& colors) {
+std::string show_warnings(const Checkup& checkup, const lock::Inspector& inspector, const Palette& colors) {
   struct Line {
     std::string words;
     Tone tone;
@@ -78,8 +73,8 @@ std::string show_warnings(const Checkup& checkup, const lock::Onlooker& inspecto
       auto line = std::find_if(lines.begin(), lines.end(),
                                [&](const Line& each) { return each.words == warnings[i]; });
       if (line == lines.end()) {
-        line = lines.insert(line,
-                            {.words = warnings[i], .tone = tone_of(checkup.concerns[node][i]), .urls = {}});
+        line = lines.insert(
+            line, {.words = warnings[i], .tone = tone_of(checkup.health.issues[node][i]), .urls = {}});
       }
       line->urls.push_back(inspector.endpoint(node).display());
     }
@@ -93,12 +88,12 @@ std::string show_warnings(const Checkup& checkup, const lock::Onlooker& inspecto
   return text;
 }
 
-std::string show(const Checkup& checkup, const lock::Onlooker& inspector, const Palette& colors) {
+std::string show(const Checkup& checkup, const lock::Inspector& inspector, const Palette& colors) {
   std::vector<std::string> titles{"NODE", "VOTE"};
   for (std::string& title : report_titles()) titles.push_back(std::move(title));
   Table table{std::move(titles)};
   for (NodeIndex node = 0; node < checkup.reports.size(); ++node) {
-    const bool can_vote = votes(checkup.concerns[node]);
+    const bool can_vote = lock::can_vote(checkup.health.issues[node]);
     std::vector<Table::Cell> row{
         {.text = inspector.endpoint(node).display()},
         {.text = can_vote ? "yes" : "no", .tone = can_vote ? Tone::Good : Tone::Bad}};
@@ -111,15 +106,16 @@ std::string show(const Checkup& checkup, const lock::Onlooker& inspector, const 
   return text + (warnings.empty() ? "" : "\n" + warnings) + "\n";
 }
 
-Json to_json(const Checkup& checkup, const lock::Onlooker& inspector) {
+Json to_json(const Checkup& checkup, const lock::Inspector& inspector) {
   Json reports = Json::array();
   for (NodeIndex node = 0; node < checkup.reports.size(); ++node) {
-    reports.push_back(report_to_json(inspector.endpoint(node).display(), votes(checkup.concerns[node]),
-                                     checkup.reports[node], warnings_of(node, checkup, inspector)));
+    reports.push_back(report_to_json(inspector.endpoint(node).display(),
+                                     lock::can_vote(checkup.health.issues[node]), checkup.reports[node],
+                                     warnings_of(node, checkup, inspector)));
   }
-  return Json::object({{"verdict", name_of(checkup.soundness.verdict)},
-                       {"summary", lock::describe(checkup.soundness, checkup.concerns)},
-                       {"voters", checkup.soundness.voters},
+  return Json::object({{"verdict", name_of(checkup.health.verdict)},
+                       {"summary", lock::describe(checkup.health)},
+                       {"voters", checkup.health.voters},
                        {"quorum", quorum::votes_needed(inspector.size())},
                        {"nodes", std::move(reports)}});
 }
@@ -128,7 +124,7 @@ Json to_json(const Checkup& checkup, const lock::Onlooker& inspector) {
 
 int nodes(const Arguments& arguments) {
   const config::Settings settings = config::load(arguments, "");
-  lock::Onlooker inspector = open_inspector(settings);
+  lock::Inspector inspector = open_inspector(settings);
   const Checkup checkup = check(inspector, settings.restart_quarantine);
   if (arguments.json) {
     refuse_duplicates(inspector);
@@ -137,12 +133,9 @@ int nodes(const Arguments& arguments) {
     const Palette& colors = output_palette(arguments.color);
     print(show(checkup, inspector, colors));
     refuse_duplicates(inspector);  // after the table, instead of the verdict
-    print(paint(colors, tone_of(checkup.soundness.verdict),
-                lock::describe(checkup.soundness, checkup.concerns)) +
-          "\n");
+    print(paint(colors, tone_of(checkup.health.verdict), lock::describe(checkup.health)) + "\n");
   }
-  return checkup.soundness.verdict == Soundness::Verdict::NoQuorum ? exit_status::kNoQuorum
-                                                                   : exit_status::kYes;
+  return checkup.health.verdict == Health::Verdict::NoQuorum ? exit_status::kNoQuorum : exit_status::kYes;
 }
 
 }  // namespace redlock::cli

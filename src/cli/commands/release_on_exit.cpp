@@ -11,7 +11,7 @@ namespace redlock::cli {
 ReleaseOnExit::~ReleaseOnExit() {
   if (kept_) return;
   try {
-    events_.released(session_.release(token_));
+    events_.released(releaser_.finish());
   } catch (const std::exception& error) {
     log::error(fmt::format("cannot release the lock, which now has to expire: {}", error.what()));
   }

@@ -34,7 +34,7 @@ process::Environment environment_of_command(const std::string& name, const confi
 }
 
 process::CommandResult run_under_lock(const Arguments& arguments, const config::Settings& settings,
-                                      const quorum::Won& won, lock::Session& session,
+                                      const quorum::Won& won, lock::Driver& driver, lock::Releaser& releaser,
                                       process::ChildLists child_lists, process::SignalFd& signals,
                                       LockEvents& events) {
   const std::string& name = arguments.name;
@@ -44,6 +44,10 @@ process::CommandResult run_under_lock(const Arguments& arguments, const config::
     leash.extend(valid_until);
     log::debug(fmt::format("lock {} extended, valid for {}", quoted(name),
                            human_duration(valid_until - BootClock::now())));
+    events.extended(valid_until);
+  };
+  const auto extend_failed = [&](unsigned in_a_row, TimePoint valid_until) {
+    events.extend_failed(in_a_row, valid_until);
   };
   const auto tell_loss = [&](const quorum::Loss& loss) {
     log::error(explain_loss(name, loss, overslept(leash.valid_until() - settings.kill_after, settings.ttl)));
@@ -54,10 +58,11 @@ process::CommandResult run_under_lock(const Arguments& arguments, const config::
     events.lost(loss);
   };
   lock::Keeper keeper{
-      session,
+      driver,
+      releaser,
       {.ttl = settings.ttl, .node_timeout = settings.common_node_timeout, .lead = settings.kill_after},
       won,
-      {.extended = extended, .lost = lost}};
+      {.extended = extended, .extend_failed = extend_failed, .lost = lost}};
   process::CommandResult outcome = process::run_command(
       {.argv = arguments.command,
        .environment = environment_of_command(name, settings, won),
@@ -83,20 +88,22 @@ int run(const Arguments& arguments) {
   process::ChildLists child_lists = process::open_child_lists();  // where that fails, no node is asked
   process::SignalFd signals;
   LockEvents events{arguments.events, arguments.name};
-  lock::Session session =
-      open_session(arguments.name, settings, describe_self(arguments.command.front()), &events);
-  const quorum::AcquireVerdict verdict =
-      acquire_lock(arguments, settings, least_validity_of_holder(settings), session, signals, events);
+  lock::Driver driver =
+      open_driver(arguments.name, settings, describe_self(arguments.command.front()), &events);
+  lock::Acquirer acquirer{driver};
+  const quorum::AcquireVerdict verdict = acquire_lock(arguments, settings, least_validity_of_holder(settings),
+                                                      driver, acquirer, signals, events);
   const auto* won = std::get_if<quorum::Won>(&verdict);
-  if (won == nullptr) return refuse(arguments, settings, session, verdict);
+  if (won == nullptr) return refuse(arguments, settings, acquirer, verdict);
 
   process::CommandResult outcome;
   std::optional<int> fatal;  // between the grant and the start of the command
   {
-    const ReleaseOnExit release_on_exit{session, won->token, events};
+    ReleaseOnExit release_on_exit{driver, won->token, events};
     fatal = process::take_fatal_signal(signals);
     if (!fatal)
-      outcome = run_under_lock(arguments, settings, *won, session, std::move(child_lists), signals, events);
+      outcome = run_under_lock(arguments, settings, *won, driver, release_on_exit.releaser(),
+                               std::move(child_lists), signals, events);
     if (const auto* stopped = std::get_if<process::Stopped>(&outcome.exit_reason))
       events.stopped(stopped->survivors);
   }

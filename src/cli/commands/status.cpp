@@ -29,7 +29,7 @@ int exit_status_of(const std::vector<StatusView>& views) {
 
 }  // namespace
 
-std::vector<std::string> show(const std::vector<StatusView>& views, const lock::Onlooker& inspector,
+std::vector<std::string> show(const std::vector<StatusView>& views, const lock::Inspector& inspector,
                               const Palette& palette, std::size_t width) {
   const std::uint64_t now_us = read_clocks().wall_us;
   std::vector<std::string> lines;
@@ -42,7 +42,7 @@ std::vector<std::string> show(const std::vector<StatusView>& views, const lock::
   return lines;
 }
 
-Json to_json(const std::vector<StatusView>& views, const lock::Onlooker& inspector) {
+Json to_json(const std::vector<StatusView>& views, const lock::Inspector& inspector) {
   const std::uint64_t now_us = read_clocks().wall_us;
   Json json = Json::array();
   for (const StatusView& view : views) json.push_back(status_to_json(view, inspector, now_us));
@@ -51,7 +51,7 @@ Json to_json(const std::vector<StatusView>& views, const lock::Onlooker& inspect
 
 int status(const Arguments& arguments) {
   const LockNames locks = load_names(arguments, arguments.names);
-  lock::Onlooker inspector = open_inspector(locks.settings);
+  lock::Inspector inspector = open_inspector(locks.settings);
   if (arguments.watch) watch(inspector, locks, arguments);
 
   const auto views = *inspect_locks(inspector, locks);

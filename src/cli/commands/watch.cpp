@@ -39,7 +39,7 @@ Snapshot snapshot_of(const quorum::LockStatus& status) {
 // Shows the locks after each inspection.
 class Display {
  public:
-  Display(const lock::Onlooker& inspector, const Arguments& arguments)
+  Display(const lock::Inspector& inspector, const Arguments& arguments)
       : inspector_{inspector},
         json_{arguments.json},
         in_place_{!arguments.json && is_terminal(STDOUT_FILENO) && can_move_cursor()},
@@ -87,7 +87,7 @@ class Display {
     if (changed) print(json_ ? to_json(views, inspector_).dump() + "\n" : text);
   }
 
-  const lock::Onlooker& inspector_;
+  const lock::Inspector& inspector_;
   bool json_;
   bool in_place_;
   const Palette& palette_;
@@ -104,7 +104,7 @@ void sleep_until(TimePoint until, int wake_fd) {
 
 }  // namespace
 
-void watch(lock::Onlooker& inspector, const LockNames& locks, const Arguments& arguments) {
+void watch(lock::Inspector& inspector, const LockNames& locks, const Arguments& arguments) {
   process::SignalFd signals;
   const int wake_fds[] = {signals.fd()};
   Display display{inspector, arguments};

@@ -8,11 +8,11 @@ namespace redlock::cli {
 
 // `redlock status --watch`: shows the locks every second until a signal ends it, on a terminal in place, elsewhere a line
 // for each change.
-[[noreturn]] void watch(lock::Onlooker& inspector, const LockNames& locks, const Arguments& arguments);
+[[noreturn]] void watch(lock::Inspector& inspector, const LockNames& locks, const Arguments& arguments);
 
 // The output of `redlock status`.
-std::vector<std::string> show(const std::vector<StatusView>& views, const lock::Onlooker& inspector,
+std::vector<std::string> show(const std::vector<StatusView>& views, const lock::Inspector& inspector,
                               const Palette& palette, std::size_t width);
-Json to_json(const std::vector<StatusView>& views, const lock::Onlooker& inspector);
+Json to_json(const std::vector<StatusView>& views, const lock::Inspector& inspector);
 
 }  // namespace redlock::cli

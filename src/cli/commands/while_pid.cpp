@@ -165,13 +165,14 @@ int keep_for(const Arguments& arguments, const config::Settings& settings, const
              Background& starter, LockEvents& events) {
   process::SignalFd signals;
   const FlushOnExit flush_on_exit{signals, events};
-  lock::Session session = open_session(arguments.name, settings, describe_process(watched.pid()), &events);
-  const quorum::AcquireVerdict verdict =
-      acquire_lock(arguments, settings, least_validity_of_holder(settings), session, signals, events);
+  lock::Driver driver = open_driver(arguments.name, settings, describe_process(watched.pid()), &events);
+  lock::Acquirer acquirer{driver};
+  const quorum::AcquireVerdict verdict = acquire_lock(arguments, settings, least_validity_of_holder(settings),
+                                                      driver, acquirer, signals, events);
   const auto* won = std::get_if<quorum::Won>(&verdict);
-  if (won == nullptr) return refuse(arguments, settings, session, verdict);
+  if (won == nullptr) return refuse(arguments, settings, acquirer, verdict);
 
-  const ReleaseOnExit release_on_exit{session, won->token, events};
+  ReleaseOnExit release_on_exit{driver, won->token, events};
   const UniqueFd lost_fd{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (!lost_fd) throw SystemError{"cannot create an eventfd", errno};
   Deadline deadline{arguments, settings, watched, won->valid_until};  // settled before the lock is released
@@ -181,11 +182,19 @@ int keep_for(const Arguments& arguments, const config::Settings& settings, const
     events.lost(loss);
     eventfd_write(lost_fd.get(), 1);
   };
+  const auto extended = [&](TimePoint valid_until) {
+    deadline.extend(valid_until);
+    events.extended(valid_until);
+  };
+  const auto extend_failed = [&](unsigned in_a_row, TimePoint valid_until) {
+    events.extend_failed(in_a_row, valid_until);
+  };
   lock::Keeper keeper{
-      session,
+      driver,
+      release_on_exit.releaser(),
       {.ttl = settings.ttl, .node_timeout = settings.common_node_timeout, .lead = settings.kill_after},
       *won,
-      {.extended = [&](TimePoint valid_until) { deadline.extend(valid_until); }, .lost = lost}};
+      {.extended = extended, .extend_failed = extend_failed, .lost = lost}};
   keeper.start();
   if (!starter.send(format_grant(arguments, *won, read_clocks()))) {
     return exit_status::kSystem;

@@ -60,9 +60,9 @@ std::string waiting_line(const std::string& name, const quorum::AcquireVerdict& 
                      held != nullptr ? standing(held->position) : "", why);
 }
 
-WaitNotice::WaitNotice(const std::string& name, const lock::Session& session)
+WaitNotice::WaitNotice(const std::string& name, const lock::Acquirer& acquirer)
     : name_{name},
-      session_{session},
+      acquirer_{acquirer},
       live_{log::enabled(log::Level::Notice) && is_in_foreground(STDERR_FILENO)},
       line_{STDERR_FILENO} {
 }
@@ -70,7 +70,7 @@ WaitNotice::WaitNotice(const std::string& name, const lock::Session& session)
 void WaitNotice::waiting(const quorum::AcquireVerdict& verdict) {
   const bool news = std::exchange(last_kind_, verdict.index()) != verdict.index();
   if (news) {
-    const auto lines = explain_refusal(name_, verdict, session_.reports(true), session_.size());
+    const auto lines = explain_refusal(name_, verdict, acquirer_.troubles(), acquirer_.size());
     // The line of a terminal has no room for the nodes, so they are logged.
     for (std::size_t i = 0; i < lines.size(); ++i) {
       if (!live_ || lines.size() > 1) log::notice(i == 0 ? lines[i] + ": waiting" : lines[i]);

@@ -2,7 +2,7 @@
 
 #include "base/clock.hpp"
 #include "cli/terminal/live_line.hpp"
-#include "lock/session.hpp"
+#include "lock/acquirer.hpp"
 #include "quorum/acquire_op.hpp"
 
 #include <cstddef>
@@ -15,7 +15,7 @@ namespace redlock::cli {
 // the waiting begins and whenever the reason changes.
 class WaitNotice {
  public:
-  WaitNotice(const std::string& name, const lock::Session& session);
+  WaitNotice(const std::string& name, const lock::Acquirer& acquirer);
 
   void waiting(const quorum::AcquireVerdict& verdict);
   void granted();  // reports it if redlock had to wait
@@ -28,7 +28,7 @@ class WaitNotice {
 
  private:
   const std::string& name_;
-  const lock::Session& session_;
+  const lock::Acquirer& acquirer_;
   bool live_;
   TimePoint began_ = BootClock::now();
   std::size_t last_kind_ = std::variant_npos;

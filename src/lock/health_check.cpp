@@ -1,4 +1,4 @@
-#include "lock/examination.hpp"
+#include "lock/health_check.hpp"
 
 #include "redis/node_error.hpp"
 
@@ -11,7 +11,7 @@ namespace {
 using quorum::Failure;
 using quorum::NodeIndex;
 
-// What is asked in the first round trip, in this order.
+// The questions of the first round trip, in this order.
 enum Asked : std::size_t { kInfo, kFsync, kSave, kTrial, kAskedCount };
 
 std::vector<Question> first_questions(std::size_t nodes) {
@@ -25,22 +25,22 @@ std::vector<Question> first_questions(std::size_t nodes) {
   return questions;
 }
 
-// What a decoder makes of an answer, if it can.
+// The answer as `decode` reads it; nothing: it is a failure, or cannot be read.
 template <class What, class Decode>
-std::optional<What> decoded(Heard& heard, Decode decode) {
-  auto* value = std::get_if<redis::Value>(&heard.what);
+std::optional<What> decoded(Response& response, Decode decode) {
+  auto* value = std::get_if<redis::Value>(&response.what);
   if (value == nullptr) return std::nullopt;
   auto outcome = decode(std::move(*value));
   if (auto* what = std::get_if<What>(&outcome)) return std::move(*what);
   return std::nullopt;
 }
 
-// A user that may touch the keys of some locks only is refused the key of the trial, which says nothing about those.
+// An ACL that permits the keys of some locks only refuses the key of the trial; this says nothing about those locks.
 bool is_about_the_key(const Failure& failure) {
   return failure.kind == redis::NodeError::NotPermitted && failure.detail.find("access") != std::string::npos;
 }
 
-NodeReport report_of(Heard* answers, NodeIndex node, const quorum::Membership& membership) {
+NodeReport report_of(Response* answers, NodeIndex node, const quorum::Membership& membership) {
   NodeReport report{.asked = answers[kInfo].sent};
   const auto* failure = std::get_if<Failure>(&answers[kInfo].what);
   if (failure != nullptr && !redis::is_about_command(*failure)) {
@@ -58,40 +58,40 @@ NodeReport report_of(Heard* answers, NodeIndex node, const quorum::Membership& m
   return report;
 }
 
-void read_clock(Now began, Heard heard, NodeReport& report) {
-  const auto* failure = std::get_if<Failure>(&heard.what);
+void read_time(Now began, Response response, NodeReport& report) {
+  const auto* failure = std::get_if<Failure>(&response.what);
   if (failure != nullptr && !redis::is_about_command(*failure)) {
     report.failure = *failure;
     return;
   }
-  report.round_trip = heard.took;
+  report.round_trip = response.took;
   const auto theirs =
-      decoded<std::uint64_t>(heard, [](const redis::Value& value) { return redis::decode_time(value); });
+      decoded<std::uint64_t>(response, [](const redis::Value& value) { return redis::decode_time(value); });
   if (!theirs) return;
   const auto since =
-      std::chrono::duration_cast<std::chrono::microseconds>(heard.sent - began.boot + heard.took / 2);
+      std::chrono::duration_cast<std::chrono::microseconds>(response.sent - began.boot + response.took / 2);
   const auto ours = static_cast<std::int64_t>(began.wall_us) + since.count();
   report.clock_ahead = std::chrono::microseconds{static_cast<std::int64_t>(*theirs) - ours};
 }
 
 }  // namespace
 
-std::vector<NodeReport> examine(Onlooker& onlooker) {
-  auto heard = *onlooker.ask(first_questions(onlooker.size()));
+std::vector<NodeReport> check_nodes(Inspector& inspector) {
+  auto responses = *inspector.ask(first_questions(inspector.size()));
   std::vector<NodeReport> reports;
-  for (NodeIndex node = 0; node < onlooker.size(); ++node) {
-    reports.push_back(report_of(&heard[node * kAskedCount], node, onlooker.membership()));
+  for (NodeIndex node = 0; node < inspector.size(); ++node) {
+    reports.push_back(report_of(&responses[node * kAskedCount], node, inspector.membership()));
   }
 
-  // On the connections that are open now, so that it is the round trip alone that is measured.
+  // The connections are open now, so these answers take a bare round trip.
   std::vector<Question> questions;
-  for (NodeIndex node = 0; node < onlooker.size(); ++node) {
+  for (NodeIndex node = 0; node < inspector.size(); ++node) {
     if (!reports[node].failure) questions.push_back({.node = node, .words = redis::time_words()});
   }
-  const Now began = onlooker.clock().now();
-  auto times = *onlooker.ask(questions);
+  const Now began = inspector.driver().now();
+  auto times = *inspector.ask(questions);
   for (std::size_t i = 0; i < times.size(); ++i) {
-    read_clock(began, std::move(times[i]), reports[questions[i].node]);
+    read_time(began, std::move(times[i]), reports[questions[i].node]);
   }
   return reports;
 }

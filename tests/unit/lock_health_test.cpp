@@ -1,4 +1,4 @@
-#include "lock/soundness.hpp"
+#include "lock/health.hpp"
 #include "redis/node_error.hpp"
 
 #include <doctest/doctest.h>
@@ -8,7 +8,7 @@
 using namespace redlock;
 using namespace redlock::lock;
 using namespace std::chrono_literals;
-using Verdict = Soundness::Verdict;
+using Verdict = Health::Verdict;
 
 namespace {
 
@@ -23,101 +23,100 @@ NodeReport healthy() {
   return report;
 }
 
-using Concerns = std::vector<Concern>;
-Concerns concerns(const NodeReport& report, Duration quarantine = 30s) {
-  return concerns_about(report, quarantine);
+Issues issues(const NodeReport& report, Duration quarantine = 30s) {
+  return issues_of(report, quarantine);
 }
 
-Soundness judged(const std::vector<Concerns>& all) {
-  return judge(all, quorum::Membership{all.size(), 0s});
+Health judged(const std::vector<Issues>& all) {
+  return health_of(all, quorum::Membership{all.size(), 0s});
 }
 
 }  // namespace
 
-TEST_SUITE("soundness of nodes") {
-  TEST_CASE("about a healthy node there is no concern") {
-    CHECK(concerns(healthy()).empty());
+TEST_SUITE("health of nodes") {
+  TEST_CASE("about a healthy node there is no issue") {
+    CHECK(issues(healthy()).empty());
   }
 
   TEST_CASE("of a node that does not answer nothing else is said") {
     NodeReport report;
     report.failure = redis::node_failure(redis::NodeError::Refused);
-    CHECK(concerns(report, 0s) == Concerns{Concern::NoAnswer});
+    CHECK(issues(report, 0s) == Issues{Issue::NoAnswer});
   }
 
   TEST_CASE("a replica has no vote, and that it is read-only is no news") {
     NodeReport report = healthy();
     report.eligibility = quorum::VoteEligibility::Replica;
     report.refusal = redis::node_failure(redis::NodeError::ReadOnly);
-    CHECK(concerns(report) == Concerns{Concern::NoVote});
+    CHECK(issues(report) == Issues{Issue::NoVote});
   }
 
   TEST_CASE("a master that takes no writes has no vote") {
     NodeReport report = healthy();
     report.refusal = redis::node_failure(redis::NodeError::OutOfMemory);
-    CHECK(concerns(report) == Concerns{Concern::Refuses});
+    CHECK(issues(report) == Issues{Issue::Refuses});
   }
 
-  TEST_CASE("eviction concerns only where memory is limited and locks are among what may go") {
+  TEST_CASE("eviction issues only where memory is limited and locks are among what may go") {
     NodeReport report = healthy();
     report.server->maxmemory_policy = "allkeys-lru";
-    CHECK(concerns(report).empty());
+    CHECK(issues(report).empty());
     report.server->maxmemory = 1 << 20;
-    CHECK(concerns(report) == Concerns{Concern::Evicts});
+    CHECK(issues(report) == Issues{Issue::Evicts});
     report.server->maxmemory_policy = "volatile-ttl";
-    CHECK(concerns(report) == Concerns{Concern::Evicts});
+    CHECK(issues(report) == Issues{Issue::Evicts});
     report.server->maxmemory_policy = "noeviction";
-    CHECK(concerns(report).empty());
+    CHECK(issues(report).empty());
   }
 
   TEST_CASE("without a quarantine a node must write each change to disk") {
     NodeReport report = healthy();
-    CHECK(concerns(report, 0s) == Concerns{Concern::Forgets});
+    CHECK(issues(report, 0s) == Issues{Issue::Forgets});
     report.server->aof = true;
-    CHECK(concerns(report, 0s) == Concerns{Concern::Forgets});
+    CHECK(issues(report, 0s) == Issues{Issue::Forgets});
     report.appendfsync = "always";
-    CHECK(concerns(report, 0s).empty());
+    CHECK(issues(report, 0s).empty());
     report.appendfsync.reset();  // not permitted to ask
-    CHECK(concerns(report, 0s) == Concerns{Concern::Forgets});
+    CHECK(issues(report, 0s) == Issues{Issue::Forgets});
   }
 
   TEST_CASE("a clock may be off by what the round trip hides, and a second") {
     NodeReport report = healthy();
     report.clock_ahead = -1'000'400us;
-    CHECK(concerns(report).empty());
+    CHECK(issues(report).empty());
     report.clock_ahead = -1'000'600us;
-    CHECK(concerns(report) == Concerns{Concern::BadClock});
+    CHECK(issues(report) == Issues{Issue::BadClock});
     report.clock_ahead = 3'600s;
-    CHECK(concerns(report) == Concerns{Concern::BadClock});
+    CHECK(issues(report) == Issues{Issue::BadClock});
   }
 
   TEST_CASE("a node that hides behind its ACL votes with a warning") {
     NodeReport report = healthy();
     report.server.reset();
     report.anonymous = true;
-    CHECK(concerns(report) == Concerns{Concern::Anonymous});
+    CHECK(issues(report) == Issues{Issue::Anonymous});
   }
 
   TEST_CASE("the verdict counts those that can vote") {
-    const Concerns none;
+    const Issues none;
     CHECK(judged({none, none, none}).verdict == Verdict::Safe);
-    CHECK(judged({none, none, {Concern::Evicts}}).verdict == Verdict::Works);
-    CHECK(judged({none, none, {Concern::NoAnswer}}).verdict == Verdict::Works);
-    CHECK(judged({none, {Concern::NoVote}, {Concern::Refuses}}).verdict == Verdict::NoQuorum);
-    CHECK(judged({none, {Concern::NoVote, Concern::Evicts}, {Concern::Refuses}}).voters == 1);
+    CHECK(judged({none, none, {Issue::Evicts}}).verdict == Verdict::Works);
+    CHECK(judged({none, none, {Issue::NoAnswer}}).verdict == Verdict::Works);
+    CHECK(judged({none, {Issue::NoVote}, {Issue::Refuses}}).verdict == Verdict::NoQuorum);
+    CHECK(judged({none, {Issue::NoVote, Issue::Evicts}, {Issue::Refuses}}).voters == 1);
     CHECK(judged({none, none}).verdict == Verdict::Works);
     CHECK(judged({none}).verdict == Verdict::Works);
   }
 
   TEST_CASE("the verdict is one line that says what is to be minded") {
-    const auto told = [](const std::vector<Concerns>& all) { return describe(judged(all), all); };
+    const auto told = [](const std::vector<Issues>& all) { return describe(judged(all)); };
     CHECK(told({{}, {}, {}}) == "safe: all 3 nodes can vote, 2 are needed");
-    CHECK(told({{Concern::Evicts}, {}, {Concern::NoAnswer}}) ==
+    CHECK(told({{Issue::Evicts}, {}, {Issue::NoAnswer}}) ==
           "works, but 1 of 3 nodes cannot vote; 1 of 3 nodes may evict locks");
-    CHECK(told({{Concern::BadClock}, {Concern::BadClock}, {}}) ==
+    CHECK(told({{Issue::BadClock}, {Issue::BadClock}, {}}) ==
           "works, but 2 of 3 nodes have clocks that are off");
     CHECK(told({{}}) == "works, but no lock survives the loss of the only node");
-    CHECK(told({{Concern::NoAnswer}, {Concern::NoAnswer}, {}}) ==
+    CHECK(told({{Issue::NoAnswer}, {Issue::NoAnswer}, {}}) ==
           "no quorum: 1 of 3 nodes can vote, 2 are needed");
   }
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "lock/onlooker.hpp"
+#include "lock/inspector.hpp"
 #include "redis/server_report.hpp"
 
 #include <chrono>
@@ -10,7 +10,7 @@
 
 namespace redlock::lock {
 
-// What one node is like, as far as it says so.
+// What a node says about itself.
 struct NodeReport {
   TimePoint asked{};
   std::optional<quorum::Failure> failure{};  // why it gave no answer at all; then nothing below is known
@@ -25,6 +25,6 @@ struct NodeReport {
 };
 
 // Asks every node about itself: two round trips, node_timeout each at the most.
-std::vector<NodeReport> examine(Onlooker& onlooker);
+std::vector<NodeReport> check_nodes(Inspector& inspector);
 
 }  // namespace redlock::lock

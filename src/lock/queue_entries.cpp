@@ -1,0 +1,40 @@
+#include "lock/queue_entries.hpp"
+
+#include "redis/line.hpp"
+
+namespace redlock::lock {
+
+void QueueEntries::on_sent(const quorum::Send& send) {
+  const auto* acquire = std::get_if<quorum::AcquireRequest>(&send.request);
+  if (acquire == nullptr || !acquire->waiter) return;
+  waiter_ = acquire->waiter;
+  entered_[send.node] = true;
+}
+
+void QueueEntries::on_reply(quorum::NodeIndex node, const quorum::Reply& reply) {
+  if (std::holds_alternative<quorum::Granted>(reply)) entered_[node] = false;
+}
+
+std::vector<redis::Query> QueueEntries::leave(const redis::Nodes& nodes, quorum::RequestIds& ids,
+                                              TimePoint deadline) {
+  std::vector<redis::Query> queries;
+  for (quorum::NodeIndex node = 0; node < entered_.size(); ++node) {
+    if (!entered_[node]) continue;
+    entered_[node] = false;
+    if (!nodes.reached(node)) continue;
+    leaving_[node] = ids.next();
+    queries.push_back({.node = node,
+                       .id = leaving_[node],
+                       .words = redis::leave_words(keys_, *waiter_),
+                       .deadline = deadline});
+  }
+  return queries;
+}
+
+bool QueueEntries::take(const redis::Event& event) {
+  if (event.id == 0 || event.id != leaving_[event.node]) return false;
+  leaving_[event.node] = 0;
+  return true;
+}
+
+}  // namespace redlock::lock
