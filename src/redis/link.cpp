@@ -14,22 +14,11 @@ namespace {
 
 using quorum::Failure;
 
-// A connection that has owed an answer for so long is given up when there is something new to say.
-constexpr int kStaleAllowances = 3;
-constexpr std::chrono::seconds kLeastStale{2};
-
 constexpr std::chrono::seconds kClockSlack{1};  // in which a node's clock may have a key end later
 
 constexpr std::chrono::seconds kYoung{1};  // most runs are over before
 
 constexpr std::size_t kMaxParts = 16;
-
-// What a request makes a node keep, and for how long.
-Duration ttl_of(const quorum::Request& request) {
-  if (const auto* acquire = std::get_if<quorum::AcquireRequest>(&request)) return acquire->ttl;
-  if (const auto* extend = std::get_if<quorum::ExtendRequest>(&request)) return extend->ttl;
-  return {};
-}
 
 }  // namespace
 
@@ -51,22 +40,11 @@ Link::~Link() {
 // ---- Requests ------------------------------------------------------------------------------------
 
 void Link::send(const quorum::Send& send, TimePoint now) {
-  enqueue({.what = kind_of(send.request),
-           .id = send.id,
-           .bytes = scripts_.encode(send.request, endpoint_.db),
-           .asked = now,
-           .deadline = send.deadline,
-           .ttl = ttl_of(send.request),
-           .token = std::visit([](const auto& each) { return each.token.value; }, send.request)});
+  enqueue(pending_for(send, scripts_.encode(send.request, endpoint_.db), now));
 }
 
 void Link::ask(const Query& query, TimePoint now) {
-  const std::vector<std::string_view> words{query.words.begin(), query.words.end()};
-  enqueue({.what = Pending::Reading{},
-           .id = query.id,
-           .bytes = format_command(words),
-           .asked = now,
-           .deadline = query.deadline});
+  enqueue(pending_for(query, now));
 }
 
 void Link::enqueue(Pending pending) {
@@ -89,10 +67,10 @@ void Link::enqueue(Pending pending) {
 // A connection that was refused, or has been silent for long, is given up for a new one. Releases that it
 // still owes go ahead on the new one: their requests may have arrived where they have not.
 void Link::drop_useless_connection(TimePoint deadline, TimePoint now) {
-  if (stale(now)) advance(now);  // it may have answered while nobody looked
+  if (queue_.is_stale(now)) advance(now);  // it may have answered while nobody looked
   if (!can_send()) return;
   if (setup_.refused) return fail(Failure{*setup_.refused});
-  if (!stale(now)) return;
+  if (!queue_.is_stale(now)) return;
   const Failure given_up = node_failure(NodeError::Disconnected, "given up: it has not answered for long");
   queue_.settle_all(given_up);
   std::vector<Pending> owed = queue_.take_releases(now, deadline);
@@ -142,14 +120,6 @@ void Link::stop_connecting_if_unwanted() {
   connection_.reset();
 }
 
-bool Link::stale(TimePoint now) const noexcept {
-  if (queue_.empty() || queue_.front().written == 0) return false;
-  const Pending& oldest = queue_.front();
-  const Duration allowance = std::min(oldest.deadline - oldest.asked, node_timeout_);
-  const Duration silent = now - oldest.asked;
-  return silent > kLeastStale && silent / kStaleAllowances > allowance;
-}
-
 // ---- Connecting ----------------------------------------------------------------------------------
 
 void Link::connect(TimePoint now) {
@@ -170,7 +140,7 @@ bool Link::go_on_connecting(TimePoint now) {
     connection_.reset();
   }
   if (!can_send()) return false;
-  queue_.add_setup(greeting_for(endpoint_));
+  queue_.add_setup(session_setup(endpoint_));
   return true;
 }
 
@@ -241,7 +211,7 @@ std::optional<Failure> Link::take_answer(Value value) {
   }
   Pending pending = queue_.take_front();
   contact_ = Contact::Heard;
-  if (const auto* step = std::get_if<GreetingStep>(&pending.what)) return take_setup(*step, value);
+  if (const auto* step = std::get_if<SetupStep>(&pending.what)) return take_setup(*step, value);
   if (!std::holds_alternative<Pending::Reading>(pending.what))
     return take_reply(std::move(pending), std::move(value));
   take_reading(std::move(pending), std::move(value));
@@ -250,7 +220,7 @@ std::optional<Failure> Link::take_answer(Value value) {
 
 // Where the setup failed, what was asked behind it fails for that reason, not for what follows from it. The connection
 // stays for the releases: a server without a password takes the lock in spite of a refused AUTH.
-std::optional<Failure> Link::take_setup(GreetingStep step, const Value& value) {
+std::optional<Failure> Link::take_setup(SetupStep step, const Value& value) {
   auto failure = setup_.reader.take(step, value);
   if (failure && failure->kind == NodeError::Garbled) return failure;
   if (failure && !setup_.refused) {
@@ -258,7 +228,7 @@ std::optional<Failure> Link::take_setup(GreetingStep step, const Value& value) {
     queue_.settle_all(*setup_.refused);
     queue_.drop_unsent();
   }
-  if (step == GreetingStep::Role && !setup_.refused)
+  if (step == SetupStep::Role && !setup_.refused)
     events_.push_back({.node = node_, .id = 0, .what = setup_.reader.identity()});
   return std::nullopt;
 }

@@ -6,10 +6,10 @@
 #include "redis/connection.hpp"
 #include "redis/endpoint.hpp"
 #include "redis/event.hpp"
-#include "redis/greeting.hpp"
 #include "redis/query.hpp"
 #include "redis/request_queue.hpp"
 #include "redis/scripts.hpp"
+#include "redis/session_setup.hpp"
 #include "redis/wire.hpp"
 
 #include <optional>
@@ -67,7 +67,7 @@ class Link {
 
   // What a node has said about itself on this connection.
   struct Setup {
-    GreetingReader reader;
+    SetupReader reader;
     std::optional<quorum::Failure> refused;  // why it failed: no answer on this connection counts
   };
 
@@ -81,12 +81,11 @@ class Link {
   bool write_out();
   bool read_in();
   std::optional<quorum::Failure> take_answer(Value value);
-  std::optional<quorum::Failure> take_setup(GreetingStep step, const Value& value);
+  std::optional<quorum::Failure> take_setup(SetupStep step, const Value& value);
   std::optional<quorum::Failure> take_reply(Pending pending, Value value);
   void take_reading(Pending pending, Value value);
   void expire(TimePoint now, bool all);
   std::string_view phase_of(const Pending& pending) const noexcept;
-  bool stale(TimePoint now) const noexcept;
   void fail(const quorum::Failure& failure);
   void stop_connecting_if_unwanted();
 

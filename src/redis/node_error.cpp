@@ -27,13 +27,9 @@ constexpr Scope kSilent{.may_have_arrived = true, .connection_gone = false};
 constexpr Scope kUnsent{.may_have_arrived = false, .connection_gone = false};
 constexpr Scope kNotNow{
     .may_have_arrived = true, .connection_gone = false, .passes = true, .is_answer = true};
-constexpr Scope kServer{
-    .may_have_arrived = true, .connection_gone = false, .passes = false, .is_answer = true};
-constexpr Scope kCommand{.may_have_arrived = true,
-                         .connection_gone = false,
-                         .passes = false,
-                         .is_answer = true,
-                         .of_command = true};
+constexpr Scope kServer{.may_have_arrived = true, .connection_gone = false, .is_answer = true};
+constexpr Scope kCommand{
+    .may_have_arrived = true, .connection_gone = false, .is_answer = true, .of_command = true};
 
 using Prefixes = std::array<std::string_view, 6>;
 
@@ -42,93 +38,56 @@ struct Row {
   Scope scope;
   Prefixes replies;       // how the error replies of Redis 6 to 7 and Valkey begin
   std::string_view bare;  // the message when there is no detail
-  std::string_view
-      detailed;  // {detail}; {host} and {db} are the endpoint's, {user} and {whom} name its user; empty: bare
+  // {detail}; {host} and {db} are the endpoint's, {user} and {whom} name its user; empty: the same.
+  std::string_view detailed;
 };
 
 using enum NodeError;
+// clang-format off
 constexpr std::array kRows{
-    Row{Garbled,
-        kServer,
-        {},
-        "what it answers is not the Redis protocol: check host and port",
+    Row{Garbled, kServer, {}, "what it answers is not the Redis protocol: check host and port",
         "not a usable answer: {detail}"},
-    Row{Unresolved,
-        kNoConnection,
-        {},
-        "its name cannot be resolved: check the host in the URL",
+    Row{Unresolved, kNoConnection, {}, "its name cannot be resolved: check the host in the URL",
         "the name {host} cannot be resolved: {detail}"},
     Row{Refused, kNoConnection, {}, "connection refused: is redis-server running there?", {}},
     Row{Unreachable, kNoConnection, {}, "cannot be reached", "cannot be reached: {detail}"},
     Row{TimedOut, kSilent, {}, "timed out", "timed out ({detail})"},
-    Row{Disconnected,
-        kBroken,
-        {},
-        "the connection ended before the answer",
+    Row{Disconnected, kBroken, {}, "the connection ended before the answer",
         "the connection ended before the answer: {detail}"},
     Row{TlsFailed, kNoConnection, {}, "TLS failed", "TLS failed: {detail}"},
     Row{Cancelled, kUnsent, {}, "was not asked", "was not asked: {detail}"},
-    Row{AuthRequired,
-        kServer,
-        {"NOAUTH "},
-        "asks for a password (NOAUTH): set it in the URL, password_file or password_env",
-        {}},
-    Row{AuthFailed,
-        kServer,
+    Row{AuthRequired, kServer, {"NOAUTH "},
+        "asks for a password (NOAUTH): set it in the URL, password_file or password_env", {}},
+    Row{AuthFailed, kServer,
         {"WRONGPASS ", "ERR invalid password", "ERR Client sent AUTH, but no password is set", "ERR AUTH "},
-        "does not accept the password{user}",
-        "does not accept the password{user}: {detail}"},
+        "does not accept the password{user}", "does not accept the password{user}: {detail}"},
     // The second is from Redis 7.0, of a command in a script.
-    Row{NotPermitted,
-        kCommand,
-        {"NOPERM ", "ERR The user executing the script can't "},
+    Row{NotPermitted, kCommand, {"NOPERM ", "ERR The user executing the script can't "},
         "its ACL forbids {whom} what a lock needs: see redlock(1), NOTES",
         "its ACL forbids {whom} what a lock needs ({detail}): see redlock(1), NOTES"},
-    Row{ReadOnly,
-        kCommand,
-        {"READONLY ", "MASTERDOWN "},
-        "is a replica, and read-only: name its master instead",
-        {}},
-    Row{Loading,
-        kNotNow,
-        {"LOADING "},
-        "is still loading its data after a start: it can vote when that is done",
-        {}},
+    Row{ReadOnly, kCommand, {"READONLY ", "MASTERDOWN "},
+        "is a replica, and read-only: name its master instead", {}},
+    Row{Loading, kNotNow, {"LOADING "},
+        "is still loading its data after a start: it can vote when that is done", {}},
     Row{OutOfMemory, kCommand, {"OOM "}, "has no memory left (OOM): see its maxmemory", {}},
-    Row{PersistenceBroken,
-        kCommand,
-        {"MISCONF "},
-        "cannot save to its disk (MISCONF) and so refuses writes: see its log",
-        {}},
+    Row{PersistenceBroken, kCommand, {"MISCONF "},
+        "cannot save to its disk (MISCONF) and so refuses writes: see its log", {}},
     Row{Busy, kNotNow, {"BUSY "}, "is busy with somebody's script (BUSY): see SCRIPT KILL", {}},
-    Row{ClusterMode,
-        kCommand,
-        {"MOVED ", "ASK ", "TRYAGAIN ", "CLUSTERDOWN ", "CROSSSLOT ",
-         "ERR SELECT is not allowed in cluster mode"},
+    Row{ClusterMode, kCommand,
+        {"MOVED ", "ASK ", "TRYAGAIN ", "CLUSTERDOWN ", "CROSSSLOT ", "ERR SELECT is not allowed in cluster mode"},
         "is part of a Redis Cluster, whose keys move: a lock needs independent servers",
         "is part of a Redis Cluster, whose keys move: a lock needs independent servers ({detail})"},
-    Row{TooManyClients,
-        kNotNow,
-        {"ERR max number of clients"},
-        "has as many clients as it takes: see its maxclients",
-        {}},
-    Row{ProtectedMode,
-        kServer,
-        {"DENIED "},
-        "is in protected mode and serves its own machine only: give it a password, or set its bind",
-        {}},
-    Row{NoReplicas,
-        kCommand,
-        {"NOREPLICAS "},
-        "has too few replicas to take writes (NOREPLICAS): see its min-replicas-to-write",
-        {}},
-    Row{NoSuchDatabase,
-        kServer,
-        {"ERR invalid DB index", "ERR DB index is out of range"},
-        "has no database {db}: see its setting databases",
-        {}},
+    Row{TooManyClients, kNotNow, {"ERR max number of clients"},
+        "has as many clients as it takes: see its maxclients", {}},
+    Row{ProtectedMode, kServer, {"DENIED "},
+        "is in protected mode and serves its own machine only: give it a password, or set its bind", {}},
+    Row{NoReplicas, kCommand, {"NOREPLICAS "},
+        "has too few replicas to take writes (NOREPLICAS): see its min-replicas-to-write", {}},
+    Row{NoSuchDatabase, kServer, {"ERR invalid DB index", "ERR DB index is out of range"},
+        "has no database {db}: see its setting databases", {}},
     Row{OtherError, kCommand, {}, "answers with an error", "answers with an error: {detail}"},
 };
+// clang-format on
 
 constexpr bool is_complete() {
   for (std::size_t i = 0; i < kRows.size(); ++i) {

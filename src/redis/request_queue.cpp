@@ -11,6 +11,39 @@ namespace redlock::redis {
 
 using quorum::Failure;
 
+namespace {
+
+constexpr int kStaleAllowances = 3;
+constexpr std::chrono::seconds kLeastStale{2};
+
+// What a request makes a node keep, and for how long.
+Duration ttl_of(const quorum::Request& request) {
+  if (const auto* acquire = std::get_if<quorum::AcquireRequest>(&request)) return acquire->ttl;
+  if (const auto* extend = std::get_if<quorum::ExtendRequest>(&request)) return extend->ttl;
+  return {};
+}
+
+}  // namespace
+
+Pending pending_for(const quorum::Send& send, Secret bytes, TimePoint now) {
+  return {.what = kind_of(send.request),
+          .id = send.id,
+          .bytes = std::move(bytes),
+          .asked = now,
+          .deadline = send.deadline,
+          .ttl = ttl_of(send.request),
+          .token = std::visit([](const auto& each) { return each.token.value; }, send.request)};
+}
+
+Pending pending_for(const Query& query, TimePoint now) {
+  const std::vector<std::string_view> words{query.words.begin(), query.words.end()};
+  return {.what = Pending::Reading{},
+          .id = query.id,
+          .bytes = format_command(words),
+          .asked = now,
+          .deadline = query.deadline};
+}
+
 RequestQueue::RequestQueue(quorum::NodeIndex node, const Secret& password, Duration node_timeout,
                            std::vector<Event>& events)
     : node_{node}, password_{password}, node_timeout_{node_timeout}, events_{events} {
@@ -30,7 +63,7 @@ bool RequestQueue::any(const std::function<bool(const Pending&)>& condition) con
   return std::any_of(pending_.begin(), pending_.end(), condition);
 }
 
-void RequestQueue::add_setup(std::vector<GreetingCommand> commands) {
+void RequestQueue::add_setup(std::vector<SetupCommand> commands) {
   const TimePoint asked = pending_.front().asked;
   const TimePoint deadline = pending_.front().deadline;
   for (auto command = commands.rbegin(); command != commands.rend(); ++command) {
@@ -147,6 +180,14 @@ Duration RequestQueue::longest_wait(TimePoint now, bool connected) const noexcep
     if (!pending.settled) longest = std::max(longest, limit(pending, connected) - now);
   }
   return longest;
+}
+
+bool RequestQueue::is_stale(TimePoint now) const noexcept {
+  if (pending_.empty() || pending_.front().written == 0) return false;
+  const Pending& oldest = pending_.front();
+  const Duration allowance = std::min(oldest.deadline - oldest.asked, node_timeout_);
+  const Duration silent = now - oldest.asked;
+  return silent > kLeastStale && silent / kStaleAllowances > allowance;
 }
 
 bool RequestQueue::expire(TimePoint now, bool connected, bool all,

@@ -4,8 +4,9 @@
 #include "base/secret.hpp"
 #include "quorum/types.hpp"
 #include "redis/event.hpp"
-#include "redis/greeting.hpp"
+#include "redis/query.hpp"
 #include "redis/scripts.hpp"
+#include "redis/session_setup.hpp"
 
 #include <sys/uio.h>
 
@@ -23,7 +24,7 @@ namespace redlock::redis {
 struct Pending {
   struct Reading {};  // a Query
 
-  std::variant<GreetingStep, RequestKind, Reading> what;
+  std::variant<SetupStep, RequestKind, Reading> what;
   quorum::RequestId id;
   Secret bytes;
   TimePoint asked;
@@ -37,11 +38,14 @@ struct Pending {
     const auto* own = std::get_if<RequestKind>(&what);
     return own != nullptr && *own == kind;
   }
-  bool is_setup() const noexcept { return std::holds_alternative<GreetingStep>(what); }
+  bool is_setup() const noexcept { return std::holds_alternative<SetupStep>(what); }
   // Whether it may set the key.
   bool sets_key() const noexcept { return is(RequestKind::Acquire) || is(RequestKind::Extend); }
   bool unsent() const noexcept { return written < bytes.reveal().size(); }
 };
+
+Pending pending_for(const quorum::Send& send, Secret bytes, TimePoint now);
+Pending pending_for(const Query& query, TimePoint now);
 
 // What a node has been asked, in order: the oldest is answered first. One that timed out keeps its position once a byte of
 // it was written, so that its late answer is known for what it is. Each is settled once: one Event for each.
@@ -61,7 +65,7 @@ class RequestQueue {
 
   void add(Pending pending) { pending_.push_back(std::move(pending)); }
   // Before all others, of which there must be one.
-  void add_setup(std::vector<GreetingCommand> commands);
+  void add_setup(std::vector<SetupCommand> commands);
   Pending take_front();
   void clear() noexcept { pending_.clear(); }
   // Takes out the releases, as if they had never been written.
@@ -88,6 +92,9 @@ class RequestQueue {
 
   TimePoint next_deadline(bool connected) const noexcept;
   Duration longest_wait(TimePoint now, bool connected) const noexcept;
+  // Whether the node has owed an answer for so long that its connection should be given up when there is something new to
+  // say.
+  bool is_stale(TimePoint now) const noexcept;
   // Ends those whose time is over; unless `all`, only those of which no byte was written. `why` says what one waited for.
   // Returns whether there were any.
   bool expire(TimePoint now, bool connected, bool all,

@@ -10,7 +10,7 @@
 #include <variant>
 #include <vector>
 
-// What a server says about itself beyond its identity (greeting.hpp), for people who look after it.
+// What a server says about itself beyond its identity (session_setup.hpp), for people who look after it.
 namespace redlock::redis {
 
 // Untrusted text, short.

@@ -5,9 +5,9 @@
 // the greeting), the second into what pieces the network cuts the rest.
 #include "fuzz.hpp"
 #include "redis/answers.hpp"
-#include "redis/node_error.hpp"
-#include "redis/greeting.hpp"
+#include "redis/session_setup.hpp"
 #include "redis/line.hpp"
+#include "redis/node_error.hpp"
 #include "redis/wire.hpp"
 
 #include <deque>
@@ -20,15 +20,15 @@ using namespace redlock;
 using fuzz::must;
 
 struct Asked {
-  std::deque<redis::GreetingStep> greeting;
+  std::deque<redis::SetupStep> greeting;
   redis::RequestKind request;
 };
 
 Asked asked_in(std::uint8_t flags) {
-  Asked asked{.greeting = {redis::GreetingStep::Info, redis::GreetingStep::Role},
+  Asked asked{.greeting = {redis::SetupStep::Info, redis::SetupStep::Role},
               .request = static_cast<redis::RequestKind>((flags >> 2U) & 3U)};
-  if ((flags & 2U) != 0) asked.greeting.push_front(redis::GreetingStep::Select);
-  if ((flags & 1U) != 0) asked.greeting.push_front(redis::GreetingStep::Auth);
+  if ((flags & 2U) != 0) asked.greeting.push_front(redis::SetupStep::Select);
+  if ((flags & 1U) != 0) asked.greeting.push_front(redis::SetupStep::Auth);
   return asked;
 }
 
@@ -133,7 +133,7 @@ class Listener {
 
   Asked asked_;
   redis::ReplyReader reader_;
-  redis::GreetingReader greeting_;
+  redis::SetupReader greeting_;
   std::vector<std::string> heard_;
 };
 

@@ -10,7 +10,7 @@
 //   - an error inside of a script: without the place where it happened (" script: HASH, on @user_script:LINE.").
 #include "base/overload.hpp"
 #include "dice.hpp"
-#include "redis/greeting.hpp"
+#include "redis/session_setup.hpp"
 #include "redis/info.hpp"
 #include "redis/line.hpp"
 #include "redis/look.hpp"
@@ -525,8 +525,8 @@ TEST_CASE("the greeting gets the same answers: with and without a password, righ
     endpoint.username = user;
     endpoint.password = Secret{std::string{password}};
     endpoint.db = db;
-    for (const auto& command : redis::greeting_for(endpoint)) {
-      if (command.step != redis::GreetingStep::Info) peer.tell_stranger(command.bytes.reveal());
+    for (const auto& command : redis::session_setup(endpoint)) {
+      if (command.step != redis::SetupStep::Info) peer.tell_stranger(command.bytes.reveal());
     }
     peer.tell_stranger(bytes_of({"GET", "k"}));
   };

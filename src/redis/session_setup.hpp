@@ -13,21 +13,21 @@
 // whether we may talk, and who it is (DESIGN section 3, "Restarted nodes").
 namespace redlock::redis {
 
-enum class GreetingStep { Auth, Select, Info, Role };
+enum class SetupStep { Auth, Select, Info, Role };
 
-struct GreetingCommand {
-  GreetingStep step;
+struct SetupCommand {
+  SetupStep step;
   Secret bytes;
 };
 
 // AUTH if there is a password, SELECT if the database is not 0, INFO server, ROLE. The last is always ROLE.
-std::vector<GreetingCommand> greeting_for(const NodeEndpoint& endpoint);
+std::vector<SetupCommand> session_setup(const NodeEndpoint& endpoint);
 
-// Puts together what a node answers to its greeting, in order.
-class GreetingReader {
+// Puts together what a node answers to it, in order.
+class SetupReader {
  public:
   // Takes the answer to `step`. A failure says that nothing asked on this connection counts.
-  std::optional<quorum::Failure> take(GreetingStep step, const Value& answer);
+  std::optional<quorum::Failure> take(SetupStep step, const Value& answer);
 
   // Complete after the answer to ROLE.
   const quorum::Identity& identity() const noexcept { return identity_; }

@@ -1,4 +1,4 @@
-#include "redis/greeting.hpp"
+#include "redis/session_setup.hpp"
 
 #include "base/text.hpp"
 #include "redis/info.hpp"
@@ -53,46 +53,46 @@ constexpr std::array kRoles{
 
 }  // namespace
 
-std::vector<GreetingCommand> greeting_for(const NodeEndpoint& endpoint) {
-  std::vector<GreetingCommand> commands;
+std::vector<SetupCommand> session_setup(const NodeEndpoint& endpoint) {
+  std::vector<SetupCommand> commands;
   commands.reserve(4);
-  const auto say = [&](GreetingStep step, std::initializer_list<std::string_view> words) {
+  const auto say = [&](SetupStep step, std::initializer_list<std::string_view> words) {
     commands.push_back({.step = step, .bytes = format_command({words.begin(), words.size()})});
   };
   if (!endpoint.password.empty()) {
     const std::string_view password = endpoint.password.reveal();
     if (endpoint.username.empty()) {
-      say(GreetingStep::Auth, {"AUTH", password});
+      say(SetupStep::Auth, {"AUTH", password});
     } else {
-      say(GreetingStep::Auth, {"AUTH", endpoint.username, password});
+      say(SetupStep::Auth, {"AUTH", endpoint.username, password});
     }
   }
-  if (endpoint.db != 0) say(GreetingStep::Select, {"SELECT", std::to_string(endpoint.db)});
-  say(GreetingStep::Info, {"INFO", "server"});
-  say(GreetingStep::Role, {"ROLE"});
+  if (endpoint.db != 0) say(SetupStep::Select, {"SELECT", std::to_string(endpoint.db)});
+  say(SetupStep::Info, {"INFO", "server"});
+  say(SetupStep::Role, {"ROLE"});
   return commands;
 }
 
-std::optional<Failure> GreetingReader::take(GreetingStep step, const Value& answer) {
+std::optional<Failure> SetupReader::take(SetupStep step, const Value& answer) {
   const bool is_error = answer.type == Value::Type::Error;
   switch (step) {
-    case GreetingStep::Auth:
+    case SetupStep::Auth:
       if (is_error) return auth_failure(answer.text);
       if (answer.type != Value::Type::Status) return garbled("not an answer to AUTH");
       return std::nullopt;
-    case GreetingStep::Select:
+    case SetupStep::Select:
       if (is_error) return select_failure(answer.text);
       if (answer.type != Value::Type::Status) return garbled("not an answer to SELECT");
       return std::nullopt;
-    case GreetingStep::Info: return take_info(answer);
-    case GreetingStep::Role: return take_role(answer);
+    case SetupStep::Info: return take_info(answer);
+    case SetupStep::Role: return take_role(answer);
   }
   return std::nullopt;
 }
 
 // A node whose identity is hidden on purpose has a vote; one that just now cannot say it (BUSY, ...) has not,
 // because it may have restarted.
-std::optional<Failure> GreetingReader::take_info(const Value& answer) {
+std::optional<Failure> SetupReader::take_info(const Value& answer) {
   if (answer.type == Value::Type::Error) {
     if (!refuses_command(answer.text)) return classify(answer.text);
     return std::nullopt;
@@ -117,7 +117,7 @@ std::optional<Failure> GreetingReader::take_info(const Value& answer) {
   return std::nullopt;
 }
 
-std::optional<Failure> GreetingReader::take_role(const Value& answer) {
+std::optional<Failure> SetupReader::take_role(const Value& answer) {
   if (answer.type == Value::Type::Error) {
     if (!refuses_command(answer.text)) return classify(answer.text);
     identity_ = {};
