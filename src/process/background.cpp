@@ -63,7 +63,7 @@ bool Background::send(const std::string& message) const noexcept {
          static_cast<ssize_t>(message.size());
 }
 
-Background::Receipt Background::receive(std::string& message) const {
+Receipt Background::receive(std::string& message) const {
   std::array<char, kLongestMessage> bytes;
   const ssize_t size = recv(fd_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
   if (size > 0) {

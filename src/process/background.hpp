@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/fd.hpp"
+#include "process/channel.hpp"
 
 #include <sys/types.h>
 
@@ -23,7 +24,6 @@ class Background {
   // ---- In both processes. These never block and never raise SIGPIPE.
   int fd() const noexcept { return fd_.get(); }
   bool send(const std::string& message) const noexcept;  // false when the other one is gone
-  enum class Receipt { Got, Nothing, Closed };
   Receipt receive(std::string& message) const;
 
   // ---- In the starter.

@@ -12,7 +12,7 @@ void Channel::send(const Message& message) const noexcept {
   ::send(fd_.get(), &message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-Channel::Receipt Channel::receive(Message& message) const noexcept {
+Receipt Channel::receive(Message& message) const noexcept {
   const ssize_t size = recv(fd_.get(), &message, sizeof message, MSG_DONTWAIT);
   if (size == static_cast<ssize_t>(sizeof message)) return Receipt::Got;
   return size < 0 && (errno == EAGAIN || errno == EINTR) ? Receipt::Nothing : Receipt::Closed;

@@ -31,10 +31,6 @@ struct Message {
     DescendantsEnded,  // value: survivors; detail: 1 if the deadline ended them
     ForkRefused,       // value: errno
     ListsRefused,      // value: errno; ChildLists could not be opened
-
-    // the command's process to redlock, in place of the exec
-    ExecRefused,  // value: errno; detail: index of the candidate
-    TooLate,      // the lease was over before the exec
   };
   Kind kind;
   std::int32_t value = 0;
@@ -44,6 +40,8 @@ struct Message {
   std::int32_t pid = 0;
   std::int32_t late_ms = 0;  // with survivors: how long after the end of validity the last process died
 };
+
+enum class Receipt { Got, Nothing, Closed };
 
 // One end of the channel. Async-signal-safe.
 class Channel {
@@ -57,7 +55,6 @@ class Channel {
   // Never blocks: a peer that is stopped for long and reads nothing loses messages.
   void send(const Message& message) const noexcept;
 
-  enum class Receipt { Got, Nothing, Closed };
   Receipt receive(Message& message) const noexcept;  // never blocks
 
  private:

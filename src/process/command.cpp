@@ -60,15 +60,12 @@ CommandResult run_command(const CommandSpec& spec, ChildLists lists, const Comma
   if (pid < 0) return {.exit_reason = fork_refused(errno)};
   if (pid == 0) {
     channel.redlock.close();
-    run_guard({.spawn = {.plan = plan,
-                         .leash = context.leash,
-                         .signals = context.signals,
-                         .channel = channel.guard,
-                         .clock = context.clock},
-               .leash = context.leash,
-               .timer = guard_timer,
-               .child_events = child_events.get(),
-               .stop_when_lost = spec.stop_when_lost});
+    run_guard(
+        {.spawn = {.plan = plan, .leash = context.leash, .signals = context.signals, .clock = context.clock},
+         .channel = channel.guard,
+         .timer = guard_timer,
+         .child_events = child_events.get(),
+         .stop_when_lost = spec.stop_when_lost});
   }
   OwnedChild guard{pid};
   channel.guard.close();

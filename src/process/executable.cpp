@@ -99,8 +99,8 @@ ExecPlan::ExecPlan(const std::vector<std::string>& argv, const Environment& extr
   environment_.push_back(nullptr);
 }
 
-ExecPlan::Failure ExecPlan::exec(const Leash& leash, Clock& clock) const noexcept {
-  Failure failure{.error_number = ENOENT};
+ExecFailure ExecPlan::exec(const Leash& leash, Clock& clock) const noexcept {
+  ExecFailure failure{.error_number = ENOENT};
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
     if (leash.term_is_due(clock.boot_now()))
       return {.error_number = ETIMEDOUT, .candidate = i, .too_late = true};
@@ -114,7 +114,8 @@ ExecPlan::Failure ExecPlan::exec(const Leash& leash, Clock& clock) const noexcep
   return failure;
 }
 
-NotStarted ExecPlan::explain(const Failure& failure) const {
+NotStarted ExecPlan::explain(const ExecFailure& failure) const {
+  if (failure.too_late) return too_late();
   const std::string shown = quoted(name_);
   if (failure.error_number != ENOENT && failure.error_number != ENOTDIR) {
     const bool known = failure.candidate < candidates_.size();

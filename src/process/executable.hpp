@@ -27,17 +27,12 @@ class ExecPlan {
   // `argv` must outlive the plan. The environment is redlock's with `extra` on top.
   ExecPlan(const std::vector<std::string>& argv, const Environment& extra);
 
-  struct Failure {
-    int error_number = 0;
-    std::size_t candidate = 0;
-    bool too_late = false;  // TERM was due before one could be executed
-  };
   // Tries the candidates in turn, each only while the leash is good. Returns when none could be executed. Unlike
   // execvp(3) it does not hand a file of unknown format (ENOEXEC) to a shell. Async-signal-safe.
-  Failure exec(const Leash& leash, Clock& clock) const noexcept;
+  ExecFailure exec(const Leash& leash, Clock& clock) const noexcept;
 
-  // Exit status (126, 127) and message for a failure of exec().
-  NotStarted explain(const Failure& failure) const;
+  // Exit status (126, 127, or 79 if it was too late) and message for a failure of exec().
+  NotStarted explain(const ExecFailure& failure) const;
 
  private:
   std::string name_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <variant>
 
@@ -28,6 +29,13 @@ struct NotStarted {
 };
 // How the command ended.
 using ExitReason = std::variant<Exited, Signalled, Stopped, GuardDied, NotStarted>;
+
+// Why no candidate for the command could be executed.
+struct ExecFailure {
+  int error_number = 0;
+  std::size_t candidate = 0;
+  bool too_late = false;  // TERM was due before
+};
 
 NotStarted fork_refused(int error_number);
 NotStarted lists_refused(int error_number);

@@ -37,7 +37,7 @@ constexpr int kKillPerWalk = 6;
 class Guard final : private Tree::StuckListener {
  public:
   explicit Guard(const GuardContext& context) noexcept
-      : context_{context}, tree_{context.spawn.clock}, command_{context.spawn.channel} {}
+      : context_{context}, tree_{context.spawn.clock}, command_{context.channel} {}
 
   [[noreturn]] void run() noexcept {
     prepare();
@@ -65,7 +65,7 @@ class Guard final : private Tree::StuckListener {
   void start_command() noexcept {
     if (!command_.start(context_.spawn))
       report_and_exit({.kind = Message::Kind::ForkRefused, .value = errno});
-    context_.leash.set_command(command_.pid());
+    context_.spawn.leash.set_command(command_.pid());
   }
 
   // The command stays in the process group of the job, so that the terminal treats it as it would without redlock. The
@@ -77,8 +77,8 @@ class Guard final : private Tree::StuckListener {
     change_title(kGuardName);
     make_private();
     const auto [proc, own] = tree_.descriptors();
-    close_all_but({context_.spawn.channel.fd(), context_.timer.fd(), context_.child_events,
-                   context_.leash.lost_event(), proc, own});
+    close_all_but({context_.channel.fd(), context_.timer.fd(), context_.child_events,
+                   context_.spawn.leash.lost_event(), proc, own});
   }
 
   void reap() noexcept {
@@ -89,17 +89,17 @@ class Guard final : private Tree::StuckListener {
       if (result != 0 || child.si_pid == 0) return;
       if (child.si_pid != command_.pid()) continue;
       command_.on_change(child);
-      if (command_.exit()) context_.leash.set_command(0);
+      if (command_.exit()) context_.spawn.leash.set_command(0);
     }
   }
 
   void take_messages() noexcept {
     Message message{};
     while (!redlock_gone_) {
-      switch (context_.spawn.channel.receive(message)) {
-        case Channel::Receipt::Nothing: return;
-        case Channel::Receipt::Closed: redlock_gone_ = true; return;
-        case Channel::Receipt::Got: handle(message); break;
+      switch (context_.channel.receive(message)) {
+        case Receipt::Nothing: return;
+        case Receipt::Closed: redlock_gone_ = true; return;
+        case Receipt::Got: handle(message); break;
       }
     }
   }
@@ -109,7 +109,7 @@ class Guard final : private Tree::StuckListener {
     switch (message.kind) {
       case Kind::Signal: command_.send_signal(message); break;
       case Kind::Continue: command_.continue_after_stop(message.serial); break;
-      case Kind::Ping: context_.spawn.channel.send({.kind = Kind::Pong}); break;
+      case Kind::Ping: context_.channel.send({.kind = Kind::Pong}); break;
       case Kind::Dismiss: _exit(0);
       case Kind::AwaitDescendants: awaits_descendants_ = true; break;
       case Kind::EndDescendants:
@@ -121,7 +121,7 @@ class Guard final : private Tree::StuckListener {
   }
 
   void end_descendants(int signal) noexcept {
-    const TimePoint due = now() + context_.leash.kill_after();
+    const TimePoint due = now() + context_.spawn.leash.kill_after();
     if (!childless_) note_walk(tree_.signal_all({signal, SIGCONT}, due));
     advance_kill(due);
   }
@@ -129,18 +129,18 @@ class Guard final : private Tree::StuckListener {
   // The guard goes on afterwards: `kill -KILL -PGID` may have killed the command and redlock together, and then the rest
   // of the tree must go. Redlock answers the report with Dismiss, AwaitDescendants or EndDescendants.
   void report_own_exit() noexcept {
-    if (!command_.exit() || reported_ || kill_due_ || !context_.leash.claim_own_exit()) return;
-    context_.spawn.channel.send(*command_.exit());
+    if (!command_.exit() || reported_ || kill_due_ || !context_.spawn.leash.claim_own_exit()) return;
+    context_.channel.send(*command_.exit());
     reported_ = true;
   }
 
   bool obeys_lease() const noexcept { return context_.stop_when_lost && !deadline_came_ && !redlock_gone_; }
 
   // One measurement for each end of validity that comes near is enough.
-  bool is_measured() const noexcept { return measured_for_ == context_.leash.valid_until(); }
+  bool is_measured() const noexcept { return measured_for_ == context_.spawn.leash.valid_until(); }
 
   void keep_the_deadline() noexcept {
-    Leash& leash = context_.leash;
+    Leash& leash = context_.spawn.leash;
     if (obeys_lease() && !is_measured() && now() >= leash.measure_at())
       note_walk(tree_.measure(leash.kill_at()));
     if (redlock_gone_) {
@@ -153,12 +153,12 @@ class Guard final : private Tree::StuckListener {
 
   // Sends TERM once, if there is time for it before KILL.
   void begin_stop(TimePoint kill_due) noexcept {
-    if (context_.stop_when_lost) kill_due = std::min(kill_due, context_.leash.kill_at());
+    if (context_.stop_when_lost) kill_due = std::min(kill_due, context_.spawn.leash.kill_at());
     const bool alone = redlock_gone_ || reported_;  // nobody else would send it
-    const bool first = context_.leash.begin_stop() || (alone && !kill_due_);
+    const bool first = context_.spawn.leash.begin_stop() || (alone && !kill_due_);
     if (first) wake_witness(kill_due);
     if (first && kill_due - now() > walk_time_) note_walk(tree_.signal_all({SIGTERM, SIGCONT}, kill_due));
-    if (context_.stop_when_lost) kill_due = std::min(kill_due, context_.leash.kill_at());
+    if (context_.stop_when_lost) kill_due = std::min(kill_due, context_.spawn.leash.kill_at());
     advance_kill(kill_due);
   }
 
@@ -166,14 +166,14 @@ class Guard final : private Tree::StuckListener {
 
   void note_walk(Duration took) noexcept {
     walk_time_ = took;
-    context_.leash.expect_kill_to_take(took * kKillPerWalk);
-    measured_for_ = context_.leash.valid_until();
+    context_.spawn.leash.expect_kill_to_take(took * kKillPerWalk);
+    measured_for_ = context_.spawn.leash.valid_until();
   }
 
   // The witness gives the terminal back (see SignalWitness). When redlock is gone its shell takes the terminal: let it
   // reach its read(2) before TERM makes a shell of the command take the terminal away for a moment.
   void wake_witness(TimePoint kill_due) const noexcept {
-    const pid_t witness = context_.leash.witness();
+    const pid_t witness = context_.spawn.leash.witness();
     if (witness <= 0) return;
     kill(witness, SIGCONT);
     constexpr timespec pause{.tv_sec = 0, .tv_nsec = 10'000'000};
@@ -184,11 +184,11 @@ class Guard final : private Tree::StuckListener {
   void finish() noexcept {
     if (childless_ && (kill_due_ || awaits_descendants_)) report_stop(0);
     if (!kill_due_ || now() < *kill_due_) return;
-    report_stop(tree_.kill_all(context_.leash.valid_until(), *this));
+    report_stop(tree_.kill_all(context_.spawn.leash.valid_until(), *this));
   }
 
   [[noreturn]] void report_stop(int survivors) const noexcept {
-    const Duration late = deadline_came_ ? context_.leash.expired_for(now()) : Duration::zero();
+    const Duration late = deadline_came_ ? context_.spawn.leash.expired_for(now()) : Duration::zero();
     report_and_exit(
         {.kind = reported_ ? Message::Kind::DescendantsEnded : Message::Kind::Stopped,
          .value = survivors,
@@ -197,17 +197,17 @@ class Guard final : private Tree::StuckListener {
   }
 
   [[noreturn]] void report_and_exit(const Message& message) const noexcept {
-    context_.spawn.channel.send(message);
+    context_.channel.send(message);
     _exit(0);
   }
 
   void is_stuck(pid_t pid) noexcept override {
-    context_.spawn.channel.send({.kind = Message::Kind::Stuck, .pid = pid});
+    context_.channel.send({.kind = Message::Kind::Stuck, .pid = pid});
   }
 
   std::optional<TimePoint> next_deadline() const noexcept {
     if (!obeys_lease()) return kill_due_;
-    const Leash& leash = context_.leash;
+    const Leash& leash = context_.spawn.leash;
     const TimePoint due = is_measured() ? leash.term_at() : std::min(leash.measure_at(), leash.term_at());
     return kill_due_ ? std::min(*kill_due_, due) : due;
   }
@@ -216,10 +216,10 @@ class Guard final : private Tree::StuckListener {
   void wait() noexcept {
     context_.timer.set(next_deadline());
     pollfd events[] = {
-        {.fd = redlock_gone_ ? -1 : context_.spawn.channel.fd(), .events = POLLIN, .revents = 0},
+        {.fd = redlock_gone_ ? -1 : context_.channel.fd(), .events = POLLIN, .revents = 0},
         {.fd = context_.timer.fd(), .events = POLLIN, .revents = 0},
         {.fd = context_.child_events, .events = POLLIN, .revents = 0},
-        {.fd = obeys_lease() ? context_.leash.lost_event() : -1, .events = POLLIN, .revents = 0},
+        {.fd = obeys_lease() ? context_.spawn.leash.lost_event() : -1, .events = POLLIN, .revents = 0},
     };
     poll(events, std::size(events), -1);
     signalfd_siginfo seen{};

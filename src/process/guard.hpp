@@ -1,5 +1,6 @@
 #pragma once
 
+#include "process/channel.hpp"
 #include "process/spawn.hpp"
 #include "process/timer.hpp"
 
@@ -7,8 +8,8 @@ namespace redlock::process {
 
 // Made by redlock before the fork, while a failure can still be reported.
 struct GuardContext {
-  SpawnContext spawn;  // with the guard's end of the channel
-  Leash& leash;
+  SpawnContext spawn;
+  const Channel& channel;  // the guard's end
   Timer& timer;
   int child_events;  // signalfd of SIGCHLD
   bool stop_when_lost;

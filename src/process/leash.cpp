@@ -66,6 +66,15 @@ void Leash::expect_kill_to_take(Duration duration) noexcept {
   shared_->lead = std::max({margin_ / 2, kLeastLead, duration});
 }
 
+void Leash::set_exec_failure(const ExecFailure& failure) noexcept {
+  shared_->exec_failure = failure;
+  shared_->exec_failed = true;
+}
+
+std::optional<ExecFailure> Leash::exec_failure() const noexcept {
+  return shared_->exec_failed ? std::optional{shared_->exec_failure} : std::nullopt;
+}
+
 bool Leash::decide(Fate fate) noexcept {
   Fate open = Fate::Open;
   return shared_->fate.compare_exchange_strong(open, fate);

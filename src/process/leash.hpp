@@ -2,11 +2,13 @@
 
 #include "base/clock.hpp"
 #include "base/fd.hpp"
+#include "process/exit_reason.hpp"
 
 #include <sys/types.h>
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 
 namespace redlock::process {
 
@@ -54,6 +56,10 @@ class Leash {
   void set_command(pid_t pid) noexcept { shared_->command = pid; }
   pid_t command() const noexcept { return shared_->command; }
 
+  // The command's process says, before it exits, that it could not execute the command.
+  void set_exec_failure(const ExecFailure& failure) noexcept;
+  std::optional<ExecFailure> exec_failure() const noexcept;
+
   // Redlock says which process is its SignalWitness, if it has a terminal; 0: none.
   void set_witness(pid_t pid) noexcept { shared_->witness = pid; }
   pid_t witness() const noexcept { return shared_->witness; }
@@ -79,6 +85,8 @@ class Leash {
     std::atomic<Fate> fate{Fate::Open};
     std::atomic<pid_t> command{0};
     std::atomic<pid_t> witness{0};
+    std::atomic<bool> exec_failed{false};
+    ExecFailure exec_failure{};  // written before exec_failed
   };
   static_assert(std::atomic<TimePoint>::is_always_lock_free && std::atomic<Fate>::is_always_lock_free);
 

@@ -20,9 +20,9 @@ void SignalForwarder::on_signal(const signalfd_siginfo& info) noexcept {
   const int signal = static_cast<int>(info.ssi_signo);
   cancellation_.on_signal(signal, context_.clock.boot_now());
   if (is_from_terminal(info)) told_by_terminal_[static_cast<std::size_t>(signal)] = true;
-  if (state_ == State::Ended) {
+  if (phase_ == CommandPhase::Ended) {
     act_without_command(signal);
-  } else if (state_ == State::Starting || is_for_command(info)) {
+  } else if (phase_ == CommandPhase::Starting || is_for_command(info)) {
     pass_on(info);
   }
 }

@@ -26,9 +26,9 @@ class SignalForwarder {
   void on_signal(const signalfd_siginfo& info) noexcept;
 
   // From now on a terminal's signals reach the command by themselves.
-  void on_command_started() noexcept { state_ = State::Running; }
+  void on_command_started() noexcept { phase_ = CommandPhase::Running; }
   // From now on signals that ask to end are for what the command left running.
-  void on_command_ended() noexcept { state_ = State::Ended; }
+  void on_command_ended() noexcept { phase_ = CommandPhase::Ended; }
 
   // The command was stopped.
   void stop_with_job(const Message& stop) noexcept;
@@ -44,7 +44,7 @@ class SignalForwarder {
   std::optional<int> terminal_signal_that_killed(const ExitReason& reason) const noexcept;
 
  private:
-  enum class State { Starting, Running, Ended };
+  enum class CommandPhase { Starting, Running, Ended };
 
   void pass_on(const signalfd_siginfo& info) noexcept;
   void continue_command() noexcept;
@@ -55,7 +55,7 @@ class SignalForwarder {
   Foreground& foreground_;
   Cancellation cancellation_;
   std::optional<SignalWitness> witness_;  // only while a command runs for long
-  State state_ = State::Starting;
+  CommandPhase phase_ = CommandPhase::Starting;
   std::bitset<NSIG> told_by_terminal_;
   std::int32_t continues_sent_ = 0;
   std::optional<std::int32_t> job_stop_;  // serial of the stop that redlock followed, until the next SIGCONT

@@ -15,10 +15,7 @@ namespace {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(exit_status::kSystem);
   context.signals.restore_in_child();
-  const ExecPlan::Failure failure = context.plan.exec(context.leash, context.clock);
-  context.channel.send({.kind = failure.too_late ? Message::Kind::TooLate : Message::Kind::ExecRefused,
-                        .value = failure.error_number,
-                        .detail = static_cast<std::int32_t>(failure.candidate)});
+  context.leash.set_exec_failure(context.plan.exec(context.leash, context.clock));
   _exit(exit_status::kNotFound);
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "base/clock.hpp"
-#include "process/channel.hpp"
 #include "process/executable.hpp"
 #include "process/leash.hpp"
 #include "process/signal_fd.hpp"
@@ -13,9 +12,8 @@ namespace redlock::process {
 // For the command's process between fork and exec.
 struct SpawnContext {
   const ExecPlan& plan;
-  const Leash& leash;
+  Leash& leash;  // gets the reason if the exec fails
   const SignalFd& signals;
-  const Channel& channel;  // tells redlock why the exec failed: ExecRefused or TooLate
   Clock& clock;
 };
 

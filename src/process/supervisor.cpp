@@ -148,9 +148,9 @@ class Supervisor final : private Tree::StuckListener {
     Message message{};
     while (!exit_reason_) {
       switch (with_.channel.receive(message)) {
-        case Channel::Receipt::Nothing: return;
-        case Channel::Receipt::Closed: replace_guard(); return;
-        case Channel::Receipt::Got: handle(message); break;
+        case Receipt::Nothing: return;
+        case Receipt::Closed: replace_guard(); return;
+        case Receipt::Got: handle(message); break;
       }
     }
   }
@@ -191,6 +191,7 @@ class Supervisor final : private Tree::StuckListener {
 
   ExitReason reason_of(const Message& report) const {
     using Kind = Message::Kind;
+    if (const auto failure = leash().exec_failure()) return with_.plan.explain(*failure);
     switch (report.kind) {
       case Kind::Exited: return Exited{report.value};
       case Kind::Signalled: return Signalled{report.value};
@@ -198,9 +199,6 @@ class Supervisor final : private Tree::StuckListener {
       case Kind::DescendantsEnded: return reason_after_descendants(report);
       case Kind::ForkRefused: return fork_refused(report.value);
       case Kind::ListsRefused: return lists_refused(report.value);
-      case Kind::ExecRefused:
-        return with_.plan.explain({report.value, static_cast<std::size_t>(report.detail)});
-      case Kind::TooLate: return too_late();
       default: return NotStarted{exit_status::kInternal, "the guard sent an unknown message"};
     }
   }
@@ -234,7 +232,7 @@ class Supervisor final : private Tree::StuckListener {
   void replace_guard() {
     const int survivors = kill_everything();
     Message message{};
-    while (with_.channel.receive(message) == Channel::Receipt::Got) {
+    while (with_.channel.receive(message) == Receipt::Got) {
       switch (message.kind) {
         case Message::Kind::Pong:
         case Message::Kind::Stuck:

@@ -12,7 +12,7 @@ setup() {
 }
 teardown() {
   local pid
-  let_go
+  unfreeze
   while read -r pid; do kill -KILL "$pid" 2> /dev/null || :; done < <(cat "$pid_file" 2> /dev/null)
   redlock_teardown
   stop_nodes

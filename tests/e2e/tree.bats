@@ -298,7 +298,7 @@ kill_by_name() {
   before=$(switches)
   sleep 1 # the length of the observation
   (($(switches) - before < 10))
-  let_go
+  unfreeze
   finish_driver
   [ "$ending" = "stopped 0 lost" ]
   [ "$(grep -c 'waiting for process' "$output_file")" -eq 1 ]
@@ -314,7 +314,7 @@ kill_by_name() {
   kill -TERM "$driver"
   wait_until 10 has_text "waiting for process $traced ('sleep')" "$output_file"
   is_alive "$driver"
-  let_go
+  unfreeze
   finish_driver
   [ "$ending" = "signalled 15 held" ]
   [ "$(grep -c 'waiting for process' "$output_file")" -eq 1 ]

@@ -18,26 +18,23 @@ using namespace std::chrono_literals;
 namespace {
 
 struct Attempt {
-  std::optional<Message> failure;
+  std::optional<ExecFailure> failure;
   int wait_status = -1;
 };
 
-Attempt spawn_under(const Leash& leash, const std::vector<std::string>& argv) {
+Attempt spawn_under(Leash& leash, const std::vector<std::string>& argv) {
   const ExecPlan plan{argv, {}};
   const SignalFd signals;
-  const ChannelPair channel = open_channel();
   SystemClock clock;
   Attempt attempt;
-  const pid_t pid =
-      spawn({.plan = plan, .leash = leash, .signals = signals, .channel = channel.guard, .clock = clock});
+  const pid_t pid = spawn({.plan = plan, .leash = leash, .signals = signals, .clock = clock});
   if (pid > 0) waitpid(pid, &attempt.wait_status, 0);
-  Message message{};
-  if (channel.redlock.receive(message) == Channel::Receipt::Got) attempt.failure = message;
+  attempt.failure = leash.exec_failure();
   return attempt;
 }
 
 bool was_too_late(const Attempt& attempt) {
-  return attempt.failure && attempt.failure->kind == Message::Kind::TooLate;
+  return attempt.failure && attempt.failure->too_late;
 }
 
 const std::vector<std::string> kExitWithThree = {"/bin/sh", "-c", "exit 3"};
@@ -45,14 +42,14 @@ const std::vector<std::string> kExitWithThree = {"/bin/sh", "-c", "exit 3"};
 }  // namespace
 
 TEST_CASE("a command under a good leash is executed") {
-  const Leash leash{BootClock::now() + 60s, 5s, 200ms};
+  Leash leash{BootClock::now() + 60s, 5s, 200ms};
   const Attempt attempt = spawn_under(leash, kExitWithThree);
   CHECK_FALSE(attempt.failure);
   CHECK(WEXITSTATUS(attempt.wait_status) == 3);
 }
 
 TEST_CASE("nothing is executed at the last instant when TERM is due already") {
-  const Leash leash{BootClock::now() + 4s, 5s, 200ms};
+  Leash leash{BootClock::now() + 4s, 5s, 200ms};
   CHECK(was_too_late(spawn_under(leash, kExitWithThree)));
 }
 
@@ -66,16 +63,16 @@ TEST_CASE("nothing is executed when the lease has been lost, or its end has begu
 }
 
 TEST_CASE("the reason why a command cannot be executed comes back, and which candidate it is about") {
-  const Leash leash{BootClock::now() + 60s, 5s, 200ms};
+  Leash leash{BootClock::now() + 60s, 5s, 200ms};
   const auto missing = spawn_under(leash, {"/no/such/file"}).failure;
   REQUIRE(missing);
-  CHECK(missing->value == ENOENT);
+  CHECK(missing->error_number == ENOENT);
   const std::string path = std::getenv("PATH");
   setenv("PATH", "/no/such/folder:/dev", 1);
   const auto refused = spawn_under(leash, {"null"}).failure;
   setenv("PATH", path.c_str(), 1);
   REQUIRE(refused);
-  CHECK(refused->value == EACCES);
-  CHECK(refused->detail == 1);
-  CHECK(refused->kind == Message::Kind::ExecRefused);
+  CHECK(refused->error_number == EACCES);
+  CHECK(refused->candidate == 1);
+  CHECK_FALSE(refused->too_late);
 }

@@ -38,6 +38,7 @@ namespace redlock::cli {
 namespace {
 
 using process::Background;
+using process::Receipt;
 using process::WatchedProcess;
 
 // The message of the starter after it has written the token.
@@ -130,12 +131,12 @@ bool watch(Background& starter, const WatchedProcess& watched, process::SignalFd
     while (signals.take()) continue;  // SIGCHLD reports the alarm; the others have no effect
     if (!delivered) {
       switch (starter.receive(message)) {
-        case Background::Receipt::Got:
+        case Receipt::Got:
           delivered = true;
           starter.detach();
           break;
-        case Background::Receipt::Closed: return false;
-        case Background::Receipt::Nothing: break;
+        case Receipt::Closed: return false;
+        case Receipt::Nothing: break;
       }
     }
     if (watched.ended() || is_readable(lost_fd)) return delivered;
@@ -251,15 +252,15 @@ int wait_for_token(const Arguments& arguments, Background& background, const Wat
     die_if_signalled();
     if (too_late()) return exit_status::kSystem;
     const auto receipt = background.receive(text);
-    if (receipt == Background::Receipt::Closed) return status_of_end(background);
-    if (receipt == Background::Receipt::Got) break;
+    if (receipt == Receipt::Closed) return status_of_end(background);
+    if (receipt == Receipt::Got) break;
   }
   const int wake_fds[] = {background.fd(), watched.fd(), signals.fd()};
   std::optional<int> fatal;
   const auto interrupted = [&] {
     fatal = process::take_fatal_signal(signals);
     std::string nothing;
-    return fatal || watched.ended() || background.receive(nothing) == Background::Receipt::Closed;
+    return fatal || watched.ended() || background.receive(nothing) == Receipt::Closed;
   };
   const WriteResult written = write_token(text, TimePoint::max(), wake_fds, interrupted);
   if (written == WriteResult::Done && background.send(kDelivered)) {

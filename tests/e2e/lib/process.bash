@@ -90,7 +90,7 @@ process_setup() {
 # Nothing may be left of a test, whether it went well or not.
 process_teardown() {
   local pid
-  let_go
+  unfreeze
   if [[ -n ${driver:-} ]]; then kill -KILL "$driver" 2> /dev/null || :; fi
   if [[ -e ${pid_file:-} ]]; then
     while read -r pid; do kill -KILL "$pid" 2> /dev/null || :; done < "$pid_file"
@@ -98,7 +98,7 @@ process_teardown() {
 }
 
 # Has a process hold process $1, as a debugger that does nothing would: frozen, and not stopped. Ends the test where that
-# is not permitted. let_go ends it.
+# is not permitted. unfreeze ends it.
 freeze() {
   cat > "$BATS_TEST_TMPDIR/tracer" <<'EOF'
 #!/usr/bin/python3
@@ -116,4 +116,4 @@ EOF
   wait_until 10 eval '[[ -s $BATS_TEST_TMPDIR/traced ]]'
   has_text 'traced' "$BATS_TEST_TMPDIR/traced" || skip "tracing is not permitted"
 }
-let_go() { touch "$BATS_TEST_TMPDIR/go"; }
+unfreeze() { touch "$BATS_TEST_TMPDIR/go"; }
