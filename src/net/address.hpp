@@ -8,7 +8,7 @@
 
 namespace redlock::net {
 
-// Where connect(2) goes.
+// An address for connect(2).
 struct Address {
   sockaddr_storage storage{};
   socklen_t length = 0;

@@ -8,7 +8,7 @@ namespace redlock::net {
 
 class TlsContext;
 
-// Where a server is, and how to reach it.
+// The place of a server, and the way to reach it.
 struct Endpoint {
   enum class Transport { Tcp, Tls, Unix };
 

@@ -16,7 +16,7 @@
 
 namespace redlock::net {
 
-// What the thread and the Lookup own together; the one that ends last frees it.
+// Shared by the thread and the Lookup; the one that ends last frees it.
 struct Lookup::Shared {
   UniqueFd ready;
   std::mutex mutex;

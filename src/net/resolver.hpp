@@ -13,8 +13,8 @@
 
 namespace redlock::net {
 
-// One question to getaddrinfo(3), which blocks for as long as it likes, in a thread of its own. Nobody waits
-// for that thread: dropping the Lookup leaves it to end by itself, and the program may exit meanwhile.
+// One question to getaddrinfo(3), which may block for long, in a thread of its own. Nobody joins that thread:
+// it ends by itself after the Lookup is gone, and the program may exit meanwhile.
 class Lookup {
  public:
   using Answer = std::variant<std::vector<Address>, ConnectionFailure>;

@@ -45,11 +45,11 @@ class Stream {
 
   virtual Progress read(std::span<char> into) = 0;
 
-  // May take less than all. What it has not reported as taken may be withdrawn: it must not keep any part of
-  // it. With nothing to take it goes on with what it holds back.
+  // May take less than all, and must keep nothing of the rest: the caller may withdraw it. With nothing to take it goes
+  // on with the bytes that it holds back.
   virtual Progress write(std::span<const iovec> from) = 0;
 
-  // Whether some of what it has taken is not yet in the hands of the kernel. Only write() changes that.
+  // Whether bytes that it has taken are not yet in the hands of the kernel. Only write() changes that.
   virtual bool holds_back() const noexcept = 0;
 
   // Whether the peer has said anything at all.
@@ -65,7 +65,7 @@ class Stream {
   virtual void keep_alive() noexcept = 0;
 };
 
-// What the endpoint wants over a socket that is connected to it.
+// A stream of the endpoint's transport over a socket that is connected to it.
 std::unique_ptr<Stream> make_stream(const Endpoint& endpoint, UniqueFd socket);
 
 // TCP and unix sockets.

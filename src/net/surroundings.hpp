@@ -6,8 +6,8 @@
 
 namespace redlock::net {
 
-// What lock/ and redis/ know of the world. They use no other clock, random number or socket: so a simulator can take its
-// place. Used by one thread at a time.
+// The world as lock/ and redis/ see it. They use no other clock, random numbers or sockets, so a simulator can replace it.
+// One thread uses it at a time.
 struct Surroundings {
   Clock& clock;
   Entropy& entropy;

@@ -16,7 +16,7 @@
 namespace redlock::net {
 namespace {
 
-// What OpenSSL is told when it asks for the password of a key. Without a callback it would ask at the terminal.
+// Answers OpenSSL when it asks for the password of a key. Without a callback OpenSSL would ask at the terminal.
 struct KeyPassword {
   std::string_view text;
   bool asked = false;

@@ -23,8 +23,8 @@ struct TlsProblem {
   std::string text;
 };
 
-// What connections with the same settings share: whom they trust, and who we are. Making one is what starts OpenSSL:
-// a run without it pays for no more than the program's size.
+// The CAs and our certificate, shared by connections with the same settings. The first one starts OpenSSL, so a run
+// without TLS pays for no more than the program's size.
 class TlsContext {
  public:
   // Reads the files that the settings name. The CAs of the system are looked for when a certificate comes. A private key

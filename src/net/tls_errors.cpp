@@ -97,7 +97,7 @@ struct Alert {
   std::string_view words;
 };
 
-// What a node can have against our certificate.
+// The alerts by which a node refuses our certificate.
 constexpr std::array kAgainstOurs{
     Alert{SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, "it is damaged"},
     Alert{SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE, "it is of a kind that the node does not take"},

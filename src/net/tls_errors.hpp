@@ -6,7 +6,7 @@
 
 struct x509_store_ctx_st;  // X509_STORE_CTX of OpenSSL
 
-// What OpenSSL has to say, in words that a person can act on. Text from certificates is escaped.
+// The errors of OpenSSL, in words that a person can act on. Text from certificates is escaped.
 namespace redlock::net {
 
 // Why a file could not be read: the oldest of OpenSSL's pending errors, which are dropped, if the operating system said
@@ -16,7 +16,7 @@ std::string why_unreadable(std::string_view otherwise);
 // Why the certificate that is looked at in `verification` is not accepted. `wanted`: the name that it should be for.
 std::string why_not_trusted(x509_store_ctx_st& verification, std::string_view wanted);
 
-// What is known about a connection when TLS ends it.
+// The facts about a connection that TLS has ended.
 struct TlsEnding {
   std::string_view heard;  // the first bytes that the node said
   bool asked_for_ours;     // it asked for a certificate of ours

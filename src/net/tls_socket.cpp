@@ -19,7 +19,7 @@ constexpr std::size_t kMostUnsent = std::size_t{1} << 18U;
 
 }  // namespace
 
-// What OpenSSL calls. Nothing may be thrown through it.
+// Called by OpenSSL. Nothing may be thrown through it.
 struct TlsSocketBio {
   static TlsSocket& socket_of(BIO* bio) { return *static_cast<TlsSocket*>(BIO_get_data(bio)); }
 

@@ -14,9 +14,9 @@ struct bio_st;  // BIO of OpenSSL
 
 namespace redlock::net {
 
-// What OpenSSL reads encrypted bytes from and writes them to. It takes all that OpenSSL writes: so a record is never
-// half-way out when OpenSSL returns, which would then want the same request again, be it withdrawn or not; and the last
-// message of the handshake leaves together with the first request. Unlike OpenSSL's own it raises no SIGPIPE.
+// The socket below OpenSSL, for encrypted bytes. It takes all that OpenSSL writes. A record is therefore never half-way
+// out, which would oblige us to write the same request again even if it is withdrawn; and the last message of the
+// handshake leaves together with the first request. Unlike OpenSSL's own it raises no SIGPIPE.
 class TlsSocket {
  public:
   explicit TlsSocket(UniqueFd socket) : socket_{std::move(socket)} {}

@@ -66,7 +66,7 @@ class TlsStream final : public Stream {
     expect_name();
   }
 
-  // Says goodbye where the connection is still good. What does not fit into the socket is not worth waiting for.
+  // Says goodbye on a connection that is still good, but does not wait for room in the socket.
   ~TlsStream() override {
     if (socket_.fd() < 0 || !handshaken_ || broken_) return;
     ERR_clear_error();
@@ -163,7 +163,7 @@ class TlsStream final : public Stream {
     if (!good) throw std::bad_alloc{};
   }
 
-  // What OpenSSL calls. Nothing may be thrown through it.
+  // Called by OpenSSL. Nothing may be thrown through it.
 
   static int on_certificate_request(SSL* /*ssl*/, void* stream) noexcept {
     static_cast<TlsStream*>(stream)->asked_for_ours_ = true;
@@ -184,7 +184,7 @@ class TlsStream final : public Stream {
     return good;
   }
 
-  // What an error other than waiting means.
+  // The meaning of an error other than waiting.
   Progress end_of(int error) {
     if (error == SSL_ERROR_ZERO_RETURN) return {.state = State::Ended};
     broken_ = true;

@@ -25,7 +25,7 @@
 namespace redlock::net {
 namespace {
 
-// Where distributions keep them, behind the place that OpenSSL was built for.
+// The places in which distributions keep them, after the one that OpenSSL was built for.
 constexpr std::array<const char*, 2> kSystemFolders{"/etc/ssl/certs", "/etc/pki/tls/certs"};
 constexpr std::array<const char*, 4> kSystemFiles{"/etc/ssl/certs/ca-certificates.crt",
                                                   "/etc/pki/tls/certs/ca-bundle.crt",
@@ -115,7 +115,7 @@ void trust_system(X509_STORE& store) {
 }  // namespace
 
 std::optional<TlsProblem> trust(x509_store_st& store, const TlsSettings& settings) {
-  // Whoever names a CA means it, also one that has another above it.
+  // A CA that is named is trusted, even if another stands above it.
   if (X509_STORE_set_flags(&store, X509_V_FLAG_PARTIAL_CHAIN) != 1) throw std::bad_alloc{};
   if (settings.ca_file.empty() && settings.ca_dir.empty()) {
     trust_system(store);

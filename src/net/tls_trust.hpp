@@ -9,9 +9,9 @@ struct x509_store_st;  // X509_STORE of OpenSSL
 
 namespace redlock::net {
 
-// Fills `store` with the CAs that `settings` names. Where it names none: those of the system, as a folder from which
-// OpenSSL takes a CA when it meets its name, since reading all of them takes longer than everything else that a run does.
-// The file that holds all is read only where there is no such folder, or where $SSL_CERT_FILE asks for it.
+// Fills `store` with the CAs that `settings` names, or else with those of the system: as a folder from which OpenSSL takes
+// a CA when it meets its name, since reading all of them takes longer than everything else that a run does. The file that
+// holds all is read only if there is no such folder, or if $SSL_CERT_FILE asks for it.
 std::optional<TlsProblem> trust(x509_store_st& store, const TlsSettings& settings);
 
 }  // namespace redlock::net

@@ -29,7 +29,7 @@ class Connection {
 
   Phase phase() const noexcept;
   bool is_open() const noexcept { return handshaken_; }
-  // What it is about until it is open, in words.
+  // Its phase in words, until it is open.
   std::string_view doing() const noexcept;
 
   // When it began to connect: to an address, not to ask for one. Once it is open: since when it is.

@@ -7,7 +7,7 @@
 
 namespace redlock::redis {
 
-// Where a node is and how to log in to it. Filled by config/; everything in it has been validated there.
+// The place of a node, and how to log in to it. config/ fills and validates it.
 struct NodeEndpoint : net::Endpoint {
   unsigned db = 0;
   std::string username;  // empty: AUTH with the password alone

@@ -10,7 +10,7 @@ struct LockKeys {
   explicit LockKeys(const std::string& key)
       : lock{key}, info{kInfoPrefix + key}, fence{"redlock.fence:" + key}, queue{"redlock.queue:" + key} {}
 
-  // What the key of the info begins with: by it the locks of redlock are found among all keys.
+  // The beginning of the info's key: by it the locks of redlock are found among all keys.
   static constexpr const char* kInfoPrefix = "redlock.info:";
 
   std::string lock;   // string: the token; ends with the lease
@@ -18,7 +18,7 @@ struct LockKeys {
   std::string fence;  // string: the greatest fence granted or confirmed here; outlives the lease
   std::string queue;  // those who wait; hints only
 
-  // What says that `token` has been given back: a string that ends when the lease would have.
+  // The note that `token` has been released: a string that ends when the lease would have.
   std::string note(const std::string& token) const { return "redlock.released." + token + ":" + lock; }
 };
 

@@ -64,8 +64,8 @@ void Link::enqueue(Pending pending) {
   }
 }
 
-// A connection that was refused, or has been silent for long, is given up for a new one. Releases that it
-// still owes go ahead on the new one: their requests may have arrived where they have not.
+// A connection that was refused, or has been silent for long, is given up for a new one. Releases that it still owes go
+// ahead on the new one: their requests may have arrived, and the releases not.
 void Link::drop_useless_connection(TimePoint deadline, TimePoint now) {
   if (queue_.is_stale(now)) advance(now);  // it may have answered while nobody looked
   if (!can_send()) return;
@@ -151,7 +151,7 @@ TimePoint Link::stuck_at() const noexcept {
   return connection_->since() + node_timeout_;
 }
 
-// What the network, or a proxy, has swallowed once, nobody answers any more.
+// A packet that the network, or a proxy, has swallowed is never answered.
 void Link::connect_anew_if_stuck(TimePoint now) {
   if (now < stuck_at()) return;
   connection_.reset();
@@ -160,8 +160,8 @@ void Link::connect_anew_if_stuck(TimePoint now) {
 
 // ---- Bytes ---------------------------------------------------------------------------------------
 
-// What is overdue must not be sent any more; but an answer that has come counts, even if this process was too
-// slow to look at it in time.
+// An overdue request must not be sent any more; but an answer that has come counts, even if this process was too
+// slow to read it in time.
 void Link::advance(TimePoint now) {
   expire(now, false);
   if (go_on_connecting(now) && write_out()) read_in();
@@ -218,7 +218,7 @@ std::optional<Failure> Link::take_answer(Value value) {
   return std::nullopt;
 }
 
-// Where the setup failed, what was asked behind it fails for that reason, not for what follows from it. The connection
+// When the setup fails, the requests behind it fail for the same reason, not for its consequences. The connection
 // stays for the releases: a server without a password takes the lock in spite of a refused AUTH.
 std::optional<Failure> Link::take_setup(SetupStep step, const Value& value) {
   auto failure = setup_.reader.take(step, value);
@@ -246,7 +246,7 @@ std::optional<Failure> Link::take_reply(Pending pending, Value value) {
   }
   // A release that is repeated on a new connection may be of an earlier token than that which the old one has set.
   if (pending.is(RequestKind::Release) && failure == nullptr && pending.token == key_.token) {
-    // What was written behind the release may set the key anew.
+    // A request that was written behind the release may set the key anew.
     key_.may_be_set = queue_.any([](const Pending& later) { return later.sets_key() && later.written > 0; });
   }
   return garbled ? std::optional{*failure} : std::nullopt;
@@ -267,7 +267,7 @@ void Link::take_reading(Pending pending, Value value) {
 void Link::fail(const Failure& failure) {
   queue_.settle_all(failure);
   queue_.clear();
-  // What its server had not read has ended with the server.
+  // A request that the server had not read has ended with it.
   if (failure.kind == NodeError::Refused && surroundings_.clock.boot_now() > key_.until + kClockSlack)
     key_.may_be_set = false;
   if (contact_ == Contact::Heard) contact_ = Contact::Lost;

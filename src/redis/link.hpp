@@ -56,7 +56,7 @@ class Link {
   void expect_idle(TimePoint now) noexcept;
 
  private:
-  // What the node may have kept of our requests.
+  // The key, as our requests may have left it on the node.
   struct Key {
     bool may_be_set = false;
     bool was_ever_sent = false;
@@ -65,7 +65,7 @@ class Link {
   };
   enum class Contact { None, Heard, Lost };  // Lost: refused or broken after it had once answered
 
-  // What a node has said about itself on this connection.
+  // The answers to the setup of this connection.
   struct Setup {
     SetupReader reader;
     std::optional<quorum::Failure> refused;  // why it failed: no answer on this connection counts

@@ -12,7 +12,7 @@ namespace {
 
 using quorum::Failure;
 
-// What stands beside the lock is for people: where it is no hash, or the ACL forbids it, the lock is still told.
+// The keys beside the lock are for people: if one is of a wrong type, or the ACL forbids it, the lock is still told.
 // KEYS: lock, info, fence, queue.
 constexpr std::string_view kLookLua = R"lua(
 local holder = redis.call('GET', KEYS[1])
@@ -30,7 +30,7 @@ Failure garbled(std::string_view why) {
   return node_failure(NodeError::Garbled, std::string{why});
 }
 
-// Whoever can write to the node can write anything: what is no number counts as none.
+// Every user of the node can write anything: text that is no number counts as none.
 std::uint64_t number(std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);

@@ -13,7 +13,7 @@ namespace {
 
 using quorum::Failure;
 
-// What a failure says about the request, the connection and the server.
+// The facts about the request, the connection and the server.
 struct Scope {
   bool may_have_arrived;  // the request
   bool connection_gone;

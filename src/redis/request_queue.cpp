@@ -16,7 +16,7 @@ namespace {
 constexpr int kStaleAllowances = 3;
 constexpr std::chrono::seconds kLeastStale{2};
 
-// What a request makes a node keep, and for how long.
+// For how long a request makes a node keep its key.
 Duration ttl_of(const quorum::Request& request) {
   if (const auto* acquire = std::get_if<quorum::AcquireRequest>(&request)) return acquire->ttl;
   if (const auto* extend = std::get_if<quorum::ExtendRequest>(&request)) return extend->ttl;

@@ -47,8 +47,8 @@ struct Pending {
 Pending pending_for(const quorum::Send& send, Secret bytes, TimePoint now);
 Pending pending_for(const Query& query, TimePoint now);
 
-// What a node has been asked, in order: the oldest is answered first. One that timed out keeps its position once a byte of
-// it was written, so that its late answer is known for what it is. Each is settled once: one Event for each.
+// The requests to a node, in order: the oldest is answered first. One that timed out keeps its position once a byte of it
+// was written, so that its late answer is recognized. Each is settled once, by one Event.
 class RequestQueue {
  public:
   // All must outlive the queue. `node_timeout`: how long a request waits for a connection at the most.
@@ -83,7 +83,7 @@ class RequestQueue {
   // ---- Bytes
 
   bool has_unsent() const noexcept;
-  // What is to be written next.
+  // The bytes to be written next.
   std::size_t unsent_parts(std::span<iovec> parts) const noexcept;
   // So many bytes of it were written. `reached` is called with each request that may set the key of which some were.
   void mark_written(std::size_t bytes, const std::function<void(const Pending&)>& reached);

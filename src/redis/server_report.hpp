@@ -10,7 +10,7 @@
 #include <variant>
 #include <vector>
 
-// What a server says about itself beyond its identity (session_setup.hpp), for people who look after it.
+// Facts about a server beyond its identity (session_setup.hpp), for its administrator.
 namespace redlock::redis {
 
 // Untrusted text, short.

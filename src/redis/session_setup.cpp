@@ -18,8 +18,8 @@ Failure garbled(std::string_view why) {
   return node_failure(NodeError::Garbled, std::string{why});
 }
 
-// AUTH and SELECT fail for one reason each when the error names none. What the server says to AUTH is not
-// shown: it quotes the password where the command has been renamed.
+// AUTH and SELECT fail for one reason each when the error names none. The error to AUTH is not shown: a server that has
+// renamed the command quotes the password.
 Failure auth_failure(std::string_view error) {
   Failure failure = classify(error);
   if (failure.kind == NodeError::OtherError) failure = node_failure(NodeError::AuthFailed);

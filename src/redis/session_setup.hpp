@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-// What is said first on a connection, in the same write as the first request, and what the node says to it:
-// whether we may talk, and who it is (DESIGN section 3, "Restarted nodes").
+// The first commands on a connection, in the same write as the first request. The answers say whether we may talk, and
+// which server it is (DESIGN section 3, "Restarted nodes").
 namespace redlock::redis {
 
 enum class SetupStep { Auth, Select, Info, Role };

@@ -119,7 +119,7 @@ void Subscription::say(Step step, const Words& words) {
   conversation.steps.push_back(step);
 }
 
-// What is said first. A node that permits no PUBLISH calls nobody: those who should call have, most likely, the same rights.
+// A node that permits us no PUBLISH calls nobody: the other clients have, most likely, the same rights.
 void Subscription::begin() {
   const NodeEndpoint& endpoint = target_.endpoint;
   if (!endpoint.password.empty()) {
@@ -170,7 +170,7 @@ std::optional<Failure> Subscription::take(const Value& value, TimePoint now) {
   return std::nullopt;
 }
 
-// What is not allowed is not asked for again; LOADING and the like pass.
+// A command that is not allowed is not tried again; LOADING and the like pass.
 std::optional<Failure> Subscription::take_error(const Value& value) {
   Failure failure = classify(value.text);
   if (conversation_->steps.empty()) return failure;

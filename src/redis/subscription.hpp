@@ -59,7 +59,7 @@ class Subscription {
   void watch(net::Poller& poller) const;
 
  private:
-  // What the next answer answers.
+  // The command that the next answer belongs to.
   enum class Step { Auth, Id, Tracking, Publish, Channel, Invalidations };
   struct Conversation {
     Conversation(const NodeEndpoint& endpoint, net::Network& network, TimePoint now)

@@ -16,7 +16,7 @@
 namespace redlock::redis {
 namespace {
 
-// What a reply has used of its limits so far. hiredis carries a pointer to it to the functions below.
+// The part of its limits that a reply has used so far. hiredis carries a pointer to it to the functions below.
 struct Budget {
   std::size_t most_bytes = kMaxReplyBytes;
   std::size_t bytes = 0;
@@ -181,9 +181,8 @@ class ReplyReader::Parser {
     return Malformed{fmt::format("it does not speak the Redis protocol: {}", printable(reader_->errstr))};
   }
 
-  // What is left over is longer than a reply may be, or says that it will be. The reader takes every whole
-  // line out of its buffer except the header of a bulk string that is not all there: a line that is left is a
-  // length.
+  // The rest is longer than a reply may be, or says that it will be. The reader takes every whole line out of its buffer
+  // except the header of a bulk string that is not all there: a line that is left is a length.
   std::optional<std::string> excess() const {
     const std::string_view rest{reader_->buf + reader_->pos, reader_->len - reader_->pos};
     const auto end = rest.substr(0, 32).find("\r\n");

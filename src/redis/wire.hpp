@@ -26,7 +26,7 @@ struct Value {
   std::vector<Value> elements{};  // Array
 };
 
-// What one reply may need. The names of locks that SCAN finds are the longest that redlock asks for. A node may cost a
+// The size of one reply. The names of locks that SCAN finds are the longest that redlock asks for. A node may cost a
 // megabyte at most: the bytes twice over in hiredis's buffer, which grows by doubling, once more in the values, and the
 // values.
 inline constexpr std::size_t kMaxReplyBytes = std::size_t{1} << 18U;
