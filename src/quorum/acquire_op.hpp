@@ -5,6 +5,7 @@
 #include "quorum/membership.hpp"
 #include "quorum/node_vote.hpp"
 #include "quorum/operation.hpp"
+#include "quorum/split.hpp"
 #include "quorum/types.hpp"
 
 #include <optional>
@@ -61,29 +62,23 @@ struct Cancelled {};
 
 using AcquireVerdict = std::variant<Won, Held, NoQuorum, Split, TooLate, SameServer, Cancelled>;
 
-// One attempt to take the lock: all nodes at once, the decision with the quorum-th vote, a few rounds when
-// the votes are split, the fence confirmed, and whatever is not won given back. Pure: it says what to send
-// and when to be called next, and hears what came of it.
+// One attempt to take the lock: all nodes at once, the decision with the quorum-th vote, a few rounds when the votes are
+// split (SplitPolicy), the fence confirmed, and whatever is not won released.
 //
 // A vote counts only if it is read no later than node_timeout after its own request was sent, however long its answer has
 // been in the socket: by then a crash may have wiped it out, and a holder that has put the node to use again relies on
 // nobody counting it (Lease).
-//
-// Split votes (DESIGN section 3). When a round ends without a quorum for anybody, all contenders see the same
-// votes: the one with the most (ties: the lesser token) keeps them and asks again, the others give theirs
-// back and return with a new token after a random pause. Only liveness hangs on this; safety is the quorum
-// alone.
 class AcquireOp final : public Operation {
  public:
   // `membership`, `ids` and `entropy` must outlive this object.
-  AcquireOp(const AcquireRules& rules, Membership& membership, RequestIds& ids, Entropy& entropy);
+  AcquireOp(const AcquireRules& rules, Membership& membership, RequestIds& ids, Entropy& entropy)
+      : rules_{rules}, membership_{membership}, ids_{ids}, entropy_{entropy}, votes_(membership.nodes()) {}
 
-  // Answers to requests of former rounds are ignored.
-  std::vector<Send> start(Now now) override;
+  std::vector<Send> start(Now now) override { return ask(now); }
   std::vector<Send> on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply) override;
   std::vector<Send> on_failure(Now now, NodeIndex node, RequestId id, const Failure& failure) override;
   std::vector<Send> on_time(Now now) override;
-  // Gives up: no verdict but Cancelled, and everything that may have been granted is given back.
+  // Gives up: no verdict but Cancelled, and everything that may have been granted is released.
   std::vector<Send> cancel(Now now);
 
   TimePoint deadline() const override { return verdict_ ? TimePoint::max() : wake_at_; }
@@ -92,58 +87,49 @@ class AcquireOp final : public Operation {
   // Won, and a node may yet bring a vote, which the nodes should know of: see take_late_vote().
   bool awaits_votes() const;
   const NodeVotes& votes() const { return votes_; }  // of the last round
-  unsigned rounds() const { return round_; }
+  unsigned rounds() const { return round_.number; }
 
  private:
-  enum class Phase { Asking, Confirming, Pausing };
+  enum class Phase {
+    Asking,      // for votes
+    Confirming,  // the fence, on the nodes that voted
+    Keeping,     // pausing before another round, with the votes
+    Yielding     // the same without
+  };
 
   std::vector<Send> ask(Now now);
+  AcquireAnswer read(Now now, const NodeVote& vote, const Reply& reply);
   std::vector<Send> judge(Now now);
   std::vector<Send> judge_votes(Now now);
-  std::vector<Send> judge_confirmations(Now now);
-  std::vector<Send> settle_split(Now now, const VoteCount& sum);
+  std::vector<Send> settle_split(Now now, const VoteCount& count);
   std::vector<Send> begin_confirming(Now now);
+  std::vector<Send> judge_confirmations(Now now);
   std::vector<Send> win(Now now);
-  std::vector<Send> take_late_vote(Now now, NodeIndex node, RequestId id, const Reply& reply);
-  Send confirm(Now now, NodeIndex node, RequestId id) const;
-  bool stands_still(const VoteCount& sum);
+  std::vector<Send> take_late_vote(Now now, NodeIndex node, const Reply& reply);
+  Send confirm(Now now, NodeIndex node) const;
   bool is_last_round(Now now) const;
   bool awaits_stragglers(Now now);
-  bool awaits_refusals(Now now, const VoteCount& sum);
-  std::vector<Send> pause(Now now, double round_trips);
+  bool awaits_refusals(Now now, const VoteCount& count);
+  void pause(Now now, Phase phase, double round_trips);
   std::vector<Send> give_up(Now now, AcquireVerdict verdict);
-  std::vector<Send> give_back(Now now);
-  Duration round_trip(Now now) const;
-  TimePoint valid_until() const { return validity_; }
-  std::optional<Duration> free_in(const Refused* of) const;
-  std::optional<QueuePosition> position() const;
+  std::vector<Send> release(Now now);
+  TimePoint valid_until() const;
 
   AcquireRules rules_;
   Membership& membership_;
   RequestIds& ids_;
   Entropy& entropy_;
+  SplitPolicy split_;
 
-  Phase phase_ = Phase::Pausing;
-  unsigned round_ = 0;
+  Phase phase_ = Phase::Yielding;
+  struct {
+    unsigned number = 0;
+    TimePoint began{};
+  } round_;
   Token token_;
-  bool keep_token_ = false;
-  TimePoint round_began_{};
-  TimePoint validity_{};
-  TimePoint wake_at_ = TimePoint::max();
-  std::optional<Duration> round_trip_;  // the shortest time that a quorum took to answer
   NodeVotes votes_;
-  Token last_strongest_;
-  unsigned still_rounds_ = 0;
-
-  // Confirming.
+  TimePoint wake_at_ = TimePoint::max();
   Fence fence_ = 0;
-  enum class ConfirmState { None, Awaited, Accepted, Failed };
-  struct Confirmation {
-    RequestId id = 0;
-    ConfirmState state = ConfirmState::None;
-  };
-  std::vector<Confirmation> confirmations_;
-
   std::optional<AcquireVerdict> verdict_;
 };
 

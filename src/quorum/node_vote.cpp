@@ -1,6 +1,8 @@
 #include "quorum/node_vote.hpp"
 
+#include <algorithm>
 #include <map>
+#include <utility>
 
 namespace redlock::quorum {
 bool NodeVote::may_hold_token() const {
@@ -48,6 +50,32 @@ VoteCount count_votes(const NodeVotes& votes, const Membership& membership) {
     }
   }
   return sum;
+}
+
+std::optional<Duration> free_in(const NodeVotes& votes, const Membership& membership, const Token* holder) {
+  NodeSet free;
+  std::vector<Membership::Later> later;
+  for (NodeIndex node = 0; node < votes.size(); ++node) {
+    const Refused* refused = votes[node].refused();
+    const bool in_the_way = refused != nullptr && (holder == nullptr || refused->holder == *holder);
+    const bool hangs = votes[node].pending() && holder == nullptr;
+    if (votes[node].failure() == nullptr && !in_the_way && !hangs) free.add(node, membership.server_of(node));
+    if (in_the_way && refused->remaining.count() >= 0) later.push_back({refused->remaining, node});
+  }
+  return membership.quorum_after(std::move(free), std::move(later));
+}
+
+std::optional<QueuePosition> queue_position(const NodeVotes& votes) {
+  std::vector<QueuePosition> positions;
+  for (const NodeVote& vote : votes) {
+    const Refused* refused = vote.refused();
+    if (refused != nullptr && refused->position) positions.push_back(*refused->position);
+  }
+  if (positions.empty()) return std::nullopt;
+  const auto middle = positions.begin() + static_cast<std::ptrdiff_t>(positions.size() / 2);
+  std::nth_element(positions.begin(), middle, positions.end(),
+                   [](const auto& one, const auto& other) { return one.ahead < other.ahead; });
+  return *middle;
 }
 
 }  // namespace redlock::quorum

@@ -3,7 +3,9 @@
 #include "quorum/membership.hpp"
 #include "quorum/types.hpp"
 
+#include <optional>
 #include <variant>
+#include <vector>
 
 namespace redlock::quorum {
 
@@ -12,13 +14,17 @@ struct NotAsked {};
 struct Awaited {};
 using AcquireAnswer = std::variant<NotAsked, Awaited, Granted, Refused, Failure>;
 
+// Whether the node has written down the fence of the round (ConfirmRequest).
+enum class Confirmation { NotAsked, Awaited, Accepted, Failed };
+
 struct NodeVote {
-  RequestId id = 0;
+  RequestId id = 0;  // of the last request: for the vote, or the confirmation
   TimePoint sent{};
   AcquireAnswer answer = NotAsked{};
   bool may_have_held = false;  // after an earlier round with the same token
   bool was_silent = false;     // in the round before
   ServerId server{};           // that answered
+  Confirmation confirmation = Confirmation::NotAsked;
 
   bool pending() const { return std::holds_alternative<Awaited>(answer); }
   const Granted* granted() const { return std::get_if<Granted>(&answer); }
@@ -48,5 +54,13 @@ struct VoteCount {
 };
 
 VoteCount count_votes(const NodeVotes& votes, const Membership& membership);
+
+// After what time, by the TTLs that the refusals told, the nodes are a quorum that are free: of this holder, or of all. A
+// node that failed is not free. One that has not answered yet may be free of this holder; it has been waited for in vain
+// where all are meant.
+std::optional<Duration> free_in(const NodeVotes& votes, const Membership& membership, const Token* holder);
+
+// Where the waiter stands: the median of what the nodes say, since one that restarted has forgotten its queue.
+std::optional<QueuePosition> queue_position(const NodeVotes& votes);
 
 }  // namespace redlock::quorum

@@ -35,15 +35,14 @@ endfunction()
 
 # ---- Acquire
 sim_mutant(quorum-less-one membership.cpp "set.votes() >= votes_needed(nodes())" "set.votes() + 1 >= votes_needed(nodes())")
-sim_mutant(no-drift acquire_op.cpp "validity_ = validity_end(now.boot, rules_.ttl)"
-           "validity_ = now.boot + rules_.ttl")
+sim_mutant(no-drift acquire_op.cpp "return validity_end(round_.began, rules_.ttl);"
+           "return round_.began + rules_.ttl;")
 sim_mutant(validity-not-checked acquire_op.cpp
-           "if (validity_ - now.boot <= rules_.least_validity) return give_up(now, TooLate{now.boot - round_began_});"
-           "")
+           "if (valid_until() - now.boot <= rules_.least_validity)" "if (false)")
 sim_mutant(validity-from-the-answer acquire_op.cpp "return win(now);"
-           "{ validity_ = validity_end(now.boot, rules_.ttl); return win(now); }")
+           "{ round_.began = now.boot; return win(now); }")
 sim_mutant(late-vote-counts acquire_op.cpp "now.boot <= vote.sent + rules_.node_timeout" "true")
-sim_mutant(no-write-back acquire_op.cpp "if (fence == fence_) {" "if (fence <= fence_) {")
+sim_mutant(no-write-back acquire_op.cpp ": fence == fence_;" ": fence <= fence_;")
 sim_mutant(late-set-not-cleaned node_vote.cpp "if (may_have_held || pending() || granted() != nullptr) return true;"
            "if (granted() != nullptr) return true;")
 
@@ -66,28 +65,28 @@ sim_mutant(uptime-taken-at-its-word membership.cpp "- std::chrono::seconds{1}" "
 
 # ---- Extend
 sim_mutant(lost-lock-resurrected lease.cpp "if (any_continuous && membership_.is_quorum" "if (membership_.is_quorum")
-sim_mutant(restored-vote-counts-at-once lease.cpp "return sight.since < attempt.number && " "return ")
-sim_mutant(restored-vote-without-proof lease.cpp "sight.clean && ripe(sight)" "ripe(sight)")
-sim_mutant(restored-vote-before-rivals-are-done lease.cpp "return !sight.crashed_by || " "return true || ")
-sim_mutant(rivals-bound-cut-to-our-ttl lease.cpp "longest_round(rules_.node_timeout) <= valid_until_"
-           "std::min(rules_.node_timeout, Duration{rules_.ttl} / 3) <= valid_until_")
+sim_mutant(restored-vote-counts-at-once token_record.cpp "token.since < attempt && " "")
+sim_mutant(restored-vote-without-proof token_record.cpp "token.clean && " "")
+sim_mutant(restored-vote-before-rivals-are-done token_record.cpp "return !token.crashed_by || " "return true || ")
+sim_mutant(rivals-bound-cut-to-our-ttl lease.cpp "tokens_{membership, won.fence, rules.node_timeout}"
+           "tokens_{membership, won.fence, std::min(rules.node_timeout, Duration{rules.ttl} / 3)}")
 sim_mutant(server-counts-twice-in-a-lease membership.cpp "identity.run_id.empty() ? node :" "true ? node :")
 sim_mutant(answer-counts-for-a-later-attempt lease.cpp "validity_end(attempt.began, rules_.ttl)"
            "validity_end(attempts_.back().began, rules_.ttl)")
 sim_mutant(extension-counted-for-too-long lease.cpp "validity_end(attempt.began, rules_.ttl)"
-           "validity_end(attempt.began + failed_after(), rules_.ttl)")
+           "validity_end(attempt.began + failed_after(rules_), rules_.ttl)")
 sim_mutant(answer-after-the-end-counts lease.cpp "if (now.boot >= give_up_at()) {  // an answer" "if (false) {  // an answer")
 
 # ---- Extend by hand
 sim_mutant(by-hand-quorum-less-one extend_op.cpp "if (membership_.is_quorum(nodes)) return"
            "if (nodes.votes() + 1 >= votes_needed(membership_.nodes())) return")
-sim_mutant(by-hand-counted-from-the-answer extend_op.cpp ".valid_until = validity_end(began_, rules_.ttl)"
-           ".valid_until = validity_end(now.boot, rules_.ttl)")
+sim_mutant(by-hand-counted-from-the-answer extend_op.cpp ".valid_until = end"
+           ".valid_until = validity_end(now.boot, request_.ttl)")
 sim_mutant(by-hand-plants-before-the-quorum extend_op.cpp ".attempt = kAsking, .repair = false"
            ".attempt = kLeastWallAttempt, .repair = true")
-sim_mutant(by-hand-counter-not-compared extend_op.cpp "known > 0 ? known : vote.counter" "known")
-sim_mutant(by-hand-fence-guessed extend_op.cpp "if (vote.votes) known = std::max(known, vote.fence);"
-           "if (vote.votes) known = std::max({known, vote.fence, vote.counter});")
+sim_mutant(by-hand-counter-not-compared extend_op.cpp "known > 0 ? known : token.said.counter" "known")
+sim_mutant(by-hand-fence-guessed extend_op.cpp "if (token.votes) known = std::max(known, token.said.fence);"
+           "if (token.votes) known = std::max({known, token.said.fence, token.said.counter});")
 
 # ---- The driver and the scripts
 sim_defect(monotonic-clock)
