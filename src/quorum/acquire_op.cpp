@@ -16,10 +16,10 @@ constexpr Duration kLastWords = std::chrono::milliseconds{5};
 
 // One round: every node, one round trip. The votes of a former round are refreshed, so validity counts from here.
 std::vector<Send> AcquireOp::ask(Now now) {
-  const bool kept = phase_ == Phase::Keeping;
+  const bool kept = phase_ == RoundPhase::Keeping;
   if (!kept) token_ = Token{random_hex_token(entropy_)};
   ++round_.number;
-  phase_ = Phase::Asking;
+  phase_ = RoundPhase::Asking;
   round_.began = now.boot;
   wake_at_ = TimePoint::max();
   const AcquireRequest request{
@@ -90,7 +90,7 @@ std::vector<Send> AcquireOp::on_failure(Now now, NodeIndex node, RequestId id, c
 
 std::vector<Send> AcquireOp::on_time(Now now) {
   if (verdict_ || now.boot < wake_at_) return {};
-  return phase_ == Phase::Asking || phase_ == Phase::Confirming ? judge(now) : ask(now);
+  return phase_ == RoundPhase::Asking || phase_ == RoundPhase::Confirming ? judge(now) : ask(now);
 }
 
 std::vector<Send> AcquireOp::cancel(Now now) {
@@ -99,8 +99,8 @@ std::vector<Send> AcquireOp::cancel(Now now) {
 
 std::vector<Send> AcquireOp::judge(Now now) {
   if (const auto same = membership_.duplicate()) return give_up(now, SameServer{same->first, same->second});
-  if (phase_ == Phase::Asking) return judge_votes(now);
-  if (phase_ == Phase::Confirming) return judge_confirmations(now);
+  if (phase_ == RoundPhase::Asking) return judge_votes(now);
+  if (phase_ == RoundPhase::Confirming) return judge_confirmations(now);
   return {};
 }
 
@@ -157,15 +157,15 @@ std::vector<Send> AcquireOp::settle_split(Now now, const VoteCount& count) {
     return give_up(now, Split{.contenders = count.rivals, .free_in = free_in(votes_, membership_, nullptr)});
   }
   if (SplitPolicy::is_strongest(token_, count)) {
-    pause(now, Phase::Keeping, SplitPolicy::kKeeperPause);
+    pause(now, RoundPhase::Keeping, SplitPolicy::kKeeperPause);
     return {};
   }
   std::vector<Send> sends = release(now);
-  pause(now, Phase::Yielding, split_.yielder_pause(round_.number, entropy_));
+  pause(now, RoundPhase::Yielding, split_.yielder_pause(round_.number, entropy_));
   return sends;
 }
 
-void AcquireOp::pause(Now now, Phase phase, double round_trips) {
+void AcquireOp::pause(Now now, RoundPhase phase, double round_trips) {
   phase_ = phase;
   // The last round begins when the time is up, not up to a pause before.
   const Duration length = times(split_.round_trip(now.boot - round_.began), round_trips);
@@ -183,7 +183,7 @@ TimePoint AcquireOp::valid_until() const {
 // The fence is the greatest that a counted vote brought. It is final once a quorum of counters has reached it: a later
 // holder's votes include one of those (DESIGN section 3, "Fence").
 std::vector<Send> AcquireOp::begin_confirming(Now now) {
-  phase_ = Phase::Confirming;
+  phase_ = RoundPhase::Confirming;
   wake_at_ = valid_until() - rules_.least_validity;
   fence_ = 0;
   for (NodeIndex node = 0; node < votes_.size(); ++node) {
@@ -217,7 +217,7 @@ std::vector<Send> AcquireOp::judge_confirmations(Now now) {
     // The write-back reached no quorum: somebody else came between, or nodes fell silent. Begin anew.
     if (is_last_round(now)) return give_up(now, NoQuorum{});
     sends = release(now);
-    pause(now, Phase::Yielding, SplitPolicy::kLeastYielderPause);
+    pause(now, RoundPhase::Yielding, SplitPolicy::kLeastYielderPause);
     return sends;
   }
   for (const NodeIndex node : unasked) {
@@ -273,7 +273,7 @@ std::vector<Send> AcquireOp::take_late_vote(Now now, NodeIndex node, const Reply
 
 std::vector<Send> AcquireOp::give_up(Now now, AcquireVerdict verdict) {
   verdict_ = std::move(verdict);
-  return phase_ == Phase::Yielding ? std::vector<Send>{} : release(now);
+  return phase_ == RoundPhase::Yielding ? std::vector<Send>{} : release(now);
 }
 
 // Releases on every node that may have the token, silent ones included, behind the request on the same

@@ -19,8 +19,8 @@ struct AcquireRules {
   Duration node_timeout;     // per round trip
   Duration least_validity;   // a win with less than this left is none: kill_after and the margin for `run`
   unsigned max_rounds = 24;  // round trips before a split that does not resolve is given up
-  TimePoint give_up_at =
-      TimePoint::max();            // no round begins after this, so that it is over one node_timeout later
+  // No round begins after this, so that all is over one node_timeout later.
+  TimePoint give_up_at = TimePoint::max();
   std::optional<Waiter> waiter{};  // stands in the queue when the lock is not to be had
   bool in_turn = false;            // it is its turn there
 };
@@ -42,8 +42,7 @@ struct Held {
 };
 // Too few nodes with a vote answered. The votes say why, node by node.
 struct NoQuorum {};
-// The votes stayed divided among contenders for all rounds: nobody has the lock, some contender died with its
-// votes.
+// The votes stayed split for all rounds: nobody has the lock, some contender died with its votes.
 struct Split {
   std::size_t contenders;  // besides us
   std::optional<Duration> free_in;
@@ -90,7 +89,7 @@ class AcquireOp final : public Operation {
   unsigned rounds() const { return round_.number; }
 
  private:
-  enum class Phase {
+  enum class RoundPhase {
     Asking,      // for votes
     Confirming,  // the fence, on the nodes that voted
     Keeping,     // pausing before another round, with the votes
@@ -110,7 +109,7 @@ class AcquireOp final : public Operation {
   bool is_last_round(Now now) const;
   bool awaits_stragglers(Now now);
   bool awaits_refusals(Now now, const VoteCount& count);
-  void pause(Now now, Phase phase, double round_trips);
+  void pause(Now now, RoundPhase phase, double round_trips);
   std::vector<Send> give_up(Now now, AcquireVerdict verdict);
   std::vector<Send> release(Now now);
   TimePoint valid_until() const;
@@ -121,7 +120,7 @@ class AcquireOp final : public Operation {
   Entropy& entropy_;
   SplitPolicy split_;
 
-  Phase phase_ = Phase::Yielding;
+  RoundPhase phase_ = RoundPhase::Yielding;
   struct {
     unsigned number = 0;
     TimePoint began{};

@@ -25,11 +25,10 @@ struct LeaseRules {
 struct Taken {  // a quorum of nodes says that it is not ours; some have another token
   Token holder;
 };
-struct Vanished {};  // every node answered, and on none has our token been without a break
-struct Expired {};   // no quorum could be reached for as long as validity lasted
-struct ReleasedByHand {
-};                 // no loss to whoever holds it: somebody who knows the token has released it on purpose
-struct Broken {};  // somebody else has taken it away, on purpose
+struct Vanished {};        // every node answered, and on none has our token been without a break
+struct Expired {};         // no quorum could be reached for as long as validity lasted
+struct ReleasedByHand {};  // no loss to the holder: it was released with the token, on purpose
+struct Broken {};          // somebody else has taken it away, on purpose
 using Loss = std::variant<Taken, Vanished, Expired, ReleasedByHand, Broken>;
 
 // A lock that is held: extends it at ttl/3 after each success, retries what fails for as long as validity lasts, restores

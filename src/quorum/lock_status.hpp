@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-// What the nodes show of a lock to somebody who only looks, and what that adds up to. Pure, like AcquireOp.
+// What the nodes show of a lock to a client that does not contend for it, and what that adds up to.
 namespace redlock::quorum {
 
 // What came of the question to one node.
@@ -35,23 +35,22 @@ struct Contender {
   HolderInfo info;                  // of the first node that has any
   std::chrono::milliseconds ttl{};  // the longest that a node knows of it, to come or as the holder asks for
   Fence fence = 0;                  // 0: no quorum of the nodes that have the token agree about one
-  std::optional<Duration>
-      free_in{};  // when, by the TTLs, a quorum falls free of it; none: some key has no TTL
+  // When, by the TTLs, a quorum falls free of it; none: some key has no TTL.
+  std::optional<Duration> free_in{};
 
   std::size_t votes() const { return nodes.votes(); }
 };
 
 struct LockStatus {
   LockState state = LockState::Unknown;
-  std::vector<Contender>
-      contenders;    // most votes first, ties to the lesser token; of a held lock the first is the holder's
-  NodeSet answered;  // nodes whose word counts
-  std::uint64_t waiting = 0;  // the most that any of them knows of
+  std::vector<Contender> contenders;  // most votes first, ties to the lesser token; a holder is the first
+  NodeSet answered;                   // nodes whose word counts
+  std::uint64_t waiting = 0;          // the most that any of them knows of
 
   const Contender* holder() const { return state == LockState::Held ? &contenders.front() : nullptr; }
 };
 
-// A node counts as it does when a lock is acquired (count_votes() in vote.hpp): a voter's word counts, and that of a node
+// A node counts as it does when a lock is acquired (count_votes()): a voter's word counts, and that of a node
 // in quarantine if it shows a token, since it may have forgotten one, but has not made one up. All other nodes may,
 // for all we know, hold any token.
 LockStatus lock_status(const Observations& observations, const Membership& membership);

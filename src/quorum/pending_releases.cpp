@@ -15,8 +15,13 @@ bool worth_repeating(const Failure& failure) {
 
 }  // namespace
 
+template <class Predicate>
+bool PendingReleases::any(Predicate predicate) const {
+  return std::any_of(releases_.begin(), releases_.end(), predicate);
+}
+
 void PendingReleases::add(const Send& release) {
-  releases_.push_back({.send = release, .again_at = std::nullopt});
+  releases_.push_back({.send = release});
 }
 
 void PendingReleases::on_reply(RequestId id) {
@@ -64,19 +69,15 @@ TimePoint PendingReleases::deadline() const {
 }
 
 bool PendingReleases::contains(RequestId id) const {
-  return std::any_of(releases_.begin(), releases_.end(),
-                     [&](const OwedRelease& release) { return release.send.id == id; });
+  return any([&](const OwedRelease& release) { return release.send.id == id; });
 }
 
 bool PendingReleases::owes(NodeIndex node) const {
-  return std::any_of(releases_.begin(), releases_.end(),
-                     [&](const OwedRelease& release) { return release.send.node == node; });
+  return any([&](const OwedRelease& release) { return release.send.node == node; });
 }
 
 bool PendingReleases::pauses(NodeIndex node) const {
-  return std::any_of(releases_.begin(), releases_.end(), [&](const OwedRelease& release) {
-    return release.send.node == node && release.again_at.has_value();
-  });
+  return any([&](const OwedRelease& release) { return release.send.node == node && release.again_at; });
 }
 
 }  // namespace redlock::quorum

@@ -7,9 +7,9 @@
 
 namespace redlock::quorum {
 
-// Releases that are owed. The algorithm asks for a release once and the driver tries once; this class stands between
-// them and has a release sent again, after a short pause, until its node has answered or its deadline has passed.
-// Releases of earlier attempts stay owed while a newer attempt is under way. Pure, like AcquireOp.
+// Releases that are owed, also those of earlier attempts. The algorithm asks for a release once and the driver tries once;
+// this class stands between them and has it sent again, after a short pause, until its node has answered or its deadline
+// has passed.
 class PendingReleases {
  public:
   // `release` is handed to the driver now.
@@ -42,9 +42,11 @@ class PendingReleases {
   struct OwedRelease {
     Send send;
     unsigned failures = 0;
-    std::optional<TimePoint> again_at;  // none: it is with the driver
-    Failure failure{};                  // the last
+    std::optional<TimePoint> again_at{};  // none: it is with the driver
+    Failure failure{};                    // the last
   };
+  template <class Predicate>
+  bool any(Predicate predicate) const;
 
   std::vector<OwedRelease> releases_;
 };

@@ -46,7 +46,7 @@ class ReleaseOp final : public Operation {
   ReleaseResult result() const;
   // On so many nodes the token was still there.
   std::size_t removed() const { return had_ours_.size(); }
-  // Who has it instead, when the result is Others.
+  // The holder instead, when the result is Others.
   HolderInfo other() const { return other_.value_or(HolderInfo{}); }
 
  private:

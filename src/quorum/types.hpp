@@ -36,22 +36,21 @@ struct Token {
   auto operator<=>(const Token&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 sees a 0
 };
 
-// What an ExtendOp plants is numbered by the microseconds of the wall clock, which no keeper's count of attempts
-// reaches: since 12 January 1970.
+// The least attempt number of an ExtendOp. It numbers by the microseconds of the wall clock, which no keeper's count of
+// attempts reaches: since 12 January 1970.
 inline constexpr std::uint64_t kLeastWallAttempt = 1'000'000'000'000;
 
 // ---- Requests ----------------------------------------------------------------------------------------
 
-// One that waits, as the queue of each node knows it. The queue is a hint: who goes first, never who may.
+// A waiter, as the queue of each node knows it. The queue is a hint: it says which waiter goes first, never which may.
 struct Waiter {
   std::uint64_t began_us;  // wall clock of the waiter, microseconds since 1970: the queue is in this order
-  std::uint64_t number;    // random: tells apart those who began at the same time
+  std::uint64_t number;    // random: tells apart waiters that began at the same time
 };
 
 // If the key is absent, or holds `token`: set it to `token` for `ttl`, raise the fence counter to
-// f = max(counter + 1, proposal), record the holder, and answer Granted{f}. Otherwise answer Refused. `waiter` enters
-// the queue when it is refused and leaves it when it is granted; where it was its turn, those before it leave, too: they
-// had theirs and did not take it.
+// f = max(counter + 1, proposal), record the holder, and answer Granted{f}. Otherwise answer Refused. A refused waiter
+// enters the queue, a granted one leaves it; with `in_turn`, so do those before it: they had their turn and did not take it.
 struct AcquireRequest {
   Token token;
   std::chrono::milliseconds ttl;
@@ -62,22 +61,21 @@ struct AcquireRequest {
 
 // If the key holds `token` and the counter is not above `fence`: set the counter to `fence`, and answer that it is
 // accepted. If the key holds `token` and the counter is above neither `fence` nor `granted`: write `fence` down with the
-// holder's info, where it stays until the token is planted anew.
+// holder's info, where it stays until the token is set again.
 struct ConfirmRequest {
   Token token;
   Fence fence;
   Fence granted = 0;  // what the node granted in this round: a late vote may be above the fence
 };
 
-// If the key holds `token`: give it `ttl` again, unless it has more left, and answer Extended. If it is absent and `repair` is set: plant
-// it again as of this attempt, raise the counter to at least `fence`, answer Restored; but not where a note says
-// that `token` has been given back. If absent otherwise: NotOurs without a holder. If another token is there: NotOurs.
+// If the key holds `token`: give it `ttl` again, unless it has more left, and answer Extended. If it is absent, `repair` is
+// set, and no note says that `token` has been released: set it as of this attempt, raise the counter to at least `fence`,
+// and answer Restored. Otherwise NotOurs, with the holder where there is one.
 struct ExtendRequest {
   Token token;
   std::chrono::milliseconds ttl;
   Fence fence;
-  // Numbers the extension attempts of one lease, from 1; acquire plants as attempt 0. Those of an ExtendOp, which
-  // knows of no others, are numbered by the wall clock: see kLeastWallAttempt.
+  // Numbers the extension attempts of one lease, from 1; the acquisition is attempt 0. See kLeastWallAttempt.
   std::uint64_t attempt;
   bool repair;
   // The counter that the node had when the sender knew that nobody else had been granted a quorum since `fence`: if it is
@@ -91,7 +89,7 @@ struct ReleaseRequest {
   // Somebody else may be extending the lease: leave a note of the release, also where the token is absent, for at least
   // this long, and for as long as the lease would have lasted. 0: none.
   std::chrono::milliseconds note{};
-  bool breaks = false;  // the note says that it is somebody else who has done it
+  bool breaks = false;  // the note says that somebody else has done it
 };
 
 using Request = std::variant<AcquireRequest, ConfirmRequest, ExtendRequest, ReleaseRequest>;
@@ -107,8 +105,7 @@ struct Send {
 
 // ---- Replies -----------------------------------------------------------------------------------------
 
-// Who holds a lock, as the holder itself wrote it down. Untrusted text. All empty for a foreign Redlock
-// library.
+// What a holder wrote down about itself. Untrusted text. All empty for a foreign Redlock library.
 struct HolderInfo {
   std::string host;
   std::string user;
@@ -130,26 +127,24 @@ struct Refused {
   Token holder;
   std::chrono::milliseconds remaining;  // negative: the key has no TTL (somebody set it by hand)
   HolderInfo info;
-  std::chrono::milliseconds holder_ttl{};   // which the holder asks for each time; 0: unknown
+  std::chrono::milliseconds holder_ttl{};   // that the holder asks for each time; 0: unknown
   std::optional<QueuePosition> position{};  // none: not in the queue, or the node lets nobody stand in one
 };
 struct Confirmed {
   bool accepted;
 };
 struct Extended {
-  std::uint64_t set_by;  // the attempt that planted the token on this node
+  std::uint64_t set_by;  // the attempt that set the token on this node
   Fence counter;
-  Fence fence =
-      0;  // the final one, where ConfirmRequest or an extension has written it down since; 0: none has
+  Fence fence = 0;  // the final one, where it has been written down since (ConfirmRequest); 0: it has not
 };
 struct Restored {
-  Fence
-      counter;  // the node's counter as it was found, before it was raised: 0 after a restart without memory
+  Fence counter;  // as it was found, before it was raised: 0 after a restart without memory
 };
 struct NotOurs {
   Token holder;           // empty: the key is absent
-  bool released = false;  // a note says so: whoever knows the token has released it, on purpose
-  bool broken = false;    // a note says so: somebody else has
+  bool released = false;  // a note says so: a release by hand, with the token
+  bool broken = false;    // a note says so: somebody else has broken the lock
   HolderInfo info{};      // of the holder
 };
 struct Released {
@@ -158,7 +153,7 @@ struct Released {
   HolderInfo info{};   // of that other
 };
 
-// What a node shows of a lock to somebody who only looks.
+// What a node shows of a lock to a client that does not contend for it.
 struct NodeLockState {
   std::optional<Token> holder;             // none: the key is absent
   std::chrono::milliseconds remaining;     // of the key; negative: it has no TTL

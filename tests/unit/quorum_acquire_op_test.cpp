@@ -36,7 +36,7 @@ TEST_CASE("the decision falls with the quorum-th vote") {
   CHECK(attempt.acquisition.deadline() == TimePoint::max());
 }
 
-TEST_CASE("a quorum for one other token is a lock that is held, and what was granted is given back") {
+TEST_CASE("a quorum for one other token is a lock that is held, and what was granted is released") {
   Attempt attempt;
   attempt.start();
   attempt.answer(0, Granted{7});
@@ -267,7 +267,7 @@ TEST_CASE("a vote above the fence that came before the win has the fence written
   CHECK(attempt.only<ConfirmRequest>().granted == 9);
 }
 
-TEST_CASE("who waits says so to every node, and learns its place in the line from most of them") {
+TEST_CASE("a waiter says to every node that it waits, and learns its queue position from most of them") {
   Client client;
   AcquireOp acquisition{{.ttl = kTtl,
                          .node_timeout = kNodeTimeout,
@@ -302,7 +302,7 @@ TEST_CASE("who waits says so to every node, and learns its place in the line fro
   CHECK(held.position->waiting == 9);
 }
 
-TEST_CASE("who does not wait is in no line") {
+TEST_CASE("a contender that does not wait is in no queue") {
   Attempt attempt;
   attempt.start();
   for (const Send& send : attempt.sent) CHECK_FALSE(std::get<AcquireRequest>(send.request).waiter);
@@ -311,7 +311,9 @@ TEST_CASE("who does not wait is in no line") {
   CHECK_FALSE(attempt.verdict<Held>()->position);
 }
 
-TEST_CASE("the TTL of a holder that a refusal shows is the quarantine of who asked, where it is longer") {
+TEST_CASE(
+    "the TTL of a holder that a refusal shows is the quarantine of the client that asked, where it is "
+    "longer") {
   Attempt attempt{3};
   for (const NodeIndex node : {0U, 1U}) {
     attempt.membership.on_identity(attempt.now, node, identity("young " + std::to_string(node), 4s));

@@ -51,7 +51,7 @@ NotOurs elsewhere() {
 
 }  // namespace
 
-TEST_CASE("an extension by hand asks every node, and plants nothing") {
+TEST_CASE("an extension by hand asks every node, and restores nothing") {
   ByHand one;
   CHECK(one.count<ExtendRequest>() == 5);
   CHECK_FALSE(one.only<ExtendRequest>().repair);
@@ -73,11 +73,13 @@ TEST_CASE(
   CHECK(extended->valid_until == validity_end(one.now.boot - 30ms, kTtl));
 }
 
-TEST_CASE("where the fence is written down, a node counts unless it is above it, and with it in any case") {
+TEST_CASE(
+    "a node on which the fence is written down counts with it in any case, and another unless it is above "
+    "it") {
   ByHand one;
   one.here(0, 0, kFence - 9);  // a late vote
   one.vouched(1, kFence + 5);  // a counter that was ahead
-  one.vouched(2, kFence, 12);  // planted by a keeper that vouches for it
+  one.vouched(2, kFence, 12);  // set by a keeper that vouches for it
   const auto* extended = one.verdict<LeaseExtended>();
   REQUIRE(extended != nullptr);
   CHECK(extended->fence == kFence);
@@ -104,7 +106,7 @@ TEST_CASE("after a success the fence is written down where the node has the toke
   ByHand one;
   for (const NodeIndex node : {0U, 1U}) one.here(node);
   one.here(3, 0, kFence + 40);
-  one.here(4, 7, kFence);  // planted by a keeper
+  one.here(4, 7, kFence);  // set by a keeper
   CHECK(one.sent.empty());
   one.here(2);
   REQUIRE(one.verdict<LeaseExtended>() != nullptr);
@@ -120,7 +122,7 @@ TEST_CASE("after a success the fence is written down where the node has the toke
   CHECK(vouching(4).vouches == kFence);
 }
 
-TEST_CASE("what the repair of a running keeper planted is not counted: only that keeper can judge it") {
+TEST_CASE("a token that a running keeper restored does not count: only that keeper can judge it") {
   ByHand one{3};
   one.here(0);
   one.here(1, 7);
@@ -128,7 +130,7 @@ TEST_CASE("what the repair of a running keeper planted is not counted: only that
   CHECK(one.verdict<NoQuorum>() != nullptr);
 }
 
-TEST_CASE("what an earlier extension by hand planted under a proven lease counts") {
+TEST_CASE("a token that an earlier extension by hand restored under a proven lease counts") {
   ByHand one{3};
   one.here(0);
   one.here(1, kWallUs);
@@ -152,7 +154,7 @@ TEST_CASE("a node that restarted lately does not count") {
   CHECK(one.verdict<NoQuorum>() != nullptr);
 }
 
-TEST_CASE("a token is planted again where it is absent, but only behind a quorum") {
+TEST_CASE("a token is restored where it is absent, but only behind a quorum") {
   ByHand one{3};
   one.answer(0, absent());
   CHECK(one.sent.empty());
@@ -169,7 +171,7 @@ TEST_CASE("a token is planted again where it is absent, but only behind a quorum
   CHECK(one.extension.done());
 }
 
-TEST_CASE("a lock that is wholly lost is not planted again") {
+TEST_CASE("a lock that is wholly lost is not restored") {
   ByHand one{3};
   for (const NodeIndex node : {0U, 1U, 2U}) {
     one.answer(node, absent());
@@ -192,7 +194,7 @@ TEST_CASE("a quorum that has not got it decides: it expired, or somebody else ha
   CHECK(taken.verdict<HeldByOther>() != nullptr);
 }
 
-TEST_CASE("one node that knows of the release is enough, and then nothing is planted") {
+TEST_CASE("one node that knows of the release is enough, and then nothing is restored") {
   ByHand one{3};
   one.answer(0, absent(true));
   const auto* lapsed = one.verdict<Lapsed>();
@@ -220,7 +222,7 @@ TEST_CASE("answers that come when what they prolonged is over are worth nothing"
   CHECK(one.verdict<NoQuorum>() != nullptr);
 }
 
-TEST_CASE("who waits for the answer to a planting alone has nothing to do before it comes") {
+TEST_CASE("an extension that awaits only the outcome of a repair has nothing to do before it comes") {
   ByHand one{3};
   one.here(1);
   one.answer(0, absent());

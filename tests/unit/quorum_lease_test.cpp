@@ -336,7 +336,7 @@ TEST_CASE_FIXTURE(Holder,
   attempt();
   here(0);
   here(1);
-  here(2, 1);  // attempt 1 planted it: it is seen for the first time
+  here(2, 1);  // attempt 1 set it: it is seen for the first time
   fail(3);
   fail(4);
   CHECK_FALSE(extended());

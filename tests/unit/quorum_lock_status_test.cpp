@@ -99,7 +99,7 @@ TEST_SUITE("status of a lock") {
     CHECK(lock_status({absent(), absent(), absent()}, membership).state == LockState::Free);
   }
 
-  TEST_CASE("what a replica shows does not count") {
+  TEST_CASE("a replica's token does not count") {
     Membership membership{3, 0s};
     const Now now{.boot = kNow, .wall_us = 0};
     membership.on_identity(now, 0, identity(Role::Replica));
@@ -121,7 +121,7 @@ TEST_SUITE("status of a lock") {
     CHECK(lock_status({shows("a"), absent(), shows("a")}, membership).state == LockState::Held);
   }
 
-  TEST_CASE("what remains is the time until a quorum is free") {
+  TEST_CASE("the remaining time is that until a quorum is free") {
     const auto remaining = [](const Observations& observations) {
       return status_of(observations).holder()->free_in;
     };

@@ -35,7 +35,7 @@ TEST_CASE("the strongest contender keeps its votes and asks again with the same 
   CHECK(attempt.acquisition.rounds() == 2);
 }
 
-TEST_CASE("the others give back at once and return with another token") {
+TEST_CASE("the others release their votes at once and return with another token") {
   Attempt attempt;
   attempt.start();
   const Token token = attempt.token;
@@ -74,7 +74,7 @@ TEST_CASE("validity of kept votes counts from the round that won") {
   CHECK(attempt.verdict<Won>()->valid_until == asked + kTtl - 12ms);
 }
 
-TEST_CASE("a kept vote is given back though its node cannot be asked again") {
+TEST_CASE("a kept vote is released though its node cannot be asked again") {
   Attempt attempt;
   attempt.start();
   divide(attempt, kGreatest);
@@ -89,7 +89,7 @@ TEST_CASE("a kept vote is given back though its node cannot be asked again") {
   CHECK(attempt.request<ReleaseRequest>(2) == nullptr);  // never had it
 }
 
-TEST_CASE("a node that hangs holds a split up for one more flight, not for its timeout") {
+TEST_CASE("a node that hangs holds a split up for one more round trip, not for its timeout") {
   Attempt attempt;
   attempt.start();
   attempt.pass(4ms);
@@ -104,7 +104,7 @@ TEST_CASE("a node that hangs holds a split up for one more flight, not for its t
   CHECK(attempt.count<ReleaseRequest>() == 3);
 }
 
-TEST_CASE("a rival that neither wins nor gives back is dead, and the attempt ends") {
+TEST_CASE("a rival that neither wins nor releases its votes is dead, and the attempt ends") {
   Attempt attempt{2};
   attempt.start();
   // The rule says that we win; but the other vote stays where it is.
