@@ -85,7 +85,7 @@ void Driver::carry_out(quorum::Operation* operation, const std::vector<quorum::S
     if (const auto* release = std::get_if<quorum::ReleaseRequest>(&send.request)) {
       // A request that has not been written yet need not be written only to be released.
       nodes_.cancel_unsent(send.node);
-      if (release->note == std::chrono::milliseconds::zero() && !nodes_.may_hold_key(send.node)) {
+      if (!release->by_hand() && !nodes_.may_hold_key(send.node)) {
         fail(operation, send.node, send.id, redis::node_failure(redis::NodeError::Cancelled));
         continue;
       }

@@ -49,7 +49,7 @@ class Driver {
   // The same without an operation: connections are looked after, and owed releases repeated.
   std::optional<int> turn(TimePoint until, std::span<const int> wake_fds = {});
 
-  // Requests of an operation that is done. A release goes only to nodes that may hold the key, unless it leaves a note.
+  // Requests of an operation that is done. A release goes only to nodes that may hold the key, unless it is by hand.
   void send(const std::vector<quorum::Send>& sends);
   // Leaves the queues of all nodes, behind the requests that entered them and on the same connections.
   void leave_queue();

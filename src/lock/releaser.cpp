@@ -4,7 +4,7 @@ namespace redlock::lock {
 
 Releaser::Releaser(Driver& driver, const quorum::ReleaseRequest& release)
     : driver_{driver},
-      leaves_note_{release.note != std::chrono::milliseconds::zero()},
+      by_hand_{release.by_hand()},
       operation_{driver.membership(), release, driver.node_timeout(), driver.ids()} {
 }
 
@@ -30,10 +30,10 @@ quorum::ReleaseResult Releaser::finish() {
   return operation_.result();
 }
 
-// With a note, nothing is known of what a node has, so each must answer.
+// By hand, nothing is known of what a node has, so each must answer.
 bool Releaser::stragglers_are_served() const {
   for (quorum::NodeIndex node = 0; node < driver_.size(); ++node) {
-    if (driver_.owes(node) && (leaves_note_ || !driver_.is_written(node))) return false;
+    if (driver_.owes(node) && (by_hand_ || !driver_.is_written(node))) return false;
   }
   return true;
 }

@@ -90,6 +90,9 @@ struct ReleaseRequest {
   // this long, and for as long as the lease would have lasted. 0: none.
   std::chrono::milliseconds note{};
   bool breaks = false;  // the note says that somebody else has done it
+
+  // Not by the process that acquired the lock: any node may have the token.
+  bool by_hand() const { return breaks || note > std::chrono::milliseconds::zero(); }
 };
 
 using Request = std::variant<AcquireRequest, ConfirmRequest, ExtendRequest, ReleaseRequest>;

@@ -97,7 +97,7 @@ TEST_SUITE("lock driver") {
   }
 
   TEST_CASE_FIXTURE(DriverCase,
-                    "a release goes to no node that no request has reached, unless it leaves a note") {
+                    "a release goes to no node that no request has reached, unless it is by hand") {
     network.node(2).refuses = true;
     hold();
     network.node(2).refuses = false;

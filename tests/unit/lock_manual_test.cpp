@@ -57,6 +57,14 @@ TEST_SUITE("locks by hand") {
     CHECK(network.node(2).token.empty());
   }
 
+  TEST_CASE_FIXTURE(ManualCase, "a lock without a TTL, which leaves no note, is broken on all nodes") {
+    hold();
+    network.node(2).latency = 50ms;
+    const auto released = lock::release_by_hand(driver, {.token = {"ours"}, .note = 0ms, .breaks = true});
+    CHECK(released.result == Result::Ours);
+    CHECK(released.removed == 3);
+  }
+
   TEST_CASE_FIXTURE(ManualCase, "a release by hand leaves another's lock alone") {
     for (std::size_t i = 0; i < 3; ++i) network.node(i).token = "theirs";
     const auto released = lock::release_by_hand(driver, {.token = {"ours"}, .note = 10s});
