@@ -68,7 +68,6 @@ quorum::AcquireVerdict Acquirer::attempt(const quorum::AcquireRules& rules, std:
   quorum::AcquireOp& attempt =
       attempt_.emplace(rules, driver_.membership(), driver_.ids(), driver_.entropy());
   std::fill(responsive_.begin(), responsive_.end(), false);
-  waiting_.begin_attempt();
   const TimePoint began = driver_.now().boot;
   driver_.start(attempt);
   if (driver_.run(attempt, TimePoint::max(), wake_fds)) driver_.send(attempt.cancel(driver_.now()));
@@ -86,11 +85,10 @@ Waiting::Woken Acquirer::pause(const quorum::AcquireRules& rules, const quorum::
   if (held != nullptr && !policy.retry_count) {  // a caller that counts attempts wants them in their time
     return waiting_.await_turn(*held,
                                {.votes = attempt_->votes(),
-                                .waiter = rules.waiter,
+                                .entry = rules.waiter,
                                 .round_trip = round_trip_,
                                 .until = policy.until,
                                 .retry_delay = policy.retry_delay,
-                                .curious = policy.curious,
                                 .on_news = on_waiting},
                                wake_fds);
   }
@@ -121,7 +119,7 @@ bool Acquirer::releases_are_safe() const {
 
 // Whether the event is for the waiting alone. Of the others, some are late votes of an attempt that was won without them.
 bool Acquirer::take(const redis::Event& event) {
-  if (waiting_.take(event, attempt_ && !attempt_->done())) return true;
+  if (waiting_.take(event)) return true;
   const auto* failure = std::get_if<quorum::Failure>(&event.what);
   if (failure == nullptr || redis::is_answer(*failure)) responsive_[event.node] = true;
   take_late_vote(event);

@@ -19,7 +19,6 @@ struct WaitPolicy {
   TimePoint until = TimePoint::max();          // give up then
   Duration retry_delay;                        // between attempts, before jitter
   std::optional<std::uint64_t> retry_count{};  // attempts after the first, retry_delay apart; none: no limit
-  bool curious = false;                        // see quorum::VigilRules
 };
 
 // Takes a lock: attempts, and what lies between two of them.

@@ -1,6 +1,6 @@
 #include "lock/queue_entries.hpp"
 
-#include "redis/line.hpp"
+#include "redis/queue.hpp"
 
 namespace redlock::lock {
 

@@ -29,7 +29,7 @@ class QueueEntries {
 
  private:
   const redis::LockKeys& keys_;
-  std::optional<quorum::Waiter> waiter_;  // this process
+  std::optional<quorum::QueueEntry> waiter_;  // this process
   std::vector<bool> entered_;
   std::vector<quorum::RequestId> leaving_;  // 0: none
 };

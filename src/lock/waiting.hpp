@@ -2,33 +2,28 @@
 
 #include "lock/driver.hpp"
 #include "quorum/acquire_op.hpp"
-#include "quorum/vigil.hpp"
+#include "quorum/waiter.hpp"
 
 #include <functional>
 #include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
 namespace redlock::lock {
 
-// Waits between two attempts for a lock that somebody else holds: asks the nodes what a quorum::Vigil wants to know, and
-// tells it what they say.
+// Waits between two attempts for a lock that somebody else holds: listens to what a quorum::Waiter wants to hear, asks what
+// it wants to know, and tells it what comes of both.
 class Waiting {
  public:
-  explicit Waiting(Driver& driver);
-
-  // From now on changes may be those of an attempt; they count once it has found the lock held.
-  void begin_attempt();
+  explicit Waiting(Driver& driver) : driver_{driver}, probes_(driver.size()) {}
 
   struct Wait {
-    const quorum::NodeVotes& votes;        // of the attempt
-    std::optional<quorum::Waiter> waiter;  // this process; the same in all attempts
-    Duration round_trip;                   // the shortest time that an attempt took to find the lock held
+    const quorum::NodeVotes& votes;           // of the attempt
+    std::optional<quorum::QueueEntry> entry;  // of this process; the same in all attempts
+    Duration round_trip;                      // the shortest time that an attempt took to find the lock held
     TimePoint until;
-    Duration retry_delay;  // see quorum::VigilRules
-    bool curious;          // likewise
-    // Hears when the position in the queue, or when the lock expires, is not what `held` says.
+    Duration retry_delay;  // see quorum::Waiter
+    // Hears when the position in the queue, the holder, or when the lock expires, is not what `held` says.
     std::function<void(const quorum::Held&)> on_news;
   };
   struct Woken {
@@ -39,26 +34,28 @@ class Waiting {
   // attempt, or a descriptor of `wake_fds` is readable.
   Woken await_turn(const quorum::Held& held, const Wait& wait, std::span<const int> wake_fds);
 
-  // What the driver's listener hears. Returns whether the event is no outcome of an attempt's request. `attempting`: an
-  // attempt has no verdict yet.
-  bool take(const redis::Event& event, bool attempting);
+  // What the driver's listener hears, also while an attempt goes on. Returns whether the event is no outcome of an attempt's
+  // request.
+  bool take(const redis::Event& event);
 
  private:
-  void listen();
-  void look(const quorum::Vigil::Look& wanted, Duration round_trip);
-  void take_look(const redis::Event& event);
+  void note_subscribed(TimePoint now, quorum::NodeIndex node, bool calls);
+  void take_probe(const redis::Event& event);
+  void subscribe();
+  void probe(const quorum::Waiter::Ask& wanted, Duration round_trip);
+  void tell_news(const Wait& wait);
 
-  struct Looking {
+  struct Probing {
     quorum::RequestId id = 0;  // 0: none
-    quorum::Look what{};
+    quorum::Probe what{};
   };
 
   Driver& driver_;
-  std::optional<quorum::Waiter> waiter_;
-  std::string calls_;                   // the channel on which we are called while we wait
-  std::optional<quorum::Vigil> vigil_;  // once the lock was held by somebody else
-  std::vector<unsigned> heard_;         // changes since the attempt under way began
-  std::vector<Looking> looks_;          // under way
+  std::optional<quorum::QueueEntry> entry_;
+  std::optional<quorum::Waiter> waiter_;  // once the lock was held by somebody else
+  std::vector<Probing> probes_;           // under way
+  quorum::Held told_{};                   // to on_news
+  TimePoint told_expires_{};
 };
 
 }  // namespace redlock::lock

@@ -21,8 +21,8 @@ struct AcquireRules {
   unsigned max_rounds = 24;  // round trips before a split that does not resolve is given up
   // No round begins after this, so that all is over one node_timeout later.
   TimePoint give_up_at = TimePoint::max();
-  std::optional<Waiter> waiter{};  // stands in the queue when the lock is not to be had
-  bool in_turn = false;            // it is its turn there
+  std::optional<QueueEntry> waiter{};  // stands in the queue when the lock is not to be had
+  bool in_turn = false;                // it is its turn there
 };
 
 // The lock is ours.

@@ -43,9 +43,10 @@ inline constexpr std::uint64_t kLeastWallAttempt = 1'000'000'000'000;
 // ---- Requests ----------------------------------------------------------------------------------------
 
 // A waiter, as the queue of each node knows it. The queue is a hint: it says which waiter goes first, never which may.
-struct Waiter {
+struct QueueEntry {
   std::uint64_t began_us;  // wall clock of the waiter, microseconds since 1970: the queue is in this order
   std::uint64_t number;    // random: tells apart waiters that began at the same time
+  auto operator<=>(const QueueEntry&) const = default;  // NOLINT(modernize-use-nullptr): see Token
 };
 
 // If the key is absent, or holds `token`: set it to `token` for `ttl`, raise the fence counter to
@@ -55,7 +56,7 @@ struct AcquireRequest {
   Token token;
   std::chrono::milliseconds ttl;
   Fence proposal;  // microseconds of the wall clock; the same for every node of one round
-  std::optional<Waiter> waiter{};
+  std::optional<QueueEntry> waiter{};
   bool in_turn = false;
 };
 
@@ -166,16 +167,23 @@ struct NodeLockState {
   std::uint64_t waiting{};                 // how many stand in the queue
 };
 
-// What one that waits asks a node beside the algorithm.
-enum class Look {
+// What a waiter asks a node beside the algorithm.
+enum class Probe {
   Holder,     // one command: whose token is there
-  Remaining,  // one command: how long the key has left
-  Outlook     // a script: both, and our position in the queue
+  QueueState  // a script: see below
 };
-struct Outlook {
+struct QueueState {
   std::optional<Token> holder;          // none: the key is absent
   std::chrono::milliseconds remaining;  // of the key; negative: it has no TTL
-  std::optional<QueuePosition> position;
+  HolderInfo info;
+  std::optional<QueuePosition> position;  // none: not in the queue there
+};
+
+// What a waiter listens to on a node.
+enum class Subscribed {
+  Nothing,
+  Queued,  // its own channel, on which it is told that it has come to position 1 or 0
+  Next     // that, and each change of the key
 };
 
 using Reply = std::variant<Granted, Refused, Confirmed, Extended, Restored, NotOurs, Released>;

@@ -1,7 +1,7 @@
 #include "redis/answers.hpp"
 
-#include "redis/line.hpp"
 #include "redis/node_error.hpp"
+#include "redis/queue.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -54,7 +54,7 @@ class Nodes {
 
   // Has the node tell of changes of the lock's key, on one more connection, for which `timeout` is the time to be ready;
   // it is opened by the next wait(). Once is enough: it comes back after failures. `calls`: the channel on which a waiter
-  // is called (redis/line.hpp), or empty; a connection that was opened without it is opened anew,
+  // is called (redis/queue.hpp), or empty; a connection that was opened without it is opened anew,
   // but not where the node has refused to tell.
   void listen(quorum::NodeIndex node, Duration timeout, const std::string& calls = {});
   // Whether the node is to tell of no changes for now: where it does call, it is only to do that; where there are no

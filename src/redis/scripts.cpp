@@ -1,7 +1,7 @@
 #include "redis/scripts.hpp"
 
 #include "base/overload.hpp"
-#include "redis/line.hpp"
+#include "redis/queue.hpp"
 #include "redis/wire.hpp"
 
 #include <fmt/format.h>
@@ -40,63 +40,67 @@ local function write_info(key, token, ttl, planted, first)
 end
 )lua";
 
-// The line: a sorted set of waiters, whose names sort by when they began, with the milliseconds of the node's clock at
-// which each is taken for dead. Where the ACL, or what is there, allows no line, there is none. Whoever has come near its
-// head is called by name, so that those behind need not hear of each change.
-constexpr std::string_view kLineLua = R"lua(
-local function enter_line(key, waiter, life)
+// A refusal names the holder, what it wrote down of itself, and the position of the waiter that asks.
+constexpr std::string_view kRefusalLua = R"lua(
+local function refusal(holder, ahead, waiting)
+  local info = redis.pcall('HMGET', KEYS[2], 'token', 'host', 'user', 'command', 'pid', 'since', 'ttl')
+  if info.err or info[1] ~= holder then info = {} end
+  return {0, holder, redis.call('PTTL', KEYS[1]),
+    info[2] or '', info[3] or '', info[4] or '', info[5] or '', info[6] or '', info[7] or '', ahead, waiting}
+end
+local function position(key, waiter)
+  local queue, ahead, there = redis.pcall('ZRANGE', key, 0, -1), 0, false
+  if queue.err then return -1, -1 end
+  for _, other in ipairs(queue) do
+    if other < waiter then ahead = ahead + 1 end
+    if other == waiter then there = true end
+  end
+  if not there then return -1, -1 end
+  return ahead, #queue
+end
+)lua";
+
+// The queue: a sorted set of waiters, whose names sort by when they began, with the milliseconds of the node's clock at
+// which each is taken for dead. Where the ACL, or what is there, allows no queue, there is none. A grant to a waiter takes
+// it out of the queue and calls the next two on channels of their own, so that those behind need not hear of each change.
+constexpr std::string_view kQueueLua = R"lua(
+local function enter_queue(key, waiter, life)
   local time = redis.pcall('TIME')
   if time.err then return -1, -1 end
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
   redis.pcall('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
   redis.pcall('ZADD', key, string.format('%.0f', now + life), waiter)
   redis.pcall('PEXPIRE', key, life)
-  local line, ahead, there = redis.pcall('ZRANGE', key, 0, -1), 0, false
-  if line.err then return -1, -1 end
-  for _, other in ipairs(line) do
-    if other < waiter then ahead = ahead + 1 end
-    if other == waiter then there = true end
-  end
-  if not there then return -1, -1 end
-  return ahead, #line
+  return position(key, waiter)
 end
-local function leave_line(key, waiter, in_turn)
-  if in_turn ~= '1' then return redis.pcall('ZREM', key, waiter) end
-  local line = redis.pcall('ZRANGE', key, 0, -1)
-  if line.err then return end
-  for _, other in ipairs(line) do
-    if other <= waiter then redis.pcall('ZREM', key, other) end
-  end
-end
-local function call_next(key)
-  local line, first, last = redis.pcall('ZRANGE', key, 0, -1), {}
-  if line.err then return end
-  for i = 1, #line do
-    local waiter = line[i]
-    if not last or waiter < last then
-      table.insert(first, waiter)
-      table.sort(first)
-      first[called + 1] = nil
-      last = first[called]
+local function leave_queue(key, waiter, in_turn)
+  redis.pcall('ZREM', key, waiter)
+  local queue = redis.pcall('ZRANGE', key, 0, -1)
+  if queue.err then return end
+  local first, second
+  for _, other in ipairs(queue) do
+    if in_turn == '1' and other < waiter then
+      redis.pcall('ZREM', key, other)
+    elseif not first or other < first then
+      first, second = other, first
+    elseif not second or other < second then
+      second = other
     end
   end
-  for place, waiter in ipairs(first) do redis.pcall('PUBLISH', turn .. waiter, place - 1) end
+  if first then redis.pcall('PUBLISH', channel .. first, 0) end
+  if second then redis.pcall('PUBLISH', channel .. second, 1) end
 end
 )lua";
 
 // The lock key comes last: a script that fails half-way leaves no lock without a fence behind.
-// KEYS: lock, info, fence, and of a waiter: line. ARGV: token, ttl, proposal, life of the counter, holder, and of a
-// waiter: name, whether it is its turn, life of a place in the line.
+// KEYS: lock, info, fence, and of a waiter: queue. ARGV: token, ttl, proposal, life of the counter, holder, and of a
+// waiter: name, whether it is its turn, life of a position in the queue.
 constexpr std::string_view kAcquireLua = R"lua(
 local token, ttl = ARGV[1], ARGV[2]
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= token then
-  local info = redis.pcall('HMGET', KEYS[2], 'token', 'host', 'user', 'command', 'pid', 'since', 'ttl')
-  if info.err or info[1] ~= holder then info = {} end
-  local ahead, waiting = -1, -1
-  if ARGV[10] then ahead, waiting = enter_line(KEYS[4], ARGV[10], tonumber(ARGV[12])) end
-  return {0, holder, redis.call('PTTL', KEYS[1]),
-    info[2] or '', info[3] or '', info[4] or '', info[5] or '', info[6] or '', info[7] or '', ahead, waiting}
+  if not ARGV[10] then return refusal(holder, -1, -1) end
+  return refusal(holder, enter_queue(KEYS[4], ARGV[10], tonumber(ARGV[12])))
 end
 local counter = counter_of(KEYS[3])
 if not counter then return bad_counter end
@@ -111,11 +115,15 @@ if holder then
 end
 write_info(KEYS[2], token, ttl, planted, 5)
 redis.call('SET', KEYS[1], token, 'PX', ttl)
-if ARGV[10] then
-  leave_line(KEYS[4], ARGV[10], ARGV[11])
-  call_next(KEYS[4])
-end
+if ARGV[10] then leave_queue(KEYS[4], ARGV[10], ARGV[11]) end
 return {1, string.format('%.0f', fence)}
+)lua";
+
+// KEYS: lock, info, queue. ARGV: the waiter's name.
+constexpr std::string_view kQueueStateLua = R"lua(
+local holder = redis.call('GET', KEYS[1])
+if holder then return refusal(holder, position(KEYS[3], ARGV[1])) end
+return {1, position(KEYS[3], ARGV[1])}
 )lua";
 
 // Writes the final fence down beside the token for which it was granted.
@@ -218,8 +226,8 @@ return {0, 0}
 
 // A comment costs bytes on every flight, so the scripts carry none.
 const std::string& acquire_script() {
-  static const std::string script = fmt::format("local turn, called = '{}', {}{}{}{}{}", kTurn, kCalled,
-                                                kCounterLua, kInfoLua, kLineLua, kAcquireLua);
+  static const std::string script = fmt::format("local channel = '{}'{}{}{}{}{}", kChannelPrefix, kCounterLua,
+                                                kInfoLua, kRefusalLua, kQueueLua, kAcquireLua);
   return script;
 }
 const std::string& confirm_script() {
@@ -310,6 +318,11 @@ std::string_view command_in_script(RequestKind kind, std::size_t line) {
   return rest.substr(0, rest.find('\''));
 }
 
+const std::string& queue_state_script() {
+  static const std::string script = fmt::format("{}{}", kRefusalLua, kQueueStateLua);
+  return script;
+}
+
 Scripts::Scripts(const std::string& key, quorum::HolderInfo holder) : keys_{key}, holder_{std::move(holder)} {
   for (std::string* text : {&holder_.host, &holder_.user, &holder_.command}) {
     if (text->size() > kMaxInfoText) text->resize(kMaxInfoText);
@@ -319,7 +332,7 @@ Scripts::Scripts(const std::string& key, quorum::HolderInfo holder) : keys_{key}
 Secret Scripts::encode(const quorum::Request& request, unsigned db) const {
   return std::visit(
       Overload{[&](const quorum::AcquireRequest& acquire) {
-                 const std::string waiter = acquire.waiter ? name_in_line(*acquire.waiter) : "";
+                 const std::string waiter = acquire.waiter ? name_in_queue(*acquire.waiter) : "";
                  Eval eval = acquire.waiter
                                  ? Eval{acquire_script(), {keys_.lock, keys_.info, keys_.fence, keys_.queue}}
                                  : Eval{acquire_script(), {keys_.lock, keys_.info, keys_.fence}};
@@ -328,7 +341,8 @@ Secret Scripts::encode(const quorum::Request& request, unsigned db) const {
                      .number(acquire.proposal)
                      .duration(kFenceLife)
                      .holder(holder_);
-                 if (acquire.waiter) eval.text(waiter).number(acquire.in_turn ? 1 : 0).duration(kPlaceLife);
+                 if (acquire.waiter)
+                   eval.text(waiter).number(acquire.in_turn ? 1 : 0).duration(kPositionLife);
                  return eval.format(db);
                },
                [&](const quorum::ConfirmRequest& confirm) {

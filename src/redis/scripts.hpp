@@ -38,6 +38,10 @@ class Scripts {
   quorum::HolderInfo holder_;
 };
 
+// KEYS: lock, info, queue. ARGV: a waiter's name. Changes nothing, and tells what an acquire that is refused would:
+// redis/queue.hpp reads it.
+const std::string& queue_state_script();
+
 // What the line of a request's script calls, for servers that refuse a command in a script without naming it:
 // "HSET"; empty when it calls nothing. Lines count from 1.
 std::string_view command_in_script(RequestKind kind, std::size_t line);

@@ -1,8 +1,8 @@
 #include "redis/subscription.hpp"
 
 #include "base/log.hpp"
-#include "redis/line.hpp"
 #include "redis/node_error.hpp"
+#include "redis/queue.hpp"
 
 #include <fmt/format.h>
 

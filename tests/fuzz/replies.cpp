@@ -5,9 +5,9 @@
 // the greeting), the second into what pieces the network cuts the rest.
 #include "fuzz.hpp"
 #include "redis/answers.hpp"
-#include "redis/session_setup.hpp"
-#include "redis/line.hpp"
 #include "redis/node_error.hpp"
+#include "redis/queue.hpp"
+#include "redis/session_setup.hpp"
 #include "redis/wire.hpp"
 
 #include <deque>
@@ -60,7 +60,8 @@ std::string told(const quorum::Reply& reply) {
   }
   if (const auto* refused = std::get_if<quorum::Refused>(&reply)) {
     must(refused->remaining >= std::chrono::milliseconds{-1}, "a remaining time is in range");
-    must(!refused->place || refused->place->ahead < refused->place->waiting, "a place is in the line");
+    must(!refused->position || refused->position->ahead < refused->position->waiting,
+         "a position is in the queue");
     text += refused->holder.value + refused->info.host + std::to_string(refused->info.pid);
   }
   if (const auto* extended = std::get_if<quorum::Extended>(&reply)) {
@@ -74,14 +75,12 @@ void look_at(const redis::Value& answer) {
   const auto sane = [](std::chrono::milliseconds remaining) {
     must(remaining >= std::chrono::milliseconds{-1} && remaining <= kLongest, "a remaining time is in range");
   };
-  for (const auto what : {quorum::Look::Holder, quorum::Look::Remaining, quorum::Look::Outlook}) {
-    const redis::Seen seen = redis::decode_seen(what, answer);
-    if (const auto* remaining = std::get_if<redis::Remaining>(&seen)) {
-      if (remaining->time) sane(*remaining->time);
-    }
-    if (const auto* outlook = std::get_if<quorum::Outlook>(&seen)) {
-      sane(outlook->remaining);
-      must(!outlook->place || outlook->place->ahead < outlook->place->waiting, "a place is in the line");
+  for (const auto what : {quorum::Probe::Holder, quorum::Probe::QueueState}) {
+    const redis::Found found = redis::decode_probe(what, answer);
+    if (const auto* state = std::get_if<quorum::QueueState>(&found)) {
+      sane(state->remaining);
+      must(!state->position || state->position->ahead < state->position->waiting,
+           "a position is in the queue");
     }
   }
 }

@@ -58,6 +58,8 @@ class Pair {
     for (const std::string_view token : kTokens) client_.ask({"DEL", keys_.note(std::string{token})});
     client_.ask({"DEL", keys_.note("foreign")});
     simulated_.forget_notes();
+    client_.ask({"DEL", keys_.queue});
+    simulated_.forget_queue();
     const std::int64_t life = client_.ask({"PTTL", keys_.fence}).integer - skip;
     if (life > 0) client_.ask({"PEXPIRE", keys_.fence, std::to_string(life)});
     check_state();
@@ -93,6 +95,11 @@ class Pair {
       CHECK(refused->holder == other.holder);
       CHECK(std::abs((refused->remaining - other.remaining).count()) < kSlack);
       CHECK(refused->holder_ttl == other.holder_ttl);
+      REQUIRE(refused->position.has_value() == other.position.has_value());
+      if (refused->position) {
+        CHECK(refused->position->ahead == other.position->ahead);
+        CHECK(refused->position->waiting == other.position->waiting);
+      }
     } else if (const auto* confirmed = std::get_if<quorum::Confirmed>(&real)) {
       CHECK(confirmed->accepted == std::get<quorum::Confirmed>(simulated).accepted);
     } else if (const auto* extended = std::get_if<quorum::Extended>(&real)) {
@@ -154,7 +161,12 @@ Command any_command(Dice& dice) {
                                    .attempt = 1 + dice.below(5),
                                    .repair = dice.chance(0.7),
                                    .vouches = dice.chance(0.5) ? 0 : 1 + dice.below(20)};
-    default: return quorum::AcquireRequest{.token = token, .ttl = ttl, .proposal = fence};
+    default: {
+      quorum::AcquireRequest acquire{.token = token, .ttl = ttl, .proposal = fence};
+      if (dice.chance(0.7)) acquire.waiter = {.began_us = 1 + dice.below(3), .number = dice.below(2)};
+      acquire.in_turn = dice.chance(0.3);
+      return acquire;
+    }
   }
 }
 

@@ -11,6 +11,7 @@ using quorum::Fence;
 using quorum::Reply;
 using quorum::Token;
 
+constexpr std::int64_t kPositionLife = std::chrono::milliseconds{std::chrono::minutes{5}}.count();
 constexpr std::int64_t kCounterLife = std::chrono::milliseconds{std::chrono::days{30}}.count();
 
 }  // namespace
@@ -51,13 +52,32 @@ quorum::Refused Keyspace::refusal(std::int64_t now_ms) const {
 
 Reply Keyspace::acquire(const quorum::AcquireRequest& command, std::int64_t now_ms) {
   const Token* present = holder(now_ms);
-  if (present != nullptr && *present != command.token) return refusal(now_ms);
+  if (present != nullptr && *present != command.token) {
+    quorum::Refused refused = refusal(now_ms);
+    if (command.waiter) {
+      std::erase_if(queue_, [now_ms](const auto& each) { return each.second <= now_ms; });
+      queue_[*command.waiter] = now_ms + kPositionLife;
+      refused.position = position(*command.waiter);
+    }
+    return refused;
+  }
   const Fence fence = std::max(counter(now_ms) + 1, command.proposal);
   set_counter(fence, now_ms);
   const std::uint64_t set_by = present != nullptr ? key_->set_by : 0;
   key_ = Key{
       .token = command.token, .last_ms = now_ms + command.ttl.count(), .set_by = set_by, .ttl = command.ttl};
+  if (command.waiter) {
+    queue_.erase(*command.waiter);
+    if (command.in_turn) queue_.erase(queue_.begin(), queue_.lower_bound(*command.waiter));
+  }
   return quorum::Granted{fence};
+}
+
+std::optional<quorum::QueuePosition> Keyspace::position(const quorum::QueueEntry& entry) const {
+  const auto found = queue_.find(entry);
+  if (found == queue_.end()) return std::nullopt;
+  return quorum::QueuePosition{.ahead = static_cast<std::uint64_t>(std::distance(queue_.begin(), found)),
+                               .waiting = queue_.size()};
 }
 
 Reply Keyspace::confirm(const quorum::ConfirmRequest& command, std::int64_t now_ms, bool unconditional) {

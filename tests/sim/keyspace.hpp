@@ -36,7 +36,14 @@ class Keyspace {
   quorum::Fence written_fence() const { return key_ ? key_->fence : 0; }
   std::int64_t counter_last_ms() const { return counter_ ? counter_->last_ms : 0; }
 
+  // None: it is not in the queue.
+  std::optional<quorum::QueuePosition> position(const quorum::QueueEntry& entry) const;
+  // The waiters, in the order in which they began.
+  const std::map<quorum::QueueEntry, std::int64_t>& waiters() const { return queue_; }
+
   void delete_key() { key_.reset(); }
+  void leave_queue(const quorum::QueueEntry& entry) { queue_.erase(entry); }
+  void forget_queue() { queue_.clear(); }
   void forget_notes() { notes_.clear(); }
   void forget_everything() { *this = Keyspace{}; }
 
@@ -70,7 +77,8 @@ class Keyspace {
     std::int64_t last_ms;
     bool breaks;
   };
-  std::map<quorum::Token, Note> notes_;  // of tokens that were given back
+  std::map<quorum::Token, Note> notes_;               // of tokens that were given back
+  std::map<quorum::QueueEntry, std::int64_t> queue_;  // until when each is taken to be alive
 };
 
 }  // namespace redlock::sim

@@ -3,6 +3,7 @@
 #include "describe.hpp"
 #include "options.hpp"
 #include "stampede.hpp"
+#include "waiting.hpp"
 
 #include <fmt/format.h>
 
@@ -66,6 +67,15 @@ int replay(const Options& options) {
 int main(int argc, char** argv) {
   try {
     const Options options = parse_options(argc, argv);
+    if (options.waiting && options.replay) {
+      fmt::print("{}", tell_waiting(*options.replay));
+      return 0;
+    }
+    if (options.waiting) {
+      return run_waiting({.seed = options.campaign.seed,
+                          .schedules = options.campaign.schedules,
+                          .expect_violation = options.expect_violation});
+    }
     if (options.replay) return replay(options);
     if (options.stampedes > 0) {
       return run_stampedes(options.campaign.seed, options.stampedes, options.campaign.threads) ? 0 : 1;

@@ -88,6 +88,15 @@ sim_mutant(by-hand-counter-not-compared extend_op.cpp "known > 0 ? known : token
 sim_mutant(by-hand-fence-guessed extend_op.cpp "if (token.votes) known = std::max(known, token.said.fence);"
            "if (token.votes) known = std::max({known, token.said.fence, token.said.counter});")
 
+# ---- Wait
+sim_mutant(key-changes-dropped waiter.cpp "nodes_[node].told = true;" "" --waiting)
+sim_mutant(never-polls waiter.cpp "react(now, WaiterEvent::PollDue)" "plan_poll(now)" --waiting)
+sim_mutant(never-sweeps-the-dead waiter.cpp "Try{.in_turn = role() != WaiterRole::First}" "Try{.in_turn = false}"
+           --waiting)
+sim_mutant(calls-not-heard waiter.cpp "if (node != home_ ||" "if (true ||" --waiting)
+sim_mutant(lease-end-not-watched waiter.cpp "if (expiry_due() <= now) {" "if (false) {" --waiting)
+sim_mutant(missed-changes-not-asked-for waiter.cpp "react(now, WaiterEvent::Hears)" "static_cast<void>(now)" --waiting)
+
 # ---- The driver and the scripts
 sim_defect(monotonic-clock)
 sim_defect(extension-shortens)

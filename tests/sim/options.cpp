@@ -27,6 +27,7 @@ const char* const kUsage =
     "                       hand-deletes, node-jumps, no-quarantine\n"
     "  --threads N          (default 1)\n"
     "  --replay SEED        tells one schedule in full, with the seed that a violation was reported with\n"
+    "  --waiting            schedules of clients that wait in the queue instead (see waiting.hpp)\n"
     "  --stampede N         N rounds each of many clients that want the lock at the same instant\n"
     "  --defect NAME        a fault in the simulated driver or scripts, to test the checks\n"
     "  --expect-violation   for such tests: exit 0 when a violation is found, 1 when not\n";
@@ -105,6 +106,10 @@ Options parse_options(int argc, char** argv) {
     const std::string_view name = argv[i];
     if (name == "--expect-violation") {
       options.expect_violation = true;
+      continue;
+    }
+    if (name == "--waiting") {
+      options.waiting = true;
       continue;
     }
     const auto* option = std::find_if(kOptions.begin(), kOptions.end(),

@@ -12,6 +12,7 @@ struct Options {
   std::optional<std::uint64_t> replay;  // the seed of one schedule, to be told in full
   bool expect_violation = false;        // of a mutant: finding none is the failure
   std::uint64_t stampedes = 0;          // rounds of each kind; 0: schedules instead
+  bool waiting = false;                 // schedules of clients that wait
 };
 
 struct BadUsage {

@@ -273,7 +273,7 @@ TEST_CASE("a waiter says to every node that it waits, and learns its queue posit
                          .node_timeout = kNodeTimeout,
                          .least_validity = 100ms,
                          .max_rounds = 24,
-                         .waiter = Waiter{.began_us = 5, .number = 6},
+                         .waiter = QueueEntry{.began_us = 5, .number = 6},
                          .in_turn = true},
                         client.membership,
                         client.ids,

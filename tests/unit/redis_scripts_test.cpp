@@ -161,7 +161,7 @@ TEST_SUITE("redis scripts") {
     };
     spoil("theirs");
     quorum::AcquireRequest waiting{
-        .token = {"mine"}, .ttl = kTtl, .proposal = 1000, .waiter = quorum::Waiter{1, 2}};
+        .token = {"mine"}, .ttl = kTtl, .proposal = 1000, .waiter = quorum::QueueEntry{1, 2}};
     CHECK(answer<Refused>(bench, waiting).holder == quorum::Token{"theirs"});
     CHECK(answer<NotOurs>(bench, extend("mine", 1, true)).holder == quorum::Token{"theirs"});
     CHECK_FALSE(answer<Released>(bench, quorum::ReleaseRequest{{"mine"}}).was_ours);

@@ -54,8 +54,7 @@ quorum::AcquireVerdict acquire_lock(const Arguments& arguments, const config::Se
   const lock::WaitPolicy policy{.nonblock = arguments.nonblock,
                                 .until = settings.wait ? began + *settings.wait : TimePoint::max(),
                                 .retry_delay = settings.retry_delay,
-                                .retry_count = settings.retry_count,
-                                .curious = notice.live()};
+                                .retry_count = settings.retry_count};
   const int wake_fds[] = {signals.fd()};
   std::size_t last_kind = std::variant_npos;
   const auto on_waiting = [&](const quorum::AcquireVerdict& verdict) {

@@ -12,8 +12,8 @@
 #include "dice.hpp"
 #include "redis/session_setup.hpp"
 #include "redis/info.hpp"
-#include "redis/line.hpp"
 #include "redis/look.hpp"
+#include "redis/queue.hpp"
 #include "redis/scripts.hpp"
 #include "redis/server_report.hpp"
 #include "unit/redis_support.hpp"
@@ -313,7 +313,7 @@ const std::string kKey = "deploy";
 constexpr std::array<std::string_view, 3> kTokens{"a", "b", "c"};
 constexpr std::array kTtls{milliseconds{1'000'000}, milliseconds{2'000'000}, milliseconds{3'000'000}};
 
-quorum::Waiter any_waiter(Dice& dice) {
+quorum::QueueEntry any_waiter(Dice& dice) {
   return {.began_us = 1'790'000'000'000'000 + dice.below(4), .number = dice.below(2)};
 }
 
@@ -396,10 +396,9 @@ struct Question {
 };
 std::vector<Question> questions(Dice& dice) {
   const redis::LockKeys keys{kKey};
-  const quorum::Waiter waiter = any_waiter(dice);
-  return {{redis::look_words(quorum::Look::Holder, keys, waiter)},
-          {redis::look_words(quorum::Look::Remaining, keys, waiter), {.near = {0}}},
-          {redis::look_words(quorum::Look::Outlook, keys, waiter), {.near = {2}}},
+  const quorum::QueueEntry waiter = any_waiter(dice);
+  return {{redis::probe_words(quorum::Probe::Holder, keys, waiter)},
+          {redis::probe_words(quorum::Probe::QueueState, keys, waiter), {.near = {2}}},
           {redis::look_words(keys), {.near = {2}}},
           {redis::scan_words("0", "", "*"), {.in_any_order = true}},
           {redis::scan_words("0", "", "d[a-f]p?oy"), {.in_any_order = true}},
@@ -436,7 +435,7 @@ TEST_CASE("each request gets the same answer from the simulated node as from a r
     Peer subscriber{servers};
     if (db != 0) peer.tell_words({"SELECT", std::to_string(db)});
     subscriber.tell_tracking(kKey);
-    subscriber.tell_words({"SUBSCRIBE", "__redis__:invalidate", redis::calls_to(any_waiter(dice))});
+    subscriber.tell_words({"SUBSCRIBE", "__redis__:invalidate", redis::channel_of(any_waiter(dice))});
     for (int step = 0; step < 60; ++step) {
       CAPTURE(step);
       std::string what = "tamper";

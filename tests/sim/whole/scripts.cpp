@@ -1,9 +1,9 @@
-// The scripts of redis/scripts.cpp, redis/line.cpp, redis/look.cpp and redis/server_report.cpp, once more and in C++: line
+// The scripts of redis/scripts.cpp, redis/queue.cpp, redis/look.cpp and redis/server_report.cpp, once more and in C++: line
 // by line, so that the two can be laid side by side. conformance_test.cpp holds them together.
 #include "whole/scripts.hpp"
 
-#include "redis/line.hpp"
 #include "redis/look.hpp"
+#include "redis/queue.hpp"
 #include "redis/scripts.hpp"
 #include "redis/server_report.hpp"
 
@@ -101,43 +101,56 @@ void write_fence(Store& store, std::string_view key, std::string_view token, std
 
 // ---- The queue
 
-struct PlaceInLine {
+struct PositionInQueue {
   long long ahead = -1;
   long long waiting = -1;
 };
 
-PlaceInLine enter_line(Store& store, std::string_view key, std::string_view waiter, std::string_view life) {
+PositionInQueue position(Store& store, std::string_view key, std::string_view waiter) {
+  std::vector<std::string> queue;
+  if (!pcall([&] { queue = store.zrange(key); })) return {};
+  if (std::find(queue.begin(), queue.end(), waiter) == queue.end()) return {};
+  const auto ahead =
+      std::count_if(queue.begin(), queue.end(), [&](const auto& other) { return other < waiter; });
+  return {.ahead = ahead, .waiting = static_cast<long long>(queue.size())};
+}
+
+PositionInQueue enter_queue(Store& store, std::string_view key, std::string_view waiter,
+                            std::string_view life) {
   const auto now = static_cast<double>(store.now_ms());
   pcall([&] { store.zrem_up_to(key, now); });
   pcall([&] { store.zadd(key, now + number(life), waiter); });
   pcall([&] { store.pexpire(key, integer(life)); });
-  std::vector<std::string> line;
-  if (!pcall([&] { line = store.zrange(key); })) return {};
-  if (std::find(line.begin(), line.end(), waiter) == line.end()) return {};
-  const auto ahead =
-      std::count_if(line.begin(), line.end(), [&](const auto& other) { return other < waiter; });
-  return {.ahead = ahead, .waiting = static_cast<long long>(line.size())};
+  return position(store, key, waiter);
 }
 
-void leave_line(Store& store, std::string_view key, std::string_view waiter, std::string_view in_turn) {
-  if (in_turn != "1") {
-    pcall([&] { store.zrem(key, waiter); });
-    return;
-  }
-  std::vector<std::string> line;
-  if (!pcall([&] { line = store.zrange(key); })) return;
-  for (const std::string& other : line) {
-    if (other <= waiter) pcall([&] { store.zrem(key, other); });
+void leave_queue(const ScriptCall& call, std::string_view key, std::string_view waiter,
+                 std::string_view in_turn) {
+  pcall([&] { call.store.zrem(key, waiter); });
+  std::vector<std::string> queue;
+  if (!pcall([&] { queue = call.store.zrange(key); })) return;
+  std::sort(queue.begin(), queue.end());
+  std::size_t called = 0;
+  for (const std::string& other : queue) {
+    if (in_turn == "1" && other < waiter) {
+      pcall([&] { call.store.zrem(key, other); });
+    } else if (called < redis::kCalled) {
+      call.publish(std::string{redis::kChannelPrefix} + other, std::to_string(called));
+      ++called;
+    }
   }
 }
 
-void call_next(const ScriptCall& call, std::string_view key) {
-  std::vector<std::string> line;
-  if (!pcall([&] { line = call.store.zrange(key); })) return;
-  std::sort(line.begin(), line.end());
-  for (std::size_t place = 0; place < std::min<std::size_t>(line.size(), redis::kCalled); ++place) {
-    call.publish(std::string{redis::kTurn} + line[place], std::to_string(place));
-  }
+void append_refusal(const ScriptCall& call, const std::string& holder, std::int64_t remaining,
+                    PositionInQueue position) {
+  append_array(call.out, 11);
+  append_integer(call.out, 0);
+  append_bulk(call.out, holder);
+  append_integer(call.out, remaining);
+  append_fields(call.out, info_of(call.store, call.keys[1], holder,
+                                  {"token", "host", "user", "command", "pid", "since", "ttl"}));
+  append_integer(call.out, position.ahead);
+  append_integer(call.out, position.waiting);
 }
 
 // ---- The four requests
@@ -154,18 +167,9 @@ std::optional<Executed> acquire(const ScriptCall& call) {
                 .reply = quorum::Granted{}};
   const Field holder = store.get(call.keys[0]);
   if (holder && *holder != token) {
-    const auto info =
-        info_of(store, call.keys[1], *holder, {"token", "host", "user", "command", "pid", "since", "ttl"});
-    const PlaceInLine place =
-        waits ? enter_line(store, call.keys[3], call.arg(10), call.arg(12)) : PlaceInLine{};
     const std::int64_t remaining = store.pttl(call.keys[0]);
-    append_array(call.out, 11);
-    append_integer(call.out, 0);
-    append_bulk(call.out, *holder);
-    append_integer(call.out, remaining);
-    append_fields(call.out, info);
-    append_integer(call.out, place.ahead);
-    append_integer(call.out, place.waiting);
+    append_refusal(call, *holder, remaining,
+                   waits ? enter_queue(store, call.keys[3], call.arg(10), call.arg(12)) : PositionInQueue{});
     done.reply =
         quorum::Refused{.holder = {*holder}, .remaining = std::chrono::milliseconds{remaining}, .info = {}};
     return done;
@@ -180,10 +184,7 @@ std::optional<Executed> acquire(const ScriptCall& call) {
   if (holder) planted = info_of(store, call.keys[1], token, {"token", "planted"})[1].value_or("0");
   write_info(call, call.keys[1], token, ttl, planted, 5);
   store.set(call.keys[0], token, integer(ttl));
-  if (waits) {
-    leave_line(store, call.keys[3], call.arg(10), call.arg(11));
-    call_next(call, call.keys[3]);
-  }
+  if (waits) leave_queue(call, call.keys[3], call.arg(10), call.arg(11));
   append_array(call.out, 2);
   append_integer(call.out, 1);
   append_bulk(call.out, text_of(fence));
@@ -321,18 +322,16 @@ std::optional<Executed> release(const ScriptCall& call) {
 
 // ---- Those who look
 
-std::optional<Executed> look_at_the_line(const ScriptCall& call) {
-  std::vector<std::string> line;
-  pcall([&] { line = call.store.zrange(call.keys[1]); });
-  const auto ahead =
-      std::count_if(line.begin(), line.end(), [&](const auto& other) { return other < call.arg(1); });
-  const bool there = std::find(line.begin(), line.end(), call.arg(1)) != line.end();
-  const Field holder = call.store.get(call.keys[0]);
-  append_array(call.out, 4);
-  holder ? append_bulk(call.out, *holder) : append_nil(call.out);
-  append_integer(call.out, call.store.pttl(call.keys[0]));
-  append_integer(call.out, ahead);
-  append_integer(call.out, there ? static_cast<long long>(line.size()) : -1);
+std::optional<Executed> queue_state(const ScriptCall& call) {
+  const PositionInQueue found = position(call.store, call.keys[2], call.arg(1));
+  if (const Field holder = call.store.get(call.keys[0])) {
+    append_refusal(call, *holder, call.store.pttl(call.keys[0]), found);
+    return std::nullopt;
+  }
+  append_array(call.out, 3);
+  append_integer(call.out, 1);
+  append_integer(call.out, found.ahead);
+  append_integer(call.out, found.waiting);
   return std::nullopt;
 }
 
@@ -388,7 +387,7 @@ std::map<std::string, KnownScript, std::less<>> read_scripts() {
           {encoded(quorum::ConfirmRequest{}), {ScriptKind::Confirm, confirm}},
           {encoded(quorum::ExtendRequest{}), {ScriptKind::Extend, extend}},
           {encoded(quorum::ReleaseRequest{}), {ScriptKind::Release, release}},
-          {redis::look_words(quorum::Look::Outlook, keys, {})[1], {ScriptKind::Other, look_at_the_line}},
+          {redis::queue_state_script(), {ScriptKind::Other, queue_state}},
           {redis::look_words(keys)[1], {ScriptKind::Other, look}},
           {redis::trial_words()[1], {ScriptKind::Other, trial}}};
 }

@@ -1,0 +1,74 @@
+#pragma once
+
+// How a waiter waits, as a table role x event -> step (DESIGN section 3, "Waiting").
+//
+// Messages can be lost, and nodes can lie. Every waiter therefore asks one node after the other who the holder is, every
+// second or two, and looks once more at whatever is not explained, after one slot of time for each earlier waiter.
+namespace redlock::quorum {
+
+// By the position in the queue.
+enum class WaiterRole {
+  Queued,  // 2 and farther back: listens on one node, its home, to its own channel, on which it is called to the front
+  Second,  // 1: listens to the key on every node. Also a waiter whose position no node knows, a random number of slots late
+  First    // 0: the same
+};
+
+enum class WaiterEvent {
+  Hears,        // nobody tells what happened before the nodes began to tell us of changes
+  QuorumTold,   // the key has changed on a quorum: it was released, or has expired, or was only extended
+  SomeTold,     // on fewer
+  OtherHolder,  // a poll has found another holder than the one we know
+  NoHolder,     // a node has none
+  StillNone,    // nor has another one, when all earlier waiters have had their slots
+  NotQueued,    // the node has us in no queue: we were passed over, or it has lost the queue
+  ProbeFailed,
+  PollDue,
+  CheckDue,
+  ExpiryDue,  // the lease has ended for a quorum, and all earlier waiters have had their slots
+  RetryDue,   // too few nodes tell of changes
+  RenewDue    // the nodes are to know that we still wait
+};
+
+// In order of urgency.
+enum class WaiterStep {
+  Nothing,
+  PlanCheck,  // Check when all earlier waiters have had their slots; as First, after one
+  AskHolder,  // one command
+  AskState,   // holder, TTL, and our position: a script
+  Check,      // the same, in turn
+  Enter,      // try out of turn: it is refused, and we stand in the queue again
+  Take        // try in turn
+};
+
+struct WaiterReaction {
+  WaiterEvent event;
+  WaiterStep queued, second, first;
+};
+
+constexpr WaiterStep reaction(WaiterRole role, WaiterEvent event) {
+  using enum WaiterEvent;
+  using enum WaiterStep;
+  constexpr WaiterReaction table[] = {
+      // event      Queued     Second     First
+      {Hears, AskState, AskState, AskState},
+      {QuorumTold, Nothing, PlanCheck, Take},
+      {SomeTold, Nothing, PlanCheck, PlanCheck},
+      {OtherHolder, AskState, AskState, AskState},
+      {NoHolder, PlanCheck, PlanCheck, Take},
+      {StillNone, Take, Take, Take},
+      {NotQueued, Enter, Enter, Enter},
+      {ProbeFailed, AskState, AskState, AskState},
+      {PollDue, AskHolder, AskHolder, AskHolder},
+      {CheckDue, Check, Check, Check},
+      {ExpiryDue, Nothing, Check, Take},
+      {RetryDue, Enter, Enter, Enter},
+      {RenewDue, Enter, Enter, Enter},
+  };
+  for (const WaiterReaction& row : table) {
+    if (row.event != event) continue;
+    return role == WaiterRole::Queued ? row.queued : role == WaiterRole::Second ? row.second : row.first;
+  }
+  return Nothing;
+}
+
+}  // namespace redlock::quorum
