@@ -10,12 +10,12 @@
 //   - an error inside of a script: without the place where it happened (" script: HASH, on @user_script:LINE.").
 #include "base/overload.hpp"
 #include "dice.hpp"
-#include "redis/session_setup.hpp"
 #include "redis/info.hpp"
 #include "redis/look.hpp"
 #include "redis/queue.hpp"
 #include "redis/scripts.hpp"
 #include "redis/server_report.hpp"
+#include "redis/session_setup.hpp"
 #include "unit/redis_support.hpp"
 #include "whole/redis_node.hpp"
 #include "whole/reply_text.hpp"
