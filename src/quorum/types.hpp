@@ -209,7 +209,7 @@ struct Failure {
   bool may_have_arrived = true;  // the request may have reached the node
   bool connection_gone = false;  // there is none, or it has ended
   bool passes = false;           // the node says that it cannot answer just now
-  redis::NodeError kind{};       // for messages: redis/ interprets it. 0: an answer that cannot be used
+  redis::NodeError kind{};       // for messages: redis/ interprets it. 0: an answer that does not count
   std::string detail{};  // escaped, without secrets: what a person needs beyond the kind; may be empty
 };
 

@@ -45,6 +45,7 @@ struct Row {
 using enum NodeError;
 // clang-format off
 constexpr std::array kRows{
+    Row{NotCounted, kServer, {}, "its answer does not count", "its answer does not count: {detail}"},
     Row{Garbled, kServer, {}, "what it answers is not the Redis protocol: check host and port",
         "not a usable answer: {detail}"},
     Row{Unresolved, kNoConnection, {}, "its name cannot be resolved: check the host in the URL",

@@ -13,7 +13,8 @@ namespace redlock::redis {
 // The kinds of failures. Each has one row in node_error.cpp: how its error replies begin, what it says about the request
 // and the connection, and its message.
 enum class NodeError : std::uint8_t {
-  Garbled,            // what came back is not the protocol, or not what the request asks for; the first
+  NotCounted,         // an answer that quorum/ does not count; the first
+  Garbled,            // what came back is not the protocol, or not what the request asks for
   Unresolved,         // the host name leads nowhere
   Refused,            // connection refused
   Unreachable,        // network or host unreachable, no such socket, permission

@@ -123,6 +123,34 @@ teardown() {
   nothing_left_of "$lock" 1
 }
 
+@test "one server by two names is refused by release, too, whose token it has taken" {
+  address=127.0.0.1 start_nodes 1
+  local port=$(url_of 1)
+  port=${port##*:}
+  redis_cli 1 SET "$lock" abc PX 60000
+  try "$REDLOCK" release --node "$(url_of 1)" --node "redis://localhost:$port" "$lock" abc
+  [ "$status" -eq 78 ]
+  [[ $stderr == *"one and the same server"* ]]
+  nothing_left_of "$lock" 1
+}
+
+@test "a vote that is read too late is said to be one" {
+  start_nodes 3
+  kill -STOP "$(pid_of 1)" "$(pid_of 2)"
+  start_redlock one run -n --ttl 30s --node-timeout 5s "$lock" -- touch "$marks/ran"
+  wait_until 20 eval '[[ $(redis_cli 3 GET "$lock") ]]' # asked: all requests are out
+  kill -STOP "$redlock"
+  kill -CONT "$(pid_of 1)" "$(pid_of 2)"
+  wait_until 20 eval '[[ $(redis_cli 1 GET "$lock") && $(redis_cli 2 GET "$lock") ]]'
+  sleep 5 # the time within which a vote counts: however late that is seen, it is over
+  kill -CONT "$redlock"
+  finish "$redlock"
+  [ "$status" -eq 69 ]
+  [[ $(< "$marks/one.err") == *"its answer does not count: its vote was read too late"* ]]
+  [ ! -e "$marks/ran" ]
+  nothing_left_of "$lock"
+}
+
 @test "two nodes are worth a warning, and one is none" {
   start_nodes 2
   try_run "$lock" -- echo ran

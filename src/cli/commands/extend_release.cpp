@@ -131,6 +131,9 @@ int release(const Arguments& arguments) {
       return exit_status::kNo;
     case NoQuorum: break;
   }
+  if (const auto same = driver.membership().duplicate()) {
+    refuse_same_server(settings, {.first = same->first, .second = same->second});
+  }
   return report_no_quorum(
       fmt::format("no quorum for lock {}: cannot tell whether it is released: {} of {} nodes needed", name,
                   quorum::votes_needed(driver.size()), driver.size()),
