@@ -49,7 +49,7 @@ void Keeper::start() {
 }
 
 void Keeper::extend_until_stopped() {
-  driver_.nodes().stop_listening();  // here, where nobody waits for it
+  driver_.nodes().unsubscribe();  // here, where nobody waits for it
   const int wake_fds[] = {stop_fd_.get()};
   quorum::Lease lease{rules_, driver_.membership(), won_, driver_.ids(), driver_.entropy()};
   driver_.start(lease);

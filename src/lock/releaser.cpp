@@ -17,7 +17,7 @@ void Releaser::begin() {
 
 quorum::ReleaseResult Releaser::finish() {
   begin();
-  driver_.nodes().stop_listening();
+  driver_.nodes().unsubscribe();
   const auto wait = [&] {
     while (!(operation_.done() && stragglers_are_served()) && driver_.now().boot < *until_) {
       driver_.turn(operation_, *until_);

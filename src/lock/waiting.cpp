@@ -16,15 +16,15 @@ bool Waiting::take(const redis::Event& event) {
     take_probe(event);
     return true;
   }
-  if (const auto* listening = std::get_if<redis::Listening>(&event.what)) {
-    if (waiter_) note_subscribed(now, node, listening->calls);
+  if (const auto* ready = std::get_if<redis::SubscriptionReady>(&event.what)) {
+    if (waiter_) note_subscribed(now, node, ready->calls);
     return true;
   }
   if (const auto* called = std::get_if<redis::Called>(&event.what)) {
     if (waiter_) waiter_->on_called(now, node, called->ahead);
     return true;
   }
-  if (std::holds_alternative<redis::Deaf>(event.what)) {
+  if (std::holds_alternative<redis::SubscriptionLost>(event.what)) {
     if (waiter_) waiter_->on_unsubscribed(now, node, false);
     return true;
   }
@@ -67,8 +67,9 @@ void Waiting::subscribe() {
   for (quorum::NodeIndex node = 0; node < nodes.size(); ++node) {
     const Subscribed wanted = waiter_->wants(node);
     if (wanted == Subscribed::Nothing) continue;
-    nodes.listen(node, driver_.node_timeout(), entry_ ? redis::channel_of(*entry_) : std::string{});
-    nodes.hush(node, wanted == Subscribed::Queued);
+    using enum redis::SubscriptionMode;
+    nodes.subscribe(node, wanted == Subscribed::Queued ? Queued : Next,
+                    entry_ ? redis::channel_of(*entry_) : std::string{}, driver_.node_timeout());
   }
 }
 

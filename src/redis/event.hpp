@@ -7,21 +7,28 @@
 
 namespace redlock::redis {
 
-// What a node that is listened to tells (Nodes::listen). Hints: nothing may depend on them but when to ask.
-struct Listening {  // from now on it tells of each change, or only calls where no more is wanted
-  bool calls;       // it calls us when our turn comes near
+// The kinds of notifications that a waiter wants.
+enum class SubscriptionMode {
+  Queued,  // calls, on the waiter's own channel
+  Next     // and each change of the key
 };
-struct Called {  // so many go first now
+
+// The notifications of a subscription (Nodes::subscribe). Hints: nothing may depend on them but when to ask.
+struct SubscriptionReady {  // also when its mode has changed
+  bool calls;               // the node calls us; otherwise it tells of changes in any mode
+};
+struct SubscriptionLost {};  // until it is ready again
+struct Called {              // so many go first now
   unsigned ahead;
 };
 struct KeyChanged {};  // the lock's key was set, extended, deleted, or has expired
-struct Deaf {};        // it tells of nothing, or no longer; if it does again, Listening says so
 
 // Something that happened on a connection.
 struct Event {
   quorum::NodeIndex node;
-  quorum::RequestId id;  // 0 for what answers no request: an Identity, and what is heard
-  std::variant<quorum::Identity, quorum::Reply, Value, quorum::Failure, Listening, Called, KeyChanged, Deaf>
+  quorum::RequestId id;  // 0: it answers no request, as an Identity and notifications do
+  std::variant<quorum::Identity, quorum::Reply, Value, quorum::Failure, SubscriptionReady, SubscriptionLost,
+               Called, KeyChanged>
       what;  // Value: to a Query
 };
 

@@ -40,22 +40,20 @@ class Nodes::Impl {
                        [&](const Event& event) { return event.node == node; });
   }
 
-  void listen(quorum::NodeIndex node, Duration timeout, const std::string& channel) {
+  void subscribe(quorum::NodeIndex node, SubscriptionMode mode, const std::string& channel,
+                 Duration timeout) {
     auto& subscription = subscriptions_[node];
-    if (subscription && (channel.empty() || !subscription->lacks_channel())) return;
-    if (subscription) events_.push_back({.node = node, .id = 0, .what = Deaf{}});
-    subscription = std::make_unique<Subscription>(Subscription::Target{.node = node,
-                                                                       .endpoint = links_[node].endpoint(),
-                                                                       .key = key_,
-                                                                       .channel = channel,
-                                                                       .timeout = timeout},
-                                                  surroundings_, events_);
+    if (!subscription) {
+      subscription = std::make_unique<Subscription>(Subscription::Target{.node = node,
+                                                                         .endpoint = links_[node].endpoint(),
+                                                                         .key = key_,
+                                                                         .channel = channel,
+                                                                         .timeout = timeout},
+                                                    surroundings_, events_);
+    }
+    subscription->set_mode(mode);
   }
-  void hush(quorum::NodeIndex node, bool quiet) {
-    using enum Subscription::Mode;
-    if (subscriptions_[node]) subscriptions_[node]->set_mode(quiet ? Queued : Next);
-  }
-  void stop_listening() noexcept {
+  void unsubscribe() noexcept {
     for (auto& subscription : subscriptions_) subscription.reset();
   }
 
@@ -187,16 +185,13 @@ bool Nodes::may_hold_key(quorum::NodeIndex node) const {
   return impl_->links()[node].may_hold_key();
 }
 
-void Nodes::listen(quorum::NodeIndex node, Duration timeout, const std::string& calls) {
-  impl_->listen(node, timeout, calls);
+void Nodes::subscribe(quorum::NodeIndex node, SubscriptionMode mode, const std::string& channel,
+                      Duration timeout) {
+  impl_->subscribe(node, mode, channel, timeout);
 }
 
-void Nodes::hush(quorum::NodeIndex node, bool quiet) {
-  impl_->hush(node, quiet);
-}
-
-void Nodes::stop_listening() {
-  impl_->stop_listening();
+void Nodes::unsubscribe() {
+  impl_->unsubscribe();
 }
 
 bool Nodes::reached(quorum::NodeIndex node) const {

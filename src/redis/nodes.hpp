@@ -44,7 +44,7 @@ class Nodes {
   // The same for a question; its answer comes as it is, unless it is an error.
   void ask(const Query& query);
 
-  // Forgets requests to `node` of which no byte has been written yet, but no releases: each yields Failure::Cancelled.
+  // Forgets requests to `node` of which no byte has been written yet, but no releases: each fails as Cancelled.
   void cancel_unsent(quorum::NodeIndex node);
 
   // Whether a request that may set the key was written to the node, on this connection or a former one, and
@@ -52,16 +52,12 @@ class Nodes {
   // refused, and the key has expired since that request.
   bool may_hold_key(quorum::NodeIndex node) const;
 
-  // Has the node tell of changes of the lock's key, on one more connection, for which `timeout` is the time to be ready;
-  // it is opened by the next wait(). Once is enough: it comes back after failures. `calls`: the channel on which a waiter
-  // is called (redis/queue.hpp), or empty; a connection that was opened without it is opened anew,
-  // but not where the node has refused to tell.
-  void listen(quorum::NodeIndex node, Duration timeout, const std::string& calls = {});
-  // Whether the node is to tell of no changes for now: where it does call, it is only to do that; where there are no
-  // calls, it need not begin to tell.
-  void hush(quorum::NodeIndex node, bool quiet);
-  // Closes all of them.
-  void stop_listening();
+  // Subscribes to the node, on one more connection, for which `timeout` is the time to be ready; it is opened by the next
+  // wait(), and comes back after failures. Once for each mode is enough. `channel`: on which the waiter is called
+  // (redis/queue.hpp).
+  void subscribe(quorum::NodeIndex node, SubscriptionMode mode, const std::string& channel, Duration timeout);
+  // Ends all subscriptions.
+  void unsubscribe();
 
   // Whether a request that may set the key was ever written to the node.
   bool reached(quorum::NodeIndex node) const;

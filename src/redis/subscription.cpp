@@ -43,12 +43,12 @@ Subscription::Subscription(Target target, const net::Surroundings& surroundings,
     : target_{std::move(target)}, surroundings_{surroundings}, events_{events}, rest_{kLeastRest} {
 }
 
-Subscription::Mode Subscription::effective_mode() const noexcept {
-  return target_.channel.empty() || !may_be_called_ ? Mode::Next : mode_;
+SubscriptionMode Subscription::effective_mode() const noexcept {
+  return target_.channel.empty() || !may_be_called_ ? SubscriptionMode::Next : mode_;
 }
 
-void Subscription::set_mode(Mode mode) {
-  const Mode before = effective_mode();
+void Subscription::set_mode(SubscriptionMode mode) {
+  const SubscriptionMode before = effective_mode();
   mode_ = mode;
   if (effective_mode() == before || !conversation_) return;
   conversation_.reset();
@@ -128,7 +128,7 @@ void Subscription::begin() {
     words.push_back(endpoint.password.reveal());
     say(Step::Auth, words);
   }
-  if (effective_mode() == Mode::Next) return say(Step::Id, {"CLIENT", "ID"});
+  if (effective_mode() == SubscriptionMode::Next) return say(Step::Id, {"CLIENT", "ID"});
   say(Step::Publish, {"PUBLISH", target_.channel, ""});
   say(Step::Channel, {"SUBSCRIBE", target_.channel});
 }
@@ -166,7 +166,7 @@ std::optional<Failure> Subscription::take(const Value& value, TimePoint now) {
   told_ = true;
   conversation.connection.keep_alive();
   const bool calls = !target_.channel.empty() && may_be_called_;
-  events_.push_back({.node = target_.node, .id = 0, .what = Listening{.calls = calls}});
+  events_.push_back({.node = target_.node, .id = 0, .what = SubscriptionReady{.calls = calls}});
   return std::nullopt;
 }
 
@@ -177,7 +177,7 @@ std::optional<Failure> Subscription::take_error(const Value& value) {
   const Step step = conversation_->steps.front();
   if (step == Step::Publish || step == Step::Channel) {
     may_be_called_ = false;
-    if (mode_ == Mode::Queued) return broken("it does not call: " + failure.detail);
+    if (mode_ == SubscriptionMode::Queued) return broken("it does not call: " + failure.detail);
     conversation_->steps.pop_front();
     return std::nullopt;
   }
@@ -215,7 +215,8 @@ void Subscription::end(const Failure& failure, TimePoint now) {
     timer_ = now + times(rest_, 0.5 + surroundings_.entropy.unit());
     rest_ = std::min<Duration>(2 * rest_, kGreatestRest);
   }
-  if (std::exchange(told_, false)) events_.push_back({.node = target_.node, .id = 0, .what = Deaf{}});
+  if (std::exchange(told_, false))
+    events_.push_back({.node = target_.node, .id = 0, .what = SubscriptionLost{}});
 }
 
 }  // namespace redlock::redis

@@ -25,12 +25,10 @@ namespace redlock::redis {
 //     broadcasting mode, in RESP2, so that Redis 6 has it; "Client-side caching" of the Redis documentation).
 //
 // It comes back by itself when the connection breaks; but not to a node that forbids it, or that tells of other keys
-// all the time. A change of mode takes a new connection. No call blocks; Listening, KeyChanged, Called and Deaf are appended
+// all the time. A change of mode takes a new connection. No call blocks; SubscriptionReady, KeyChanged, Called and SubscriptionLost are appended
 // to `events`.
 class Subscription {
  public:
-  enum class Mode { Queued, Next };
-
   struct Target {
     quorum::NodeIndex node;
     const NodeEndpoint& endpoint;
@@ -45,11 +43,8 @@ class Subscription {
   Subscription& operator=(const Subscription&) = delete;
   ~Subscription() = default;
 
-  // Whether one with a channel could do better than this one, which has none.
-  bool lacks_channel() const noexcept { return target_.channel.empty() && !refused_; }
-
   // Queued stays Next where the node does not call.
-  void set_mode(Mode mode);
+  void set_mode(SubscriptionMode mode);
 
   // Does all that can be done now.
   void advance(TimePoint now);
@@ -75,7 +70,7 @@ class Subscription {
     unsigned count = 0;
   };
 
-  Mode effective_mode() const noexcept;
+  SubscriptionMode effective_mode() const noexcept;
   void open(TimePoint now);
   std::optional<quorum::Failure> go_on(TimePoint now);
   std::optional<quorum::Failure> write_out();
@@ -91,7 +86,7 @@ class Subscription {
   Target target_;
   net::Surroundings surroundings_;
   std::vector<Event>& events_;
-  Mode mode_ = Mode::Next;
+  SubscriptionMode mode_ = SubscriptionMode::Next;
   std::optional<Conversation> conversation_;  // none: resting until timer_
   TimePoint timer_{};                         // for the next try, or until when it must be ready
   bool refused_ = false;                      // the node is left alone

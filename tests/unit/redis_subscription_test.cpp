@@ -8,11 +8,12 @@
 #include <string>
 #include <vector>
 
-// What is heard of a lock on the connections of Nodes::listen(), on real servers.
+// What is heard of a lock on the connections of Nodes::subscribe(), on real servers.
 
 using namespace redlock;
 using namespace redlock::test;
 using std::chrono::milliseconds;
+using enum redis::SubscriptionMode;
 
 namespace {
 
@@ -24,9 +25,10 @@ bool is(const redis::Event& event) {
 // One node that is listened to, and what it tells one by one.
 class Listener {
  public:
-  explicit Listener(redis::NodeEndpoint endpoint, std::string key = "k", const std::string& calls = {})
+  explicit Listener(redis::NodeEndpoint endpoint, std::string key = "k", const std::string& calls = {},
+                    redis::SubscriptionMode mode = redis::SubscriptionMode::Next)
       : nodes_{{std::move(endpoint)}, {.key = std::move(key), .holder = {}}, surroundings()} {
-    nodes_.listen(0, kPatience, calls);
+    nodes_.subscribe(0, mode, calls, kPatience);
   }
 
   redis::Nodes& nodes() { return nodes_; }
@@ -48,7 +50,8 @@ class Listener {
   // It listens now, and may be called, or not.
   bool listens(bool calls) {
     const auto event = next();
-    return event && is<redis::Listening>(*event) && std::get<redis::Listening>(event->what).calls == calls;
+    return event && is<redis::SubscriptionReady>(*event) &&
+           std::get<redis::SubscriptionReady>(event->what).calls == calls;
   }
   bool hears_call(unsigned ahead) {
     const auto event = next();
@@ -84,7 +87,7 @@ TEST_SUITE("listening for changes") {
     Client client = server->client();
     for (const auto& endpoint : {server->tcp_endpoint(), server->unix_endpoint()}) {
       Listener one{endpoint};
-      REQUIRE(one.hears<redis::Listening>());
+      REQUIRE(one.hears<redis::SubscriptionReady>());
       client.ask({"SET", "k", "t", "NX", "PX", "30000"});
       CHECK(one.hears<redis::KeyChanged>());
       client.ask({"PEXPIRE", "k", "60000"});
@@ -104,7 +107,7 @@ TEST_SUITE("listening for changes") {
     if (!server) return;
     Client client = server->client();
     Listener one{server->unix_endpoint()};
-    REQUIRE(one.hears<redis::Listening>());
+    REQUIRE(one.hears<redis::SubscriptionReady>());
     client.ask({"GET", "k"});
     client.ask({"SET", "other", "1"});
     client.ask({"SET", "k2", "1"});
@@ -118,7 +121,7 @@ TEST_SUITE("listening for changes") {
     Client client = server->client();
     const std::string key{"a \"\r\n\0{}*\xff", 11};
     Listener one{server->unix_endpoint(), key};
-    REQUIRE(one.hears<redis::Listening>());
+    REQUIRE(one.hears<redis::SubscriptionReady>());
     client.ask({"SET", key, "t"});
     CHECK(one.hears<redis::KeyChanged>());
   }
@@ -127,16 +130,16 @@ TEST_SUITE("listening for changes") {
     const auto server = RedisServer::start();
     if (!server) return;
     Listener one{server->tcp_endpoint()};
-    REQUIRE(one.hears<redis::Listening>());
+    REQUIRE(one.hears<redis::SubscriptionReady>());
     server->client().ask({"CLIENT", "KILL", "TYPE", "pubsub"});
-    CHECK(one.hears<redis::Deaf>());
-    CHECK(one.hears<redis::Listening>());
+    CHECK(one.hears<redis::SubscriptionLost>());
+    CHECK(one.hears<redis::SubscriptionReady>());
     server->client().ask({"SET", "k", "t"});
     CHECK(one.hears<redis::KeyChanged>());
     server->stop();
-    CHECK(one.hears<redis::Deaf>());
+    CHECK(one.hears<redis::SubscriptionLost>());
     server->restart();
-    CHECK(one.hears<redis::Listening>());
+    CHECK(one.hears<redis::SubscriptionReady>());
     server->client().ask({"SET", "k", "t"});
     CHECK(one.hears<redis::KeyChanged>());
   }
@@ -147,7 +150,7 @@ TEST_SUITE("listening for changes") {
     redis::NodeEndpoint endpoint = server->unix_endpoint();
     endpoint.username = "alice";
     endpoint.password = Secret{"pw"};
-    CHECK(Listener{endpoint}.hears<redis::Listening>());
+    CHECK(Listener{endpoint}.hears<redis::SubscriptionReady>());
     endpoint.password = Secret{"wrong"};
     Listener refused{endpoint};
     Client client = server->client();
@@ -191,10 +194,10 @@ TEST_SUITE("listening for changes") {
     const auto server = RedisServer::start();
     if (!server) return;
     Listener one{server->unix_endpoint()};
-    REQUIRE(one.hears<redis::Listening>());
+    REQUIRE(one.hears<redis::SubscriptionReady>());
     Client client = server->client();
     for (int i = 0; i < 250; ++i) client.ask({"SET", "k-other", std::to_string(i)});
-    CHECK(one.comes_to_hear<redis::Deaf>());
+    CHECK(one.comes_to_hear<redis::SubscriptionLost>());
     CHECK_FALSE(one.next(BootClock::now() + milliseconds{300}));  // does not come back
   }
 
@@ -236,7 +239,7 @@ TEST_SUITE("listening for changes") {
   TEST_CASE("a server that says nothing is left after the time given, and tried again") {
     FakeServer server{[](int fd, int) { wait_for_end(fd); }};
     redis::Nodes nodes{{server.endpoint()}, {.key = "k", .holder = {}}, surroundings()};
-    nodes.listen(0, milliseconds{20});
+    nodes.subscribe(0, Next, {}, milliseconds{20});
     std::vector<redis::Event> events;
     CHECK(eventually([&] {
       nodes.wait(BootClock::now() + milliseconds{5}, {}, events);
@@ -277,48 +280,44 @@ TEST_SUITE("listening for changes") {
     };
     for (const auto& endpoint : {server->tcp_endpoint(), server->unix_endpoint()}) {
       Listener one{endpoint, "k", "turn:me"};
-      one.nodes().hush(0, true);
+      one.nodes().subscribe(0, Queued, "turn:me", kPatience);
       REQUIRE(one.listens(true));
       CHECK(trackers() == "0");
       client.ask({"SET", "k", "t"});
       client.ask({"PUBLISH", "turn:me", "1"});
       CHECK(one.hears_call(1));
-      one.nodes().hush(0, false);
+      one.nodes().subscribe(0, Next, "turn:me", kPatience);
       CHECK(one.listens(true));
       CHECK(trackers() == "1");
       client.ask({"SET", "k", "t"});
       CHECK(one.hears<redis::KeyChanged>());
       client.ask({"PUBLISH", "turn:me", "0"});
       CHECK(one.hears_call(0));
-      one.nodes().hush(0, true);
+      one.nodes().subscribe(0, Queued, "turn:me", kPatience);
       CHECK(one.listens(true));
       CHECK(eventually([&] { return trackers() == "0"; }));
       // It stays queued when the connection has broken.
       client.ask({"CLIENT", "KILL", "TYPE", "pubsub"});
-      CHECK(one.comes_to_hear<redis::Deaf>());
-      CHECK(one.comes_to_hear<redis::Listening>());
+      CHECK(one.comes_to_hear<redis::SubscriptionLost>());
+      CHECK(one.comes_to_hear<redis::SubscriptionReady>());
       CHECK(trackers() == "0");
       client.ask({"PUBLISH", "turn:me", "0"});
       CHECK(one.hears_call(0));
-      one.nodes().stop_listening();
+      one.nodes().unsubscribe();
       CHECK(eventually([&] { return client.tell({"CLIENT", "LIST", "TYPE", "pubsub"}).empty(); }));
     }
   }
 
-  TEST_CASE("one without a channel is told of changes in any mode, and becomes one that is called") {
+  TEST_CASE("one without a channel is told of changes in any mode") {
     const auto server = RedisServer::start();
     if (!server) return;
-    Listener one{server->tcp_endpoint()};
-    one.nodes().hush(0, true);
+    Listener one{server->tcp_endpoint(), "k", {}, Queued};
     REQUIRE(one.listens(false));
     server->client().ask({"SET", "k", "t"});
     CHECK(one.hears<redis::KeyChanged>());
-    for (int times = 0; times < 2; ++times) one.nodes().listen(0, kPatience, "turn:me");
-    CHECK(one.hears<redis::Deaf>());
-    CHECK(one.listens(true));
   }
 
-  TEST_CASE("a node that has refused to tell is not asked again because it should call") {
+  TEST_CASE("a node that has refused to tell is not asked again when it is subscribed to once more") {
     std::atomic<bool> left = false;
     FakeServer fake{[&](int fd, int) {
       write_all(fd, "-NOPERM this user has no permissions to run the 'client|id' command\r\n");
@@ -328,12 +327,12 @@ TEST_SUITE("listening for changes") {
     redis::Nodes nodes{{fake.endpoint()}, {.key = "k", .holder = {}}, surroundings()};
     std::vector<redis::Event> events;
     const auto pass = [&] { nodes.wait(BootClock::now() + milliseconds{10}, {}, events); };
-    nodes.listen(0, kPatience);
+    nodes.subscribe(0, Next, "turn:me", kPatience);
     REQUIRE(eventually([&] {
       pass();
       return left.load();
     }));
-    nodes.listen(0, kPatience, "turn:me");
+    nodes.subscribe(0, Next, "turn:me", kPatience);
     for (int times = 0; times < 5; ++times) pass();
     CHECK(fake.connections() == 1);
     CHECK(events.empty());
@@ -350,7 +349,7 @@ TEST_SUITE("listening for changes") {
       endpoint.username = user;
       endpoint.password = Secret{"any"};
       Listener one{endpoint, "k", "turn:me"};
-      one.nodes().hush(0, true);
+      one.nodes().subscribe(0, Queued, "turn:me", kPatience);
       REQUIRE(one.listens(false));
       client.ask({"SET", "k", "t"});
       CHECK(one.hears<redis::KeyChanged>());
@@ -370,7 +369,7 @@ TEST_SUITE("listening for changes") {
       wait_for_end(fd);
     }};
     redis::Nodes nodes{{fake.endpoint()}, {.key = "k", .holder = {}}, surroundings()};
-    nodes.listen(0, milliseconds{100}, "turn:me");
+    nodes.subscribe(0, Next, "turn:me", milliseconds{100});
     const auto comes = [&](auto what) {
       std::vector<redis::Event> events;
       const TimePoint limit = BootClock::now() + kPatience;
@@ -382,10 +381,10 @@ TEST_SUITE("listening for changes") {
       }
       return false;
     };
-    REQUIRE(comes(redis::Listening{}));
-    nodes.hush(0, true);
-    CHECK(comes(redis::Deaf{}));
-    CHECK(comes(redis::Listening{}));
+    REQUIRE(comes(redis::SubscriptionReady{}));
+    nodes.subscribe(0, Queued, "turn:me", milliseconds{100});
+    CHECK(comes(redis::SubscriptionLost{}));
+    CHECK(comes(redis::SubscriptionReady{}));
     CHECK(fake.connections() == 3);
   }
 
@@ -393,10 +392,10 @@ TEST_SUITE("listening for changes") {
     const auto server = RedisServer::start();
     if (!server) return;
     Listener one{server->unix_endpoint()};
-    REQUIRE(one.hears<redis::Listening>());
+    REQUIRE(one.hears<redis::SubscriptionReady>());
     Client client = server->client();
     REQUIRE(client.tell({"CLIENT", "LIST", "TYPE", "pubsub"}) != "");
-    one.nodes().stop_listening();
+    one.nodes().unsubscribe();
     CHECK(eventually([&] { return client.tell({"CLIENT", "LIST", "TYPE", "pubsub"}).empty(); }));
   }
 }
