@@ -229,6 +229,7 @@ std::unique_ptr<net::Dial> FakeNetwork::dial(const net::Endpoint& endpoint) {
 }
 
 void FakeNetwork::poll(net::Poller& poller, TimePoint, TimePoint until) {
+  now_ += std::exchange(oversleeps_, Duration{});
   for (;;) {
     for (pollfd& entry : poller.entries()) entry.revents = ready(entry);
     if (poller.any_ready() || now_ >= until) return;

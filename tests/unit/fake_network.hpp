@@ -52,6 +52,9 @@ class FakeNetwork final : public net::Network, public Clock, public Entropy {
   // A made-up descriptor that is readable from `at` on.
   int readable_from(TimePoint at);
 
+  // This process is stopped for so long when it polls next.
+  void oversleep(Duration time) { oversleeps_ = time; }
+
   // Clock.
   Now now() override;
   TimePoint boot_now() override { return now_; }
@@ -72,6 +75,7 @@ class FakeNetwork final : public net::Network, public Clock, public Entropy {
   TimePoint next_event() const;
 
   TimePoint now_{std::chrono::hours{1}};
+  Duration oversleeps_{};
   std::uint64_t last_random_ = 0;
   std::deque<FakeNode> nodes_;
   std::map<int, std::shared_ptr<Connection>> connections_;  // by made-up descriptor

@@ -93,6 +93,13 @@ TEST_SUITE("lock acquirer") {
     CHECK(acquirer.troubles().size() == 2);
   }
 
+  TEST_CASE_FIXTURE(AcquirerCase, "a vote that a stopped process reads after its deadline does not count") {
+    network.oversleep(kNodeTimeout + 1ms);
+    REQUIRE(std::holds_alternative<NoQuorum>(acquire()));
+    CHECK(network.node(0).count(RequestKind::Acquire) == 1);
+    CHECK(with_token() == 0);
+  }
+
   TEST_CASE_FIXTURE(AcquirerCase, "attempts go on until the lock is free, or as often as the policy says") {
     policy.nonblock = false;
     policy.retry_count = 3;
@@ -133,8 +140,9 @@ TEST_SUITE("lock acquirer") {
 
   TEST_CASE_FIXTURE(AcquirerCase, "a vote that comes after the win is told of the fence before the end") {
     network.node(0).fence = std::uint64_t{1} << 52U;  // ahead of any clock: the fence is its number plus one
-    network.node(2).latency = 2ms;
+    network.node(2).latency = 3ms;
     REQUIRE(std::holds_alternative<Won>(acquire()));
+    REQUIRE(took() == 2ms);
     acquirer.settle();
     CHECK(network.node(2).count(RequestKind::Confirm) == 1);
     CHECK(with_token() == 3);
