@@ -262,6 +262,7 @@ Invocation parse_command_line(const std::vector<std::string>& args) {
     }
     throw UsageError{fmt::format("{}: {}", one_line(error.what()), see_help(command))};
   }
+  if (command == nullptr) throw UsageError{explain_missing_command({args.begin(), end})};
   if (command->bit == kHelp) return {.text = help_on(invocation.arguments.help_topic)};
   if (command->runs_command()) invocation.arguments.command = command_after(*command, std::move(rest));
   return invocation;

@@ -28,6 +28,7 @@ struct Checkup {
 Checkup check(lock::Inspector& inspector, Duration restart_quarantine) {
   std::vector<lock::NodeReport> reports = lock::check_nodes(inspector);
   std::vector<lock::Issues> issues;
+  issues.reserve(reports.size());
   for (const lock::NodeReport& report : reports)
     issues.push_back(lock::issues_of(report, restart_quarantine));
   return {.reports = std::move(reports),
