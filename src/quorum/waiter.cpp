@@ -278,8 +278,8 @@ Waiter::Action Waiter::next(TimePoint now) {
     case WaiterStep::AskHolder: return ask(now, Probe::Holder, Asked::OutOfTurn);
     case WaiterStep::AskState: return ask(now, Probe::QueueState, Asked::OutOfTurn);
     case WaiterStep::Check: return ask(now, Probe::QueueState, Asked::InTurn);
-    case WaiterStep::Enter: forget_told(); return Try{.in_turn = false};
-    case WaiterStep::Take: forget_told(); return Try{.in_turn = role() != WaiterRole::First};
+    case WaiterStep::Try: forget_told(); return Try{.in_turn = false};
+    case WaiterStep::Pass: forget_told(); return Try{.in_turn = true};
   }
   return Sleep{};
 }

@@ -36,8 +36,8 @@ enum class WaiterStep {
   AskHolder,  // one command
   AskState,   // holder, TTL, and our position: a script
   Check,      // the same, in turn
-  Enter,      // try out of turn: it is refused, and we stand in the queue again
-  Take        // try in turn
+  Try,        // out of turn, it is refused, and we stand in the queue again
+  Pass        // try in turn: earlier waiters that have not taken theirs lose their positions
 };
 
 struct WaiterReaction {
@@ -51,18 +51,18 @@ constexpr WaiterStep reaction(WaiterRole role, WaiterEvent event) {
   constexpr WaiterReaction table[] = {
       // event      Queued     Second     First
       {Hears, AskState, AskState, AskState},
-      {QuorumTold, Nothing, PlanCheck, Take},
+      {QuorumTold, Nothing, PlanCheck, Try},
       {SomeTold, Nothing, PlanCheck, PlanCheck},
       {OtherHolder, AskState, AskState, AskState},
-      {NoHolder, PlanCheck, PlanCheck, Take},
-      {StillNone, Take, Take, Take},
-      {NotQueued, Enter, Enter, Enter},
+      {NoHolder, PlanCheck, PlanCheck, Try},
+      {StillNone, Pass, Pass, Pass},
+      {NotQueued, Try, Try, Try},
       {ProbeFailed, AskState, AskState, AskState},
       {PollDue, AskHolder, AskHolder, AskHolder},
       {CheckDue, Check, Check, Check},
-      {ExpiryDue, Nothing, Check, Take},
-      {RetryDue, Enter, Enter, Enter},
-      {RenewDue, Enter, Enter, Enter},
+      {ExpiryDue, Nothing, Check, Try},
+      {RetryDue, Try, Try, Try},
+      {RenewDue, Try, Try, Try},
   };
   for (const WaiterReaction& row : table) {
     if (row.event != event) continue;

@@ -91,7 +91,7 @@ sim_mutant(by-hand-fence-guessed extend_op.cpp "if (token.votes) known = std::ma
 # ---- Wait
 sim_mutant(key-changes-dropped waiter.cpp "nodes_[node].told = true;" "" --waiting)
 sim_mutant(never-polls waiter.cpp "react(now, WaiterEvent::PollDue)" "plan_poll(now)" --waiting)
-sim_mutant(never-sweeps-the-dead waiter.cpp "Try{.in_turn = role() != WaiterRole::First}" "Try{.in_turn = false}"
+sim_mutant(never-sweeps-the-dead waiter.cpp "Try{.in_turn = true}" "Try{.in_turn = false}"
            --waiting)
 sim_mutant(calls-not-heard waiter.cpp "if (node != home_ ||" "if (true ||" --waiting)
 sim_mutant(lease-end-not-watched waiter.cpp "if (expiry_due() <= now) {" "if (false) {" --waiting)

@@ -205,6 +205,17 @@ TEST_SUITE("a waiter") {
     CHECK(it.passes_others());
   }
 
+  TEST_CASE(
+      "earlier waiters that did not take their turn lose their positions, though this node has lost them "
+      "already") {
+    Waiting it;
+    it.waits_at(1);
+    it.changed({0, 1, 2, 3, 4});
+    it.pass_to_deadline();
+    it.state_is(std::nullopt, at(0));
+    CHECK(it.passes_others());
+  }
+
   TEST_CASE("a slot lasts one round trip and a quarter, where that is longer than 8 ms") {
     Waiting it;
     it.held(1, 30s, 40ms);
