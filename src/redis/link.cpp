@@ -64,19 +64,20 @@ void Link::enqueue(Pending pending) {
   }
 }
 
-// A connection that was refused, or has been silent for long, is given up for a new one. Releases that it still owes go
-// ahead on the new one: their requests may have arrived, and the releases not.
+// A connection that was refused, or has been silent for long, is given up for a new one. Releases that it
+// still owes go ahead on the new one: their requests may have arrived where they have not.
 void Link::drop_useless_connection(TimePoint deadline, TimePoint now) {
   if (queue_.is_stale(now)) advance(now);  // it may have answered while nobody looked
-  if (!can_send()) return;
-  if (setup_.refused) return fail(Failure{*setup_.refused});
-  if (!queue_.is_stale(now)) return;
-  const Failure given_up = node_failure(NodeError::Disconnected, "given up: it has not answered for long");
+  if (!can_send() || (!setup_.refused && !queue_.is_stale(now))) return;
+  const bool hangs = !setup_.refused;  // and is not gone
+  const Failure given_up =
+      hangs ? node_failure(NodeError::Disconnected, "given up: it has not answered for long")
+            : Failure{*setup_.refused};
   queue_.settle_all(given_up);
   std::vector<Pending> owed = queue_.take_releases(now, deadline);
   const Contact contact = contact_;
   fail(given_up);
-  contact_ = contact;  // it hangs, and is not gone
+  if (hangs) contact_ = contact;
   for (Pending& release : owed) queue_.add(std::move(release));
 }
 
@@ -100,6 +101,12 @@ TimePoint Link::next_timer() const noexcept {
 void Link::expire(TimePoint now, bool all) {
   const auto phase = [this](const Pending& pending) { return phase_of(pending); };
   if (queue_.expire(now, can_send(), all, phase)) stop_connecting_if_unwanted();
+  // Of such a request the node must not get the rest: the release that should follow it may be overdue by then.
+  const bool half_written = queue_.any([](const Pending& pending) {
+    return pending.settled && pending.sets_key() && pending.written > 0 && pending.unsent();
+  });
+  if (half_written)
+    fail(node_failure(NodeError::Disconnected, "given up: it takes no whole request in time"));
 }
 
 std::string_view Link::phase_of(const Pending& pending) const noexcept {
