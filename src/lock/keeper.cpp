@@ -14,15 +14,34 @@
 
 namespace redlock::lock {
 
+std::optional<quorum::Loss> keep(Driver& driver, const quorum::LeaseRules& rules, const quorum::Won& won,
+                                 std::span<const int> wake_fds, const KeeperCallbacks& callbacks) {
+  driver.nodes().unsubscribe();  // here, where nobody waits for it
+  quorum::Lease lease{rules, driver.membership(), won, driver.ids(), driver.entropy()};
+  TimePoint valid_until = won.valid_until;
+  unsigned failures = 0;
+  driver.start(lease);
+  std::optional<int> woken;
+  while (!lease.done() && !woken) {
+    woken = driver.turn(lease, lease.deadline(), wake_fds);
+    driver.monitor().warn_of_duplicate();
+    if (lease.valid_until() != std::exchange(valid_until, lease.valid_until())) {
+      callbacks.extended(valid_until);
+    }
+    const unsigned before = std::exchange(failures, lease.failures_in_a_row());
+    if (failures > before) callbacks.extend_failed(failures, valid_until);
+  }
+  return woken ? std::nullopt : lease.lost();
+}
+
 Keeper::Keeper(Driver& driver, Releaser& releaser, const quorum::LeaseRules& rules, quorum::Won won,
-               Callbacks callbacks)
+               KeeperCallbacks callbacks)
     : driver_{driver},
       releaser_{releaser},
       rules_{rules},
       won_{std::move(won)},
       callbacks_{std::move(callbacks)},
-      stop_fd_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)},
-      valid_until_{won_.valid_until} {
+      stop_fd_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
   if (!stop_fd_) throw SystemError{"cannot create an eventfd", errno};
 }
 
@@ -34,7 +53,8 @@ void Keeper::start() {
   try {
     thread_ = std::thread{[this] {
       try {
-        extend_until_stopped();
+        const int wake_fds[] = {stop_fd_.get()};
+        loss_ = keep(driver_, rules_, won_, wake_fds, callbacks_);
         if (!loss_ && release_) releaser_.begin();
       } catch (const std::exception& error) {
         // Out of memory, or a defect. Better no command than one without a lock.
@@ -46,28 +66,6 @@ void Keeper::start() {
   } catch (const std::system_error& error) {
     throw SystemError{"cannot start the thread that extends the lock", error.code().value()};
   }
-}
-
-void Keeper::extend_until_stopped() {
-  driver_.nodes().unsubscribe();  // here, where nobody waits for it
-  const int wake_fds[] = {stop_fd_.get()};
-  quorum::Lease lease{rules_, driver_.membership(), won_, driver_.ids(), driver_.entropy()};
-  driver_.start(lease);
-  std::optional<int> woken;
-  while (!lease.done() && !woken) {
-    woken = driver_.turn(lease, lease.deadline(), wake_fds);
-    driver_.monitor().warn_of_duplicate();
-    report_progress(lease);
-  }
-  if (!woken) loss_ = lease.lost();
-}
-
-void Keeper::report_progress(const quorum::Lease& lease) {
-  if (lease.valid_until() != std::exchange(valid_until_, lease.valid_until())) {
-    callbacks_.extended(valid_until_);
-  }
-  const unsigned failures = std::exchange(failures_, lease.failures_in_a_row());
-  if (failures_ > failures) callbacks_.extend_failed(failures_, valid_until_);
 }
 
 void Keeper::stop() {

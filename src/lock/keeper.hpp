@@ -8,24 +8,29 @@
 #include <atomic>
 #include <functional>
 #include <optional>
+#include <span>
 #include <thread>
 
 namespace redlock::lock {
 
+struct KeeperCallbacks {
+  std::function<void(TimePoint)> extended;  // the new end of validity
+  // An attempt to extend failed, `in_a_row` with those before it, and is going to be repeated.
+  std::function<void(unsigned in_a_row, TimePoint valid_until)> extend_failed;
+  std::function<void(const quorum::Loss&)> lost;  // no more extensions follow
+};
+
+// Extends a lease until it is lost, and returns why, or until a descriptor of `wake_fds` is readable. Calls but `lost`.
+std::optional<quorum::Loss> keep(Driver& driver, const quorum::LeaseRules& rules, const quorum::Won& won,
+                                 std::span<const int> wake_fds, const KeeperCallbacks& callbacks);
+
 // The background thread that extends a lease while the command runs. It has the driver to itself until it is stopped.
 class Keeper {
  public:
-  struct Callbacks {
-    std::function<void(TimePoint)> extended;  // the new end of validity
-    // An attempt to extend failed, `in_a_row` with those before it, and is going to be repeated.
-    std::function<void(unsigned in_a_row, TimePoint valid_until)> extend_failed;
-    std::function<void(const quorum::Loss&)> lost;  // no more extensions follow
-  };
-
   // The callbacks are called on the keeper's thread, which has an extension to make: none may block. `driver` and
   // `releaser` must outlive the keeper.
   Keeper(Driver& driver, Releaser& releaser, const quorum::LeaseRules& rules, quorum::Won won,
-         Callbacks callbacks);
+         KeeperCallbacks callbacks);
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
   ~Keeper();  // stops
@@ -44,18 +49,13 @@ class Keeper {
   const std::optional<quorum::Loss>& loss() const { return loss_; }
 
  private:
-  void extend_until_stopped();
-  void report_progress(const quorum::Lease& lease);
-
   Driver& driver_;
   Releaser& releaser_;
   quorum::LeaseRules rules_;
   quorum::Won won_;
-  Callbacks callbacks_;
+  KeeperCallbacks callbacks_;
   UniqueFd stop_fd_;
   std::atomic<bool> release_ = false;  // when stopped
-  TimePoint valid_until_;              // as told last
-  unsigned failures_ = 0;              // in a row, as told last
   std::optional<quorum::Loss> loss_;
   std::thread thread_;
 };

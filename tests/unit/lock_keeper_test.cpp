@@ -35,7 +35,7 @@ struct KeeperCase : LockCase {
   void start() {
     keeper.emplace(driver, releaser,
                    quorum::LeaseRules{.ttl = 3s, .node_timeout = kNodeTimeout, .lead = 100ms}, won,
-                   lock::Keeper::Callbacks{.extended = [this](TimePoint) { ++extended; },
+                   lock::KeeperCallbacks{.extended = [this](TimePoint) { ++extended; },
                                            .extend_failed = [this](unsigned, TimePoint) { ++failed; },
                                            .lost = [this](const quorum::Loss&) { lost = true; }});
     keeper->start();
@@ -70,7 +70,7 @@ TEST_SUITE("keeper") {
   TEST_CASE_FIXTURE(KeeperCase, "a keeper that was never started releases, too") {
     keeper.emplace(driver, releaser,
                    quorum::LeaseRules{.ttl = 3s, .node_timeout = kNodeTimeout, .lead = 100ms}, won,
-                   lock::Keeper::Callbacks{});
+                   lock::KeeperCallbacks{});
     keeper->stop_and_release();
     CHECK(network.node(0).token.empty());
   }
