@@ -44,7 +44,7 @@ Report run_campaign(const Campaign& campaign) {
   const auto work = [&](std::size_t thread) {
     for (std::uint64_t number = next++; number < first_found; number = next++) {
       const Request request = nth(campaign, number);
-      const Result result = run_world(request);
+      const Result result = campaign.run(request, nullptr);
       add(tallies[thread], result);
       if (!result.violation) continue;
       findings[thread] = Finding{.number = number, .request = request, .violation = *result.violation};

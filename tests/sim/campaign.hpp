@@ -14,7 +14,8 @@ struct Campaign {
   std::uint64_t schedules = 100'000;
   std::vector<std::size_t> nodes{3, 5};  // in turn
   unsigned threads = 1;
-  Request each;  // but for seed and nodes
+  Request each;                                                   // but for seed and nodes
+  Result (*run)(const Request&, std::string* trace) = run_world;  // or run_whole_world
 };
 
 struct Tally {

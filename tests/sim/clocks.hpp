@@ -55,6 +55,11 @@ class Machine {
 
   Instant when(TimePoint reading) const { return boot_.when(misreads_ ? reading + suspended_ : reading); }
 
+  // When the wall clock showed this, if it has not been set since.
+  Instant when_wall(std::uint64_t us) const {
+    return when(TimePoint{std::chrono::microseconds{us > wall_us_ ? us - wall_us_ : 0}});
+  }
+
   void jump_wall_clock(std::uint64_t to_us) { wall_us_ = to_us; }
   void was_suspended(Duration local) { suspended_ += local; }
 

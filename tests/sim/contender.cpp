@@ -256,10 +256,11 @@ void Contender::check_lease(const Lease& lease) {
     extensions_ = lease.last_success();
     if (setting_.traced()) setting_.say(name(), fmt::format("extended by attempt {}", extensions_));
     if (habits_.by_hand) {
-      referee_.extended_by_hand(token_, extensions_began_.back(), lease.valid_until(), habits_.ttl);
+      referee_.extended_by_hand(token_, extensions_began_.back(), now().boot, lease.valid_until(),
+                                habits_.ttl);
     } else {
-      referee_.extended(token_, extensions_, extensions_began_[extensions_ - 1], lease.valid_until(),
-                        habits_.ttl);
+      referee_.extended(token_, extensions_, extensions_began_[extensions_ - 1], now().boot,
+                        lease.valid_until(), habits_.ttl);
     }
   }
   if (!lease.lost()) {

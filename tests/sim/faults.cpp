@@ -30,6 +30,10 @@ constexpr std::array kFaults{
     FaultInfo{Fault::HandDeletes, "hand-deletes", false},
     FaultInfo{Fault::NodeJumps, "node-jumps", false},
     FaultInfo{Fault::NoQuarantine, "no-quarantine", false},
+    FaultInfo{Fault::Pieces, "pieces", true, true},
+    FaultInfo{Fault::HalfCloses, "half-closes", true, true},
+    FaultInfo{Fault::ConnectHangs, "connect-hangs", true, true},
+    FaultInfo{Fault::Lookups, "lookups", true, true},
 };
 static_assert(kFaults.size() == static_cast<std::size_t>(Fault::kCount));
 
@@ -59,6 +63,13 @@ const FaultInfo& info(Fault fault) {
 Faults faults_inside_model() {
   Faults faults;
   for (const FaultInfo& fault : kFaults)
+    faults.set(static_cast<std::size_t>(fault.fault), fault.inside_model && !fault.whole_only);
+  return faults;
+}
+
+Faults faults_of_whole_worlds() {
+  Faults faults;
+  for (const FaultInfo& fault : kFaults)
     faults.set(static_cast<std::size_t>(fault.fault), fault.inside_model);
   return faults;
 }
@@ -70,6 +81,7 @@ Faults all_faults() {
 std::optional<Faults> parse_faults(std::string_view list) {
   if (list == "all") return all_faults();
   if (list == "inside") return faults_inside_model();
+  if (list == "whole") return faults_of_whole_worlds();
   Faults faults;
   if (list == "none") return faults;
   while (!list.empty()) {

@@ -33,6 +33,11 @@ enum class Fault : std::size_t {
   HandDeletes,   // somebody deletes the key by hand
   NodeJumps,     // the clock of a node jumps, and its keys expire early or late
   NoQuarantine,  // nodes that forgot everything vote at once
+  // Inside the model, and in whole worlds alone (whole/world.hpp).
+  Pieces,        // bytes come in pieces, and kernels take no more than a few
+  HalfCloses,    // a node closes a connection behind its answer
+  ConnectHangs,  // the first packet of a connection is lost
+  Lookups,       // a name is not found, or late
   kCount
 };
 using Faults = std::bitset<static_cast<std::size_t>(Fault::kCount)>;
@@ -41,12 +46,15 @@ struct FaultInfo {
   Fault fault;
   std::string_view name;
   bool inside_model;
+  bool whole_only = false;
 };
 
 std::optional<Fault> fault_named(std::string_view name);
 const FaultInfo& info(Fault fault);
 
+// Inside the model, but for those of whole worlds.
 Faults faults_inside_model();
+Faults faults_of_whole_worlds();  // inside the model, with them
 Faults all_faults();
 
 // "all", "inside", "none", or names with commas between. Nothing for an unknown name.

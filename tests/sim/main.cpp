@@ -28,9 +28,9 @@ void print_report(const Campaign& campaign, const Report& report) {
       tally.most_rounds_to_win, describe(tally.longest_attempt));
 }
 
-void tell(const Request& request) {
+void tell(const Campaign& campaign, const Request& request) {
   std::string trace;
-  const Result result = run_world(request, &trace);
+  const Result result = campaign.run(request, &trace);
   fmt::print("{}", trace);
   fmt::print("{}\n", result.violation ? "violation " + *result.violation : "no violation");
 }
@@ -48,9 +48,10 @@ int run_schedules(const Options& options) {
   }
   if (!report.finding) return 0;
   const Request& request = report.finding->request;
-  tell(request);
-  fmt::print("tell it again: redlock-sim --replay {} --nodes {} --clients {}-{} --faults {}\n", request.seed,
-             request.nodes, request.least_clients, request.most_clients, names_of(request.faults));
+  tell(options.campaign, request);
+  fmt::print("tell it again: redlock-sim{} --replay {} --nodes {} --clients {}-{} --faults {}\n",
+             options.campaign.run == run_world ? "" : " --whole", request.seed, request.nodes,
+             request.least_clients, request.most_clients, names_of(request.faults));
   return 1;
 }
 
@@ -58,7 +59,7 @@ int replay(const Options& options) {
   Request request = options.campaign.each;
   request.seed = *options.replay;
   request.nodes = options.campaign.nodes.front();
-  tell(request);
+  tell(options.campaign, request);
   return 0;
 }
 

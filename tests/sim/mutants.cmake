@@ -105,3 +105,39 @@ sim_defect(unconditional-write-back)
 sim_defect(identity-forgotten)
 sim_defect(release-overtakes-acquire)
 sim_defect(note-only-on-the-token)
+
+# ---- The whole stack: faults of src/lock and src/redis, which whole worlds must reveal
+
+# whole_mutant(NAME FILE OLD NEW [FAULTS]): as sim_mutant, of src/FILE. FAULTS: those among which it shows soon.
+function(whole_mutant name file old new)
+  set(source ${sim_source}/${file})
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
+  file(READ ${source} text)
+  string(FIND "${text}" "${old}" place)
+  if(place EQUAL -1)
+    message(FATAL_ERROR "mutant ${name}: src/${file} does not contain: ${old}")
+  endif()
+  string(REPLACE "${old}" "${new}" text "${text}")
+  set(mutated ${CMAKE_CURRENT_BINARY_DIR}/mutants/${name}/${file})
+  file(CONFIGURE OUTPUT ${mutated} CONTENT "${text}" @ONLY)
+  sim_executable(redlock-sim-${name} "" ${mutated})
+  target_compile_options(redlock-sim-${name} PRIVATE -Wno-unused -Wno-unused-parameter)
+  if(ARGN)
+    set(faults --faults ${ARGN})
+  endif()
+  add_test(NAME "whole simulation notices: ${name}"
+           COMMAND redlock-sim-${name} --whole --expect-violation --schedules ${whole_schedules} ${faults})
+endfunction()
+
+whole_mutant(release-dropped-on-reconnect lock/driver.cpp
+             "for (const quorum::Send& release : due.again) nodes_.send(release);" "")
+whole_mutant(earlier-release-counts-for-a-later-key redis/link.cpp " && pending.token == key_.token" "")
+whole_mutant(answer-taken-for-anothers redis/request_queue.cpp "return pending.written == 0;" "return true;")
+whole_mutant(rest-of-an-overdue-request-is-sent redis/link.cpp "if (half_written)" "if (false)"
+             pieces,outages)
+whole_mutant(deadline-of-a-request-not-honoured redis/request_queue.cpp
+             "if (!pending.settled) next = std::min(next, limit(pending, connected));" "")
+whole_mutant(deadline-of-an-operation-not-honoured lock/driver.cpp
+             "if (operation != nullptr) until = std::min(until, operation->deadline());" "")
+whole_mutant(subscription-not-renewed redis/subscription.cpp "timer_ = now + times(rest_" "timer_ = TimePoint::max() - times(rest_"
+             cuts)

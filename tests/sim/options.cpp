@@ -1,5 +1,8 @@
 #include "options.hpp"
 
+#include "base/log.hpp"
+#include "whole/whole_world.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,6 +19,8 @@ const char* const kUsage =
     "checks\n"
     "what must hold. On a violation: the seed, a trace, and exit status 1.\n"
     "\n"
+    "  --whole              the whole stack instead, from src/lock down to the bytes on the wire, with 2-5\n"
+    "                       clients; give it first\n"
     "  --seed N             of the whole run (default 1); the same seed gives the same schedules\n"
     "  --schedules N        how many (default 100000)\n"
     "  --nodes N[,N...]     configured nodes, in turn (default 3,5)\n"
@@ -24,7 +29,8 @@ const char* const kUsage =
     "                       lost-requests, lost-replies, cuts, outages, node-errors, moves, hands,\n"
     "                       node-pauses, client-pauses, suspends, deaths, crashes, amnesia, drift,\n"
     "                       wall-jumps, duplicates, foreign; and outside of the model: wild-drift,\n"
-    "                       hand-deletes, node-jumps, no-quarantine\n"
+    "                       hand-deletes, node-jumps, no-quarantine; with --whole also pieces,\n"
+    "                       half-closes, connect-hangs, lookups\n"
     "  --threads N          (default 1)\n"
     "  --replay SEED        tells one schedule in full, with the seed that a violation was reported with\n"
     "  --waiting            schedules of clients that wait in the queue instead (see waiting.hpp)\n"
@@ -104,6 +110,14 @@ Options parse_options(int argc, char** argv) {
   Options options;
   for (int i = 1; i < argc; ++i) {
     const std::string_view name = argv[i];
+    if (name == "--whole") {
+      options.campaign.run = run_whole_world;
+      options.campaign.each.faults = faults_of_whole_worlds();
+      options.campaign.each.most_clients = 5;
+      options.campaign.each.whole = true;
+      log::set_level(log::Level::Error);
+      continue;
+    }
     if (name == "--expect-violation") {
       options.expect_violation = true;
       continue;

@@ -263,9 +263,9 @@ void Referee::broke(const Token& token) {
   tale.broken = {.at = setting_.queue.now(), .losses = losses_};
 }
 
-void Referee::extended(const Token& token, std::uint64_t attempt, Instant asked, TimePoint valid_until,
-                       std::chrono::milliseconds ttl) {
-  check_extension(token, asked, valid_until, ttl, [&](const Grant& grant, const Place& place) {
+void Referee::extended(const Token& token, std::uint64_t attempt, Instant asked, TimePoint known,
+                       TimePoint valid_until, std::chrono::milliseconds ttl) {
+  check_extension(token, asked, known, valid_until, ttl, [&](const Grant& grant, const Place& place) {
     const auto seen = place.found_by.find(attempt);
     if (seen == place.found_by.end()) return Worth::Nothing;
     const Planting& planting = seen->second;
@@ -280,10 +280,10 @@ void Referee::extended(const Token& token, std::uint64_t attempt, Instant asked,
 }
 
 // What a crash can have wiped out has expired by the time at which the node has a vote again.
-void Referee::extended_by_hand(const Token& token, Instant asked, TimePoint valid_until,
+void Referee::extended_by_hand(const Token& token, Instant asked, TimePoint known, TimePoint valid_until,
                                std::chrono::milliseconds ttl) {
   const Instant proven = story(token).proven_by_hand;
-  check_extension(token, asked, valid_until, ttl, [&](const Grant& grant, const Place& place) {
+  check_extension(token, asked, known, valid_until, ttl, [&](const Grant& grant, const Place& place) {
     if (place.found_by_hand < asked) return Worth::Nothing;
     if (place.planting.at <= grant.last_asked) return Worth::Unbroken;
     const bool clean = place.vouched || place.planting.found <= grant.fence || place.planting.at <= proven;
@@ -292,13 +292,12 @@ void Referee::extended_by_hand(const Token& token, Instant asked, TimePoint vali
 }
 
 template <class Judge>
-void Referee::check_extension(const Token& token, Instant asked, TimePoint valid_until,
+void Referee::check_extension(const Token& token, Instant asked, TimePoint known, TimePoint valid_until,
                               std::chrono::milliseconds ttl, Judge judge) {
   Story& tale = story(token);
   Grant& grant = grants_[*tale.grant];
   const std::string& name = grant.client->name();
-  const TimePoint now = grant.client->now().boot;
-  if (now >= grant.valid_until) {
+  if (known >= grant.valid_until) {
     setting_.violated(fmt::format("{} extended its lease after its end", name));
   }
   if (tale.broken && tale.broken->at < asked && tale.broken->losses == losses_) {
@@ -344,6 +343,10 @@ void Referee::release_failed(const Token& token, quorum::NodeIndex address, bool
   const Story& tale = story(token);
   Place& place = story(token).places[server_of_address_[address]->index()];
   place.unreachable = refused || tale.owner->now().boot >= place.owed_until;
+}
+
+void Referee::unreachable(const Token& token, quorum::NodeIndex address) {
+  story(token).places[server_of_address_[address]->index()].unreachable = true;
 }
 
 // ---- The end

@@ -60,10 +60,10 @@ class Referee {
   void granted(const ClientView& client, const quorum::Won& won, const std::vector<Vote>& votes,
                Instant round_began, Duration longest_round);
   void granted_to_foreigner(const ClientView& client, const quorum::Token& token, TimePoint valid_until);
-  // `asked`: when the attempt began.
-  void extended(const quorum::Token& token, std::uint64_t attempt, Instant asked, TimePoint valid_until,
-                std::chrono::milliseconds ttl);
-  void extended_by_hand(const quorum::Token& token, Instant asked, TimePoint valid_until,
+  // `asked`: when the attempt began. `known`: when its owner knew, by its clock.
+  void extended(const quorum::Token& token, std::uint64_t attempt, Instant asked, TimePoint known,
+                TimePoint valid_until, std::chrono::milliseconds ttl);
+  void extended_by_hand(const quorum::Token& token, Instant asked, TimePoint known, TimePoint valid_until,
                         std::chrono::milliseconds ttl);
   // The holder stops relying on it.
   void ended(const quorum::Token& token);
@@ -73,6 +73,9 @@ class Referee {
   void release_sent(const quorum::Token& token, quorum::NodeIndex address, TimePoint owed_until);
   // `refused`: the node has answered it with an error.
   void release_failed(const quorum::Token& token, quorum::NodeIndex address, bool refused);
+
+  // No release could reach the server.
+  void unreachable(const quorum::Token& token, quorum::NodeIndex address);
 
   // What somebody else does who knows the token.
   void hand_extends(const quorum::Token& token);
@@ -140,7 +143,7 @@ class Referee {
   // What a server's answer adds to an extension. Unbroken: the token was there when the last successful attempt began.
   enum class Worth { Nothing, Proven, Unbroken };
   template <class Judge>
-  void check_extension(const quorum::Token& token, Instant asked, TimePoint valid_until,
+  void check_extension(const quorum::Token& token, Instant asked, TimePoint known, TimePoint valid_until,
                        std::chrono::milliseconds ttl, Judge judge);
   void check_exclusion(const ClientView& client);
   void check_voters(const ClientView& client, const quorum::Won& won, const std::vector<Vote>& votes,

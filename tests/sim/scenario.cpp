@@ -32,7 +32,7 @@ Faults draw_faults(const Faults& allowed, Dice& dice) {
 }
 
 bool all_inside_model(const Faults& faults) {
-  return (faults & ~faults_inside_model()).none();
+  return (faults & ~faults_of_whole_worlds()).none();
 }
 
 }  // namespace
@@ -72,8 +72,9 @@ Scenario draw(const Request& request, Dice& dice) {
   world.cycles = 1 + static_cast<unsigned>(dice.below(2));
   world.hold = log_between(dice, Duration{world.ttl} / 20, Duration{world.ttl} * 3);
 
-  const bool can_wipe = has(world.faults, Fault::Outages) && has(world.faults, Fault::Amnesia) &&
-                        has(world.faults, Fault::ClientPauses) && world.servers == world.nodes;
+  const bool can_wipe = !request.whole && has(world.faults, Fault::Outages) &&
+                        has(world.faults, Fault::Amnesia) && has(world.faults, Fault::ClientPauses) &&
+                        world.servers == world.nodes;
   world.wiped_vote = can_wipe && world.nodes >= 3 && dice.chance(0.3);
   if (world.wiped_vote) {
     world.foreigners = 0;

@@ -17,6 +17,7 @@ struct Request {
   std::size_t most_clients = 8;
   Faults faults = faults_inside_model();
   Defect defect = Defect::None;
+  bool whole = false;  // see whole/whole_world.hpp
 };
 
 // The parameters of one world.

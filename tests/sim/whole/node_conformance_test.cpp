@@ -398,7 +398,7 @@ std::vector<Question> questions(Dice& dice) {
   const redis::LockKeys keys{kKey};
   const quorum::QueueEntry waiter = any_waiter(dice);
   return {{redis::probe_words(quorum::Probe::Holder, keys, waiter)},
-          {redis::probe_words(quorum::Probe::QueueState, keys, waiter), {.near = {2}}},
+          {redis::probe_words(quorum::Probe::QueueState, keys, waiter), {.near = {3}}},
           {redis::look_words(keys), {.near = {2}}},
           {redis::scan_words("0", "", "*"), {.in_any_order = true}},
           {redis::scan_words("0", "", "d[a-f]p?oy"), {.in_any_order = true}},

@@ -57,7 +57,6 @@ const std::map<std::string, RedisNode::Command, std::less<>>& RedisNode::command
       {"eval", &RedisNode::eval},
       {"get", &RedisNode::get},
       {"info", &RedisNode::info},
-      {"pttl", &RedisNode::pttl},
       {"publish", &RedisNode::publish_command},
       {"role", &RedisNode::role},
       {"scan", &RedisNode::scan},
@@ -93,10 +92,6 @@ void RedisNode::dispatch(Client& client, const Words& words) {
 void RedisNode::get(Client& client, const Words& words) {
   const auto value = stores_[client.db].get(words.at(1));
   value ? append_bulk(client.out, *value) : append_nil(client.out);
-}
-
-void RedisNode::pttl(Client& client, const Words& words) {
-  append_integer(client.out, stores_[client.db].pttl(words.at(1)));
 }
 
 void RedisNode::zrem(Client& client, const Words& words) {

@@ -44,7 +44,8 @@ void RedisNode::receive(Client& client, std::string_view bytes) {
     const std::size_t before = client.out.size();
     execute(client, cut->words);
     client.written += client.out.size() - before;
-    if (observer_ != nullptr) observer_->answered(client, *cut);
+    const bool error = client.out.size() > before && client.out[before] == '-';
+    if (observer_ != nullptr) observer_->answered(client, *cut, error);
   }
   tell_of_changes();
 }

@@ -53,7 +53,7 @@ class RedisNode {
     virtual void before(const std::string& lock_key, unsigned db) = 0;
     virtual void executed(const Client& client, const Executed& what) = 0;
     // The reply to a command that came as these bytes ends at client.written.
-    virtual void answered(const Client& client, const CommandReader::Cut& cut) = 0;
+    virtual void answered(const Client& client, const CommandReader::Cut& cut, bool with_error) = 0;
   };
 
   RedisNode(NodeFacts facts, Observer* observer);
@@ -102,7 +102,6 @@ class RedisNode {
   void eval(Client& client, const Words& words);
   void get(Client& client, const Words& words);
   void info(Client& client, const Words& words);
-  void pttl(Client& client, const Words& words);
   void publish_command(Client& client, const Words& words);
   void role(Client& client, const Words& words);
   void scan(Client& client, const Words& words);

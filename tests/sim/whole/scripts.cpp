@@ -394,6 +394,17 @@ std::map<std::string, KnownScript, std::less<>> read_scripts() {
 
 }  // namespace
 
+std::string_view name_of(ScriptKind kind) {
+  switch (kind) {
+    case ScriptKind::Acquire: return "acquire";
+    case ScriptKind::Confirm: return "confirm";
+    case ScriptKind::Extend: return "extend";
+    case ScriptKind::Release: return "release";
+    case ScriptKind::Other: return "another script";
+  }
+  return {};
+}
+
 KnownScript known_script(std::string_view script) {
   constexpr std::string_view selects = "redis.call('SELECT', ";
   static const auto scripts = read_scripts();

@@ -37,6 +37,7 @@ struct ScriptCall {
 using Meaning = std::optional<Executed> (*)(const ScriptCall& call);
 
 enum class ScriptKind { Acquire, Confirm, Extend, Release, Other };
+std::string_view name_of(ScriptKind kind);
 
 struct KnownScript {
   ScriptKind kind = ScriptKind::Other;
