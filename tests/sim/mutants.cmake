@@ -134,7 +134,7 @@ whole_mutant(release-dropped-on-reconnect lock/driver.cpp
 whole_mutant(earlier-release-counts-for-a-later-key redis/link.cpp " && pending.token == key_.token" "")
 whole_mutant(answer-taken-for-anothers redis/request_queue.cpp "return pending.written == 0;" "return true;")
 whole_mutant(rest-of-an-overdue-request-is-sent redis/link.cpp "if (half_written)" "if (false)"
-             pieces,outages)
+             pieces,jitter,half-closes)
 whole_mutant(deadline-of-a-request-not-honoured redis/request_queue.cpp
              "if (!pending.settled) next = std::min(next, limit(pending, connected));" "")
 whole_mutant(deadline-of-an-operation-not-honoured lock/driver.cpp

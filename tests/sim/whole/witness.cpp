@@ -29,6 +29,9 @@ void Witness::asked(std::size_t address, Asked& request) {
     attempts_.emplace(request.attempt, request.sent_at);
   if (request.kind == ScriptKind::Release) {
     abandon(request.token);
+    if (const auto mine = mine_.find(request.token); mine != mine_.end()) {
+      mine->second.written[address] = setting_.queue.now();
+    }
   } else {
     show_alive(request.token);
   }
@@ -159,9 +162,11 @@ bool Witness::is_excused(const Mine& mine, std::size_t address) const {
     return each.error && each.until >= mine.asked && each.from <= mine.returned;
   });
   if (refused) return true;
-  // A break that it saw while it could still do something obliges it to try again, until the end of the allowance.
+  const auto written = mine.written.find(address);
+  const Instant last_told = written != mine.written.end() ? written->second : mine.abandoned;
+  // A break that it saw behind its last release, and while it could still do something, obliges it to try again, until the end of the allowance.
   const bool saw_break = std::any_of(troubles.begin(), troubles.end(), [&](const auto& each) {
-    return each.seen && each.until >= mine.abandoned && each.until < returned;
+    return each.seen && each.until >= last_told && each.until < returned;
   });
   const Instant limit = saw_break ? owed_until : returned;
   Instant quiet_since = mine.abandoned;

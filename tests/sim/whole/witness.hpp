@@ -45,9 +45,10 @@ class Witness final : public Tap::Listener {
     Instant abandoned = Instant::max();
     Instant returned = Instant::max();  // of the call that gave it back
     Duration allowance{};
-    bool elsewhere = false;          // in another process than the one that acquired
-    std::set<std::size_t> refused;   // addresses that answered a release with an error
-    std::set<std::size_t> released;  // and those that did not
+    bool elsewhere = false;                  // in another process than the one that acquired
+    std::map<std::size_t, Instant> written;  // when a release was last written, by address
+    std::set<std::size_t> refused;           // addresses that answered a release with an error
+    std::set<std::size_t> released;          // and those that did not
   };
 
   void begin_round(std::size_t address, const Asked& request);
