@@ -36,8 +36,8 @@ struct KeeperCase : LockCase {
     keeper.emplace(driver, releaser,
                    quorum::LeaseRules{.ttl = 3s, .node_timeout = kNodeTimeout, .lead = 100ms}, won,
                    lock::KeeperCallbacks{.extended = [this](TimePoint) { ++extended; },
-                                           .extend_failed = [this](unsigned, TimePoint) { ++failed; },
-                                           .lost = [this](const quorum::Loss&) { lost = true; }});
+                                         .extend_failed = [this](unsigned, TimePoint) { ++failed; },
+                                         .lost = [this](const quorum::Loss&) { lost = true; }});
     keeper->start();
   }
 };
