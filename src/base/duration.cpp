@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -70,10 +71,15 @@ std::int64_t fraction_part(std::string_view digits, std::int64_t unit) {
   return static_cast<std::int64_t>(numerator * unit / denominator);
 }
 
-std::size_t unit_index(std::string_view name) {
-  std::size_t index = 0;
-  while (index < kUnits.size() && kUnits[index].name != name) ++index;
-  return index;
+// Read, and not written.
+constexpr std::array<Unit, 2> kOtherUnits{{{"w", 7 * kUnits[0].ns}, {"min", kUnits[2].ns}}};
+
+const Unit* find_unit(std::string_view name) {
+  const auto has_name = [&](const Unit& unit) { return unit.name == name; };
+  if (const auto* const unit = std::find_if(kUnits.begin(), kUnits.end(), has_name); unit != kUnits.end())
+    return unit;
+  const auto* const other = std::find_if(kOtherUnits.begin(), kOtherUnits.end(), has_name);
+  return other == kOtherUnits.end() ? nullptr : other;
 }
 
 // `count` of the unit, for people: a space where the unit has two letters, as in "340 ms".
@@ -86,8 +92,10 @@ std::string human_count(std::int64_t count, const Unit& unit) {
 std::optional<Duration> parse_duration(std::string_view text) noexcept {
   if (text.empty()) return std::nullopt;
   std::int64_t total = 0;
-  std::size_t next_unit = 0;  // units from here on may still come
+  std::int64_t greater_unit =
+      std::numeric_limits<std::int64_t>::max();  // units less than this may still come
   for (bool first = true; !text.empty(); first = false) {
+    if (!first) take_while(text, [](char c) { return c == ' '; });
     const std::string_view whole = take_while(text, is_digit);
     std::string_view fraction;
     if (!text.empty() && text.front() == '.') {
@@ -100,15 +108,19 @@ std::optional<Duration> parse_duration(std::string_view text) noexcept {
     const std::string_view name = take_while(text, is_letter);
     // Only a number alone may lack its unit: the 30 in "1h30" would be ambiguous.
     const bool bare = name.empty() && first && text.empty();
-    const std::size_t unit = bare ? kSecondIndex : unit_index(name);
-    if (unit == kUnits.size() || unit < next_unit) return std::nullopt;
-    next_unit = unit + 1;
+    const Unit* const unit = bare ? &kUnits[kSecondIndex] : find_unit(name);
+    if (unit == nullptr || unit->ns >= greater_unit) return std::nullopt;
+    greater_unit = unit->ns;
 
-    const auto part = whole_part(whole, kUnits[unit].ns);
+    const auto part = whole_part(whole, unit->ns);
     if (!part || __builtin_add_overflow(total, *part, &total)) return std::nullopt;
-    if (__builtin_add_overflow(total, fraction_part(fraction, kUnits[unit].ns), &total)) return std::nullopt;
+    if (__builtin_add_overflow(total, fraction_part(fraction, unit->ns), &total)) return std::nullopt;
   }
   return Duration{total};
+}
+
+bool is_bare_number(std::string_view text) noexcept {
+  return parse_duration(text) && text.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
 std::string format_duration(Duration duration) {
@@ -137,6 +149,9 @@ std::string human_duration(Duration duration) {
   for (std::size_t i = 0; i < kUnits.size(); ++i) {
     const Unit& unit = kUnits[i];
     if (ns < unit.ns) continue;
+    const std::int64_t tenths = ns % unit.ns * 10 / unit.ns;
+    if (i >= kSecondIndex && ns / unit.ns < 10 && tenths != 0)
+      return fmt::format("{}.{}{}{}", ns / unit.ns, tenths, unit.name.size() > 1 ? " " : "", unit.name);
     std::string out = human_count(ns / unit.ns, unit);
     if (i < kSecondIndex) {
       const Unit& smaller = kUnits[i + 1];

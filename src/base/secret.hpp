@@ -19,7 +19,8 @@ class Secret {
   ~Secret() { wipe(); }
 
   bool empty() const noexcept { return value_.empty(); }
-  // For the AUTH command and for comparisons only.
+  bool operator==(const Secret&) const = default;
+  // For what is sent or parsed, never for messages.
   std::string_view reveal() const noexcept { return value_; }
 
  private:

@@ -44,7 +44,7 @@ std::size_t printable_sequence(std::string_view text) {
 
 std::string printable(std::string_view text, std::size_t max_bytes) {
   const bool cut = text.size() > max_bytes;
-  if (cut) text = text.substr(0, max_bytes);
+  if (cut) text = beginning_of(text, max_bytes);
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
@@ -66,7 +66,18 @@ std::string printable(std::string_view text, std::size_t max_bytes) {
   return out;
 }
 
-std::string quoted(std::string_view text, std::size_t max_bytes) {
+std::string_view beginning_of(std::string_view text, std::size_t max_bytes) {
+  if (text.size() <= max_bytes) return text;
+  const auto continues = [&](std::size_t at) {
+    return (static_cast<unsigned char>(text[at]) & 0xc0U) == 0x80;
+  };
+  constexpr std::size_t longest_rest = 3;
+  std::size_t end = max_bytes;
+  while (end > 0 && max_bytes - end < longest_rest && continues(end)) --end;
+  return text.substr(0, end);
+}
+
+std::string Quoted::operator()(std::string_view text, std::size_t max_bytes) const {
   return "'" + printable(text, max_bytes) + "'";
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 
 namespace redlock {
 
@@ -18,6 +19,22 @@ std::string format_timestamp(std::uint64_t wall_us) {
                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
                      time.hours().count(), time.minutes().count(), time.seconds().count(),
                      time.subseconds().count());
+}
+
+std::string format_local_time(std::uint64_t wall_us, std::uint64_t now_us) {
+  const auto local = [](std::uint64_t us) {
+    constexpr std::uint64_t second = 1'000'000;
+    constexpr std::uint64_t last = 253'402'300'799;  // of the year 9999
+    const auto seconds = static_cast<std::time_t>(std::min(us / second, last));
+    std::tm fields{};
+    localtime_r(&seconds, &fields);
+    return fields;
+  };
+  const std::tm at = local(wall_us);
+  const std::tm now = local(now_us);
+  std::string time = fmt::format("{:02}:{:02}:{:02}", at.tm_hour, at.tm_min, at.tm_sec);
+  if (at.tm_year == now.tm_year && at.tm_yday == now.tm_yday) return time;
+  return fmt::format("{:04}-{:02}-{:02} {}", at.tm_year + 1900, at.tm_mon + 1, at.tm_mday, time);
 }
 
 }  // namespace redlock

@@ -7,29 +7,43 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
+#include <memory>
+#include <optional>
 
 namespace redlock::cli {
 namespace {
 
 constexpr std::size_t kLongest = 255;  // of each text, which are for messages
 
-// getpwuid(3) may ask a directory server, which would delay each start; so the environment must do.
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
+// As the passwd file says: getpwuid(3) may ask a directory server, which would delay each start.
+std::optional<std::string> local_name(uid_t uid) {
+  const std::unique_ptr<std::FILE, CloseFile> file{std::fopen("/etc/passwd", "re")};
+  while (const passwd* const entry = file ? fgetpwent(file.get()) : nullptr) {
+    if (entry->pw_uid == uid) return entry->pw_name;
+  }
+  return std::nullopt;
+}
+
 std::string user_name() {
   for (const char* variable : {"LOGNAME", "USER"}) {
     const char* value = std::getenv(variable);
     if (value != nullptr && *value != '\0') return value;
   }
-  return fmt::format("uid {}", getuid());
+  return local_name(getuid()).value_or(fmt::format("uid {}", getuid()));
 }
 
 quorum::HolderInfo describe(pid_t pid, const std::string& command) {
-  char host[HOST_NAME_MAX + 1] = {};
-  gethostname(host, sizeof host - 1);
-  return {.host = host,
+  return {.host = this_host(),
           .user = user_name().substr(0, kLongest),
           .command = command.substr(0, kLongest),
           .pid = static_cast<std::uint64_t>(pid),
@@ -47,6 +61,12 @@ std::string name_of_process(pid_t pid) {
 }
 
 }  // namespace
+
+std::string this_host() {
+  char host[HOST_NAME_MAX + 1] = {};
+  gethostname(host, sizeof host - 1);
+  return host;
+}
 
 quorum::HolderInfo describe_self(const std::string& command) {
   return describe(getpid(), command);

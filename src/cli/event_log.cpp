@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "base/timestamp.hpp"
+#include "cli/describe_holder.hpp"
 
 #include <fmt/format.h>
 
@@ -14,7 +15,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -33,9 +33,8 @@ constexpr std::string_view kDescriptor = "fd:";
 
 UniqueFd duplicate(const std::string& target) {
   const std::string_view digits = std::string_view{target}.substr(kDescriptor.size());
-  int fd = -1;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), fd);
-  if (error != std::errc{} || end != digits.data() + digits.size() || fd < 0) {
+  const int fd = parse_number<int>(digits).value_or(-1);
+  if (fd < 0) {
     throw UsageError{fmt::format("--events: {} is no descriptor; write one like fd:3", quoted(target, 64))};
   }
   const int flags = fcntl(fd, F_GETFL);
@@ -49,6 +48,7 @@ UniqueFd duplicate(const std::string& target) {
 }
 
 UniqueFd open_target(const std::string& target) {
+  if (target.empty()) throw UsageError{"--events: the file has no name; write a FILE or fd:N"};
   if (target.starts_with(kDescriptor)) return duplicate(target);
   UniqueFd file{
       open(target.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600)};
@@ -59,7 +59,7 @@ UniqueFd open_target(const std::string& target) {
 }  // namespace
 
 // Shared with the thread, which ends with the program.
-struct EventLog::Shared {
+struct EventLog::Writer {
   std::string target;  // for messages
   UniqueFd fd;
   std::mutex mutex;
@@ -78,7 +78,7 @@ struct EventLog::Shared {
   bool put(std::string_view line);
 };
 
-void EventLog::Shared::run() {
+void EventLog::Writer::run() {
   std::unique_lock lock{mutex};
   for (;;) {
     changed.wait(lock, [&] { return !queue.empty(); });
@@ -95,7 +95,7 @@ void EventLog::Shared::run() {
 }
 
 // Writes all of the line, or warns once that it cannot. Ends a line that broke off, so that the next one stands alone.
-bool EventLog::Shared::put(std::string_view line) {
+bool EventLog::Writer::put(std::string_view line) {
   static constexpr std::string_view newline = "\n";
   const auto write_all = [this](std::string_view text) {
     while (!text.empty()) {
@@ -127,7 +127,7 @@ bool EventLog::Shared::put(std::string_view line) {
 
 EventLog::EventLog(const std::optional<std::string>& target) {
   if (!target) return;
-  shared_ = std::make_shared<Shared>();
+  shared_ = std::make_shared<Writer>();
   shared_->target = *target;
   shared_->fd = open_target(*target);
 }
@@ -146,8 +146,11 @@ void EventLog::write(std::string_view event, const std::string& name, std::optio
                      std::vector<Json::Member> members) noexcept {
   if (!shared_) return;
   try {
-    Json line =
-        Json::object({{"time", format_timestamp(read_clocks().wall_us)}, {"event", event}, {"name", name}});
+    Json line = Json::object({{"time", format_timestamp(read_clocks().wall_us)},
+                              {"event", event},
+                              {"name", name},
+                              {"host", this_host()},
+                              {"pid", std::int64_t{getpid()}}});
     if (fence) line.add("fence", *fence);
     for (Json::Member& member : members) line.add(std::move(member.first), std::move(member.second));
     const std::lock_guard lock{shared_->mutex};

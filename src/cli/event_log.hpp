@@ -26,7 +26,8 @@ class EventLog {
   bool enabled() const noexcept { return shared_ != nullptr; }
   int fd() const noexcept;  // of the target; -1 without one
 
-  // Queues {"time": now, "event": `event`, "name": ..., "fence": ..., MEMBERS}, without "fence" if there is none. Never
+  // Queues {"time": now, "event": `event`, "name": ..., "host": ..., "pid": this process, "fence": ..., MEMBERS}, without
+  // "fence" if there is none. Never
   // blocks. Any thread may call it.
   void write(std::string_view event, const std::string& name, std::optional<quorum::Fence> fence,
              std::vector<Json::Member> members = {}) noexcept;
@@ -35,8 +36,8 @@ class EventLog {
   void flush() noexcept;
 
  private:
-  struct Shared;
-  std::shared_ptr<Shared> shared_;
+  struct Writer;
+  std::shared_ptr<Writer> shared_;
 };
 
 }  // namespace redlock::cli

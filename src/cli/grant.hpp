@@ -2,7 +2,7 @@
 
 #include "base/clock.hpp"
 #include "cli/args/options.hpp"
-#include "quorum/acquire_op.hpp"
+#include "quorum/acquire_verdict.hpp"
 
 #include <string>
 

@@ -45,4 +45,9 @@ class Json {
   std::variant<std::monostate, bool, std::int64_t, std::string, Array, Object> value_;
 };
 
+// An array of strings.
+inline Json names_to_json(const std::vector<std::string>& names) {
+  return Json::array({names.begin(), names.end()});
+}
+
 }  // namespace redlock::cli

@@ -38,6 +38,7 @@ std::string role_of(const NodeReport& report) {
     case quorum::VoteEligibility::ClusterMode: return "cluster";
     case quorum::VoteEligibility::Sentinel: return "sentinel";
     case quorum::VoteEligibility::Voter:
+    case quorum::VoteEligibility::Anonymous:
     case quorum::VoteEligibility::Quarantined: return report.anonymous ? "" : "master";
   }
   return {};
@@ -75,6 +76,11 @@ std::string clock_of(const NodeReport& report) {
                      off < std::chrono::seconds{1} ? milliseconds(off) : human_duration(off));
 }
 
+// "it has no memory left", and "its ACL forbids"
+std::string takes_no_locks(const std::string& why) {
+  return fmt::format("takes no locks now: {}{}", why.starts_with("its ") ? "" : "it ", why);
+}
+
 Json text_or_null(const std::optional<std::string>& text) {
   return text ? Json{*text} : Json{};
 }
@@ -95,12 +101,21 @@ std::string explain(Issue issue, quorum::NodeIndex node, const NodeReport& repor
   switch (issue) {
     case Issue::NoAnswer: return redis::describe(*report.failure, inspector.endpoint(node));
     case Issue::NoVote: return lock::describe_eligibility(node, report.asked, inspector.membership());
-    case Issue::Refuses:
-      return fmt::format("takes no locks now: it {}",
-                         redis::describe(*report.refusal, inspector.endpoint(node)));
-    case Issue::Anonymous:
-      return "INFO or ROLE is forbidden: cannot tell whether it restarted lately. Permit both to redlock's "
-             "user";
+    case Issue::Refuses: return takes_no_locks(redis::describe(*report.refusal, inspector.endpoint(node)));
+    case Issue::Untried:
+      return "could not try whether it takes locks: its ACL forbids redlock's user the keys of the trial: "
+             "permit ~redlock.trial*";
+    case Issue::Several:
+      return "leads to more than one server, as through a load balancer: locks there exclude nobody. Name "
+             "each server "
+             "by an address of its own";
+    case Issue::Anonymous: return std::string{lock::kWithoutIdentity};
+    case Issue::TooOld:
+      return fmt::format("is Redis {}: list, and that waiting clients are woken, need 6.0 or later",
+                         printable(report.server->version));
+    case Issue::Unheard:
+      return fmt::format("does not tell waiting clients of a release, so that they look again and again: {}",
+                         redis::describe(*report.unheard, inspector.endpoint(node)));
     case Issue::Evicts:
       return fmt::format(
           "may evict locks when its memory is full (maxmemory-policy {}): set it to noeviction",

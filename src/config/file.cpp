@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/overload.hpp"
 #include "base/text.hpp"
+#include "config/entry_reader.hpp"
 #include "config/name.hpp"
 #include "config/read_file.hpp"
 #include "config/suggest.hpp"
@@ -19,8 +20,6 @@
 
 namespace redlock::config {
 namespace {
-
-using Names = std::vector<std::string_view>;
 
 constexpr std::array<std::string_view, 3> kTables{"defaults", "node", "lock"};
 constexpr std::string_view kUrlKey = "url";
@@ -41,24 +40,13 @@ Names with_node_names(Names names = {}) {
   return names;
 }
 
-class Reader {
+class Reader : private EntryReader {
  public:
-  Reader(const std::string& path, const std::string& lock_name)
-      : path_{path}, shown_{printable(path)}, lock_name_{lock_name} {}
+  Reader(const std::string& path, const std::string& lock_name) : EntryReader{path}, lock_name_{lock_name} {}
 
   File read();
 
  private:
-  // The place of a value or of its key.
-  Place place(TomlPosition at, std::string_view key = {}) const;
-  Place value_place(const TomlEntry& entry) const { return place(entry.node.at, entry.key); }
-  Place key_place(const TomlEntry& entry) const { return place(entry.at, entry.key); }
-
-  [[noreturn]] void unknown_key(const TomlEntry& entry, std::string_view table, const Names& known) const;
-  const TomlNode::Entries& as_table(const TomlEntry& entry, std::string_view example) const;
-  std::string as_string(const TomlEntry& entry) const;
-  std::string as_path(const TomlEntry& entry) const;
-
   bool read_setting(const TomlEntry& entry, Source& source) const;
   bool read_node_key(const TomlEntry& entry, NodeSettings& settings);
   void read_password(const TomlEntry& entry, PasswordSource& password);
@@ -67,53 +55,16 @@ class Reader {
   void read_nodes(const TomlEntry& entry, File& file);
   NodeEntry read_node(const TomlNode& node, const TomlNode::Entries& table);
 
-  const std::string& path_;
-  const std::string shown_;
   const std::string& lock_name_;
   bool holds_password_ = false;
 };
-
-Place Reader::place(TomlPosition at, std::string_view key) const {
-  std::string text = fmt::format("{}:{}:{}", shown_, at.line, at.column);
-  if (!key.empty()) text += fmt::format(": {}", printable(key));
-  return {Place::Origin::File, std::move(text)};
-}
-
-void Reader::unknown_key(const TomlEntry& entry, std::string_view table, const Names& known) const {
-  fail(place(entry.at),
-       fmt::format("unknown key {} in {}; {}", quoted(entry.key, 64), table, suggestion(entry.key, known)));
-}
-
-const TomlNode::Entries& Reader::as_table(const TomlEntry& entry, std::string_view example) const {
-  if (const auto* const table = std::get_if<TomlNode::Entries>(&entry.node.value)) return *table;
-  fail(key_place(entry), fmt::format("it is {}, not a table; write {}", type_name(entry.node), example));
-}
-
-std::string Reader::as_string(const TomlEntry& entry) const {
-  const auto* const value = std::get_if<std::string>(&entry.node.value);
-  if (value == nullptr) {
-    fail(value_place(entry), fmt::format("it is {}; it must be a string in quotes", type_name(entry.node)));
-  }
-  if (value->empty()) fail(value_place(entry), "it is empty; give it a value or leave it out");
-  if (value->find('\0') != std::string::npos) fail(value_place(entry), "it holds a NUL byte; leave that out");
-  return *value;
-}
-
-// A relative path means the same file wherever redlock is started.
-std::string Reader::as_path(const TomlEntry& entry) const {
-  std::string value = as_string(entry);
-  const std::size_t slash = path_.rfind('/');
-  const bool relative = value.front() != '/' && slash != std::string::npos;
-  return relative ? path_.substr(0, slash + 1) + value : value;
-}
 
 // Numbers are seconds. Strings are read as those of the environment.
 std::optional<std::string> assign_node(Layer& layer, const Key& key, const TomlNode& node) {
   const bool is_duration = std::holds_alternative<std::optional<Duration> Layer::*>(key.member);
   const bool is_count = std::holds_alternative<std::optional<std::uint64_t> Layer::*>(key.member);
-  if (const auto* const text = std::get_if<std::string>(&node.value); text != nullptr && !is_count) {
+  if (const auto* const text = std::get_if<std::string>(&node.value); text != nullptr && !is_count)
     return assign(layer, key, *text);
-  }
   if (const auto* const whole = std::get_if<std::int64_t>(&node.value);
       whole != nullptr && (is_duration || is_count)) {
     if (*whole < 0) return fmt::format("{} is negative; use 0 or more", *whole);
@@ -124,6 +75,9 @@ std::optional<std::string> assign_node(Layer& layer, const Key& key, const TomlN
     if (std::isfinite(*number) && *number >= 0) return assign(layer, key, fmt::format("{:.9f}", *number));
     return "it is not a number of seconds, 0 or more";
   }
+  const bool is_switch = std::holds_alternative<std::optional<bool> Layer::*>(key.member);
+  if (const auto* const on = std::get_if<bool>(&node.value); on != nullptr && is_switch)
+    return assign(layer, key, *on ? "true" : "false");
   return fmt::format("it is {}; it must be {}", type_name(node), expected(key));
 }
 
@@ -187,7 +141,9 @@ void Reader::read_defaults(const TomlNode::Entries& table, File& file) {
   check_tls(file.for_all);
 }
 
+// The settings of a lock are those of its slots, unless these have a table of their own.
 void Reader::read_locks(const TomlNode::Entries& table, File& file) const {
+  bool found = false;
   for (const TomlEntry& lock : table) {
     const auto& settings = as_table(lock, "[lock.\"NAME\"] and the settings of that lock below it");
     if (lock.key.empty() || lock.key.size() > kMaxNameBytes) {
@@ -205,7 +161,9 @@ void Reader::read_locks(const TomlNode::Entries& table, File& file) const {
       unknown_key(entry, fmt::format("[lock.\"{}\"]", printable(lock.key, 64)), setting_names());
     }
     check_ranges(source);
-    if (lock.key == lock_name_) file.lock = std::move(source);
+    const bool exact = lock.key == lock_name_;
+    if (exact || (!found && lock.key == name_of_slot(lock_name_))) file.lock = std::move(source);
+    found = found || exact;
   }
 }
 
@@ -260,16 +218,17 @@ void Reader::read_nodes(const TomlEntry& entry, File& file) {
 }
 
 File Reader::read() {
-  const ReadResult result = read_file(path_);
+  const ReadResult result = read_file(path());
   if (!result.content) {
-    throw ConfigError{fmt::format("cannot read the configuration file {}: {}", quoted(path_, 4096),
-                                  errno_text(result.error))};
+    throw ConfigError{
+        fmt::format("cannot read the configuration file {}: {}", quoted(path(), 4096), result.error)};
   }
   const auto parsed = parse_toml(result.content->text.reveal());
   if (const auto* const problem = std::get_if<TomlProblem>(&parsed)) {
     fail(place(problem->at), fmt::format("not valid TOML: {}", printable(problem->text)));
   }
   File file;
+  file.path = path();
   for (const TomlEntry& entry : std::get<TomlNode::Entries>(std::get<TomlNode>(parsed).value)) {
     if (entry.key == "defaults") {
       read_defaults(as_table(entry, "[defaults] and the settings below it"), file);
@@ -284,7 +243,7 @@ File Reader::read() {
            fmt::format("unknown table or key {}; {}", quoted(entry.key, 64), suggestion(entry.key, kTables)));
     }
   }
-  if (holds_password_ && result.content->world_readable) warn_world_readable("configuration file", path_);
+  if (holds_password_ && result.content->world_readable) warn_world_readable("configuration file", path());
   return file;
 }
 

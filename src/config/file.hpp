@@ -11,6 +11,7 @@ namespace redlock::config {
 
 // The part of a configuration file that concerns one lock.
 struct File {
+  std::string path;
   Source lock;      // [lock."NAME"]
   Source defaults;  // [defaults]
   NodeSettings for_all;

@@ -4,12 +4,13 @@
 #include "base/overload.hpp"
 #include "base/text.hpp"
 #include "config/name.hpp"
+#include "quorum/validity.hpp"
+#include "redis/keys.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <chrono>
 
 namespace redlock::config {
@@ -39,14 +40,21 @@ std::optional<std::string> out_of_range(const Key& key, Duration value) {
 
 template <typename Value>
 std::optional<std::string> out_of_range(const Key&, Value) {
-  return std::nullopt;  // every number and enumerator is good
+  return std::nullopt;  // every enumerator is good
 }
 
-std::optional<std::string> out_of_range(const Key&, const std::string& value) {
+std::optional<std::string> out_of_range(const Key& key, std::uint64_t value) {
+  const bool slots = key.member == KeyMember{&Layer::slots};
+  if (!slots || (value >= 1 && value <= redis::kMostSlots)) return std::nullopt;
+  return fmt::format("a lock with {} slots; use 1 to {}", value, redis::kMostSlots);
+}
+
+std::optional<std::string> out_of_range(const Key& key, const std::string& value) {
+  if (value.find('\0') != std::string::npos) return "it holds a NUL byte; leave that out";
+  if (key.member != KeyMember{&Layer::key_prefix}) return std::nullopt;
   if (value.size() > kMaxNameBytes) {
     return fmt::format("{} bytes are too many; use {} or fewer", value.size(), kMaxNameBytes);
   }
-  if (value.find('\0') != std::string::npos) return "it holds a NUL byte; leave that out";
   if (value.starts_with(kReservedPrefix)) {
     return fmt::format("{} begins with '{}', as the keys do that are kept beside a lock; use another prefix",
                        quoted(value, 64), kReservedPrefix);
@@ -58,15 +66,21 @@ std::optional<std::string> out_of_range(const Key&, const std::string& value) {
 
 // clang-format off
 const std::array<Key, kKeyCount> kKeys{{
-    {.name = "ttl", .member = &Layer::ttl, .least = 200ms, .most = kFenceLife, .step = 1ms, .standard = 30s},
+    {.name = "ttl", .member = &Layer::ttl, .least = quorum::kLeastTtl, .most = kFenceLife, .step = 1ms, .standard = 30s},
     {.name = "wait", .member = &Layer::wait, .least = 0ms, .most = kCentury},
+    {.name = "quorum_wait", .member = &Layer::quorum_wait, .least = 0ms, .most = kCentury},
     {.name = "retry_delay", .member = &Layer::retry_delay, .least = 1ms, .most = kFenceLife, .standard = 200ms},
     {.name = "retry_count", .member = &Layer::retry_count},
     {.name = "kill_after", .member = &Layer::kill_after, .least = 0ms, .most = kFenceLife / 3, .standard = 5s},
     {.name = "node_timeout", .member = &Layer::node_timeout, .least = 1ms, .most = kFenceLife, .standard = 1s},
     {.name = "restart_quarantine", .member = &Layer::restart_quarantine, .least = 0ms, .most = kCentury},
     {.name = "key_prefix", .member = &Layer::key_prefix},
+    {.name = "note", .member = &Layer::note},
     {.name = "release_when", .member = &Layer::release_when},
+    {.name = "at_least", .member = &Layer::at_least, .least = 0ms, .most = kFenceLife, .step = 1ms},
+    {.name = "release_on_failure", .member = &Layer::release_on_failure},
+    {.name = "slots", .member = &Layer::slots},
+    {.name = "reentrant", .member = &Layer::reentrant},
 }};
 // clang-format on
 
@@ -79,10 +93,9 @@ std::optional<std::string> read_value(std::string_view text, Duration& value) {
 }
 
 std::optional<std::string> read_value(std::string_view text, std::uint64_t& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) {
-    return fmt::format("{} is not a number of attempts; write a whole number such as 5", quoted(text, 64));
-  }
+  const auto number = parse_number<std::uint64_t>(text);
+  if (!number) return fmt::format("{} is not a number; write a whole number such as 5", quoted(text, 64));
+  value = *number;
   return std::nullopt;
 }
 
@@ -96,6 +109,14 @@ std::optional<std::string> read_value(std::string_view text, ReleaseWhen& value)
     return fmt::format("{} is neither 'command' nor 'all'", quoted(text, 64));
   }
   value = text == "all" ? ReleaseWhen::All : ReleaseWhen::Command;
+  return std::nullopt;
+}
+
+std::optional<std::string> read_value(std::string_view text, bool& value) {
+  if (text != "true" && text != "false") {
+    return fmt::format("{} is neither 'true' nor 'false'", quoted(text, 64));
+  }
+  value = text == "true";
   return std::nullopt;
 }
 
@@ -122,13 +143,26 @@ std::string_view expected(const Key& key) {
             return std::string_view{"a duration such as \"30s\", or a number of seconds"};
           },
           [](std::optional<std::uint64_t> Layer::*) { return std::string_view{"a whole number such as 5"}; },
-          [](std::optional<std::string> Layer::*) { return std::string_view{"a string such as \"prod:\""}; },
+          [](std::optional<std::string> Layer::*) { return std::string_view{"a string, in quotes"}; },
           [](std::optional<ReleaseWhen> Layer::*) { return std::string_view{"\"command\" or \"all\""}; },
+          [](std::optional<bool> Layer::*) { return std::string_view{"true or false"}; },
       },
       key.member);
 }
 
+namespace {
+
+static_assert(kKeyCount <= 32, "Layer::bare_numbers has a bit for each key");
+
+std::uint32_t bit_of(const Key& key) {
+  return std::uint32_t{1} << static_cast<unsigned>(&key - kKeys.data());
+}
+
+}  // namespace
+
 std::optional<std::string> assign(Layer& layer, const Key& key, std::string_view text) {
+  if (std::holds_alternative<std::optional<Duration> Layer::*>(key.member) && is_bare_number(text))
+    layer.bare_numbers |= bit_of(key);
   return std::visit([&](auto member) { return read_value(text, (layer.*member).emplace()); }, key.member);
 }
 
@@ -141,6 +175,17 @@ std::optional<std::string> range_problem(const Layer& layer, const Key& key) {
       key.member);
 }
 
+std::optional<std::string> unit_doubt(const Layer& layer, const Key& key) {
+  constexpr Duration suspicious = 1000s;
+  const auto* const member = std::get_if<std::optional<Duration> Layer::*>(&key.member);
+  if (member == nullptr || (layer.bare_numbers & bit_of(key)) == 0 || !(layer.**member)) return std::nullopt;
+  const Duration value = *(layer.**member);
+  if (value < suspicious) return std::nullopt;
+  const auto number = std::chrono::duration_cast<std::chrono::seconds>(value).count();
+  return fmt::format("{} without a unit is seconds, {}: write {}s, or {}ms if that is what you mean", number,
+                     format_duration(value), number, number);
+}
+
 bool has(const Layer& layer, const Key& key) {
   return std::visit([&](auto member) { return (layer.*member).has_value(); }, key.member);
 }
@@ -150,6 +195,7 @@ bool inherit(Layer& target, const Layer& source, const Key& key) {
       [&](auto member) {
         if (target.*member || !(source.*member)) return false;
         target.*member = source.*member;
+        target.bare_numbers |= source.bare_numbers & bit_of(key);
         return true;
       },
       key.member);

@@ -15,7 +15,8 @@
 namespace redlock::config {
 
 using KeyMember = std::variant<std::optional<Duration> Layer::*, std::optional<std::uint64_t> Layer::*,
-                               std::optional<std::string> Layer::*, std::optional<ReleaseWhen> Layer::*>;
+                               std::optional<std::string> Layer::*, std::optional<ReleaseWhen> Layer::*,
+                               std::optional<bool> Layer::*>;
 
 struct Key {
   std::string_view name;  // as in TOML: "retry_delay"
@@ -27,7 +28,7 @@ struct Key {
   Duration standard{};
 };
 
-inline constexpr std::size_t kKeyCount = 9;
+inline constexpr std::size_t kKeyCount = 15;
 extern const std::array<Key, kKeyCount> kKeys;
 
 const Key& find_key(KeyMember member);
@@ -43,12 +44,17 @@ std::string_view expected(const Key& key);
 [[nodiscard]] std::optional<std::string> read_value(std::string_view text, std::uint64_t& value);
 [[nodiscard]] std::optional<std::string> read_value(std::string_view text, std::string& value);
 [[nodiscard]] std::optional<std::string> read_value(std::string_view text, ReleaseWhen& value);
+[[nodiscard]] std::optional<std::string> read_value(std::string_view text, bool& value);
 
 // Reads `text` into the member of `layer` without checking the range. Returns the problem, if any.
 [[nodiscard]] std::optional<std::string> assign(Layer& layer, const Key& key, std::string_view text);
 
 // The problem if `layer` has a value of `key` that is out of range.
 std::optional<std::string> range_problem(const Layer& layer, const Key& key);
+
+// The warning if `layer` has a duration of 1000 or more for `key` that was given without a unit: all libraries count a TTL
+// in milliseconds.
+std::optional<std::string> unit_doubt(const Layer& layer, const Key& key);
 
 bool has(const Layer& layer, const Key& key);
 

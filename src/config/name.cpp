@@ -2,8 +2,11 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "redis/keys.hpp"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace redlock::config {
 
@@ -21,6 +24,32 @@ void check_lock_name(std::string_view name) {
         fmt::format("the name of the lock begins with '{}', as the keys do that are kept beside a lock: {}",
                     kReservedPrefix, quoted(name, 64))};
   }
+}
+
+void check_lock_names(const std::vector<std::string>& names) {
+  for (const std::string& name : names) check_lock_name(name);
+  if (names.size() > redis::kMostNames) {
+    throw UsageError{fmt::format("{} names: a lock can have up to {}", names.size(), redis::kMostNames)};
+  }
+  std::vector<std::string> sorted = names;
+  std::sort(sorted.begin(), sorted.end());
+  if (const auto twice = std::adjacent_find(sorted.begin(), sorted.end()); twice != sorted.end()) {
+    throw UsageError{fmt::format("the name {} is given twice", quoted(*twice, 64))};
+  }
+  for (const std::string& name : names) {
+    if (names.size() > 1 && name.find('\n') != std::string::npos) {
+      throw UsageError{fmt::format("the name {} holds a newline, which no name may that is one of several",
+                                   quoted(name, 64))};
+    }
+  }
+}
+
+std::optional<std::string> name_of_slot(std::string_view name) {
+  const std::size_t hash = name.rfind('#');
+  if (hash == 0 || hash == std::string_view::npos) return std::nullopt;
+  const auto number = parse_number<std::size_t>(name.substr(hash + 1));
+  if (!number || *number == 0 || *number > redis::kMostSlots) return std::nullopt;
+  return std::string{name.substr(0, hash)};
 }
 
 std::optional<std::string> key_problem(std::string_view prefix, std::string_view name) {

@@ -16,9 +16,9 @@ namespace {
 constexpr const char* kNodesVariable = "REDLOCK_NODES";
 constexpr std::string_view kSeparators = ", \t\r\n";
 
-// "--node", or "--node 2" if there are several: it must be possible to find a URL that cannot be shown.
+// "--node", or "URL 2 of --node" if there are several: it must be possible to find a URL that cannot be shown.
 std::string numbered(std::string_view what, std::size_t index, std::size_t count) {
-  return count == 1 ? std::string{what} : fmt::format("{} {}", what, index + 1);
+  return count == 1 ? std::string{what} : fmt::format("URL {} of {}", index + 1, what);
 }
 
 std::vector<std::string_view> split(std::string_view list) {
@@ -37,8 +37,10 @@ void add_credentials(NodeEntry& entry, const NodeSettings& for_all, PasswordRead
   const bool url_has_password = !endpoint.password.empty();
   if (endpoint.username.empty()) endpoint.username = text_of(entry.settings.username);
   if (!url_has_password) {
-    const bool own = entry.settings.password.given();
-    endpoint.password = passwords.read(own ? entry.settings.password : for_all.password);
+    const PasswordSource& source =
+        entry.settings.password.given() ? entry.settings.password : for_all.password;
+    endpoint.password = passwords.read(source);
+    endpoint.password_doubt = password_doubt(source, endpoint.password);
     if (endpoint.username.empty()) endpoint.username = text_of(for_all.username);
   }
   // The message does not name the user: if the ':' was forgotten, it is the password.
@@ -102,6 +104,10 @@ std::optional<std::vector<NodeEntry>> nodes_from_environment() {
     entries.push_back(entry_from_url(urls[i], {Place::Origin::Environment, what}));
   }
   return entries;
+}
+
+bool nodes_in_environment() {
+  return environment_value(kNodesVariable) != nullptr;
 }
 
 std::optional<Concealed> nodes_variable_concealed() {

@@ -29,6 +29,9 @@ std::vector<NodeEntry> nodes_from_flags(const std::vector<std::string>& urls);
 // has only separators: that is a mistake, not a wish for the default.
 std::optional<std::vector<NodeEntry>> nodes_from_environment();
 
+// Whether $REDLOCK_NODES is set and not empty.
+bool nodes_in_environment();
+
 // If $REDLOCK_NODES has a password: its value without users and passwords, or no value if they cannot be told apart.
 std::optional<Concealed> nodes_variable_concealed();
 

@@ -35,6 +35,10 @@ class PasswordReader {
   std::set<std::string> warned_;
 };
 
+// The likely fault of a password of a file or variable, for when a server refuses it: "file /etc/redlock/password ends in a
+// second newline". Empty: nothing that can be seen.
+std::string password_doubt(const PasswordSource& source, const Secret& password);
+
 // The warning; `what` is "password_file" or "configuration file".
 void warn_world_readable(const char* what, const std::string& path, const char* secret = "a password");
 

@@ -12,11 +12,13 @@ struct FileContent {
   bool world_readable = false;
 };
 
-// Reads a file, a pipe or /dev/null to its end. On failure: the errno value, and EFBIG beyond 1 MiB.
 struct ReadResult {
   std::optional<FileContent> content;
-  int error = 0;
+  std::string error;  // why there is none, for a person
 };
+
+// Reads a file, a pipe or /dev/null to its end, up to 1 MiB. Waits for what a pipe brings, but not long for somebody who
+// writes into a named pipe.
 ReadResult read_file(const std::string& path);
 
 }  // namespace redlock::config

@@ -26,9 +26,19 @@ struct Layer {
   std::optional<Duration> kill_after{};
   std::optional<Duration> node_timeout{};
   std::optional<Duration> restart_quarantine{};
+  std::optional<Duration> quorum_wait{};
   std::optional<std::string> key_prefix{};
+  std::optional<std::string> note{};
   std::optional<ReleaseWhen> release_when{};
+  std::optional<Duration> at_least{};
+  std::optional<bool> release_on_failure{};
+  std::optional<std::uint64_t> slots{};
+  std::optional<bool> reentrant{};
+  std::uint32_t bare_numbers{};  // bit N: the duration of the N-th key of kKeys was given without a unit
 };
+
+// The longest note of a holder that the nodes store; a longer one is cut.
+inline constexpr std::size_t kMostNoteBytes = 256;
 
 // The settings of the command line. load() parses the URLs.
 struct Flags {
@@ -48,6 +58,7 @@ struct Concealed {
 struct Settings {
   std::chrono::milliseconds ttl{};           // 200 ms or more
   std::optional<Duration> wait;              // for the lock; none: for ever
+  std::optional<Duration> quorum_wait;       // while no quorum answers; none: lock::default_quorum_wait()
   Duration retry_delay{};                    // between attempts, before jitter
   std::optional<std::uint64_t> retry_count;  // attempts after the first; none: no limit but `wait`
   Duration kill_after{};                     // between TERM and the end of the lease; at most ttl/3
@@ -55,8 +66,15 @@ struct Settings {
   Duration common_node_timeout{};            // as configured: other clients may use all of it
   Duration restart_quarantine{};             // a node younger than this has no vote
   std::string key_prefix;
+  std::string note;  // for others to see, up to kMostNoteBytes
   ReleaseWhen release_when = ReleaseWhen::Command;
+  std::chrono::milliseconds at_least{};    // from the grant on, nobody else gets the lock
+  bool release_on_failure = false;         // unless the command failed
+  std::size_t slots = 0;                   // of the lock; 0: it has none
+  std::string slots_from{};                // where that is set, for messages
+  bool reentrant = false;                  // runs under the lease of a run around this one
   std::vector<redis::NodeEndpoint> nodes;  // at least one, no two alike
+  std::string file_for_nodes;              // no node is named anywhere: the file to name them in
   std::vector<Concealed> concealed;        // the command gets no password of the nodes
 };
 

@@ -1,8 +1,49 @@
 #include "config/source.hpp"
 
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "config/suggest.hpp"
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
+#include <string_view>
 
 namespace redlock::config {
+namespace {
+
+constexpr std::string_view kPrefix = "REDLOCK_";
+
+// Variables that are no settings, and near to the name of one.
+constexpr std::string_view kOtherVariables[] = {"NODES", "CONFIG", "NAME", "TOKEN", "FENCE", "SLOT"};
+
+// A variable that nobody reads may be anybody's; one that is all but the name of a setting is a slip.
+void warn_of_misspelt_variables() {
+  std::vector<std::string> names;
+  std::vector<std::string_view> known;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    std::string_view name = *entry;
+    name = name.substr(0, name.find('='));
+    if (!name.starts_with(kPrefix)) continue;
+    if (known.empty()) {
+      for (const Key& key : kKeys) names.push_back(environment_name(key).substr(kPrefix.size()));
+      known.assign(names.begin(), names.end());
+      known.insert(known.end(), std::begin(kOtherVariables), std::end(kOtherVariables));
+    }
+    name.remove_prefix(kPrefix.size());
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    if (const auto meant = closest(name, known)) {
+      log::warning(fmt::format("{}{} in the environment is no setting, and does nothing: did you mean {}{}?",
+                               kPrefix, printable(name, 64), kPrefix, *meant));
+    }
+  }
+}
+
+}  // namespace
 
 void check_ranges(const Source& source) {
   for (std::size_t i = 0; i < kKeys.size(); ++i) {
@@ -29,6 +70,7 @@ Source source_from_environment() {
     if (const auto problem = assign(source.layer, kKeys[i], value)) fail(source.places[i], *problem);
   }
   check_ranges(source);
+  warn_of_misspelt_variables();
   return source;
 }
 

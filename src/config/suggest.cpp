@@ -39,21 +39,24 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::string suggestion(std::string_view word, std::span<const std::string_view> known) {
-  if (word.size() <= kLongestWord) {
-    const std::string wanted = normalized(word);
-    std::string_view best;
-    // One slip for three letters, three at most: beyond that it is another word.
-    std::size_t best_distance = std::clamp<std::size_t>(word.size() / 3, 1, 3) + 1;
-    for (const std::string_view candidate : known) {
-      const std::size_t distance = edit_distance(wanted, candidate);
-      if (distance < best_distance) {
-        best = candidate;
-        best_distance = distance;
-      }
+std::optional<std::string_view> closest(std::string_view word, std::span<const std::string_view> known) {
+  if (word.size() > kLongestWord) return std::nullopt;
+  const std::string wanted = normalized(word);
+  std::optional<std::string_view> best;
+  // One slip for three letters, three at most: beyond that it is another word.
+  std::size_t best_distance = std::clamp<std::size_t>(word.size() / 3, 1, 3) + 1;
+  for (const std::string_view candidate : known) {
+    const std::size_t distance = edit_distance(wanted, normalized(candidate));
+    if (distance < best_distance) {
+      best = candidate;
+      best_distance = distance;
     }
-    if (!best.empty()) return fmt::format("did you mean '{}'?", best);
   }
+  return best;
+}
+
+std::string suggestion(std::string_view word, std::span<const std::string_view> known) {
+  if (const auto best = closest(word, known)) return fmt::format("did you mean '{}'?", *best);
   return fmt::format("known: {}", fmt::join(known, ", "));
 }
 

@@ -1,6 +1,7 @@
 #include "config/url.hpp"
 
 #include "base/text.hpp"
+#include "config/url_scheme.hpp"
 
 #include <fmt/format.h>
 
@@ -10,7 +11,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <limits>
 #include <optional>
 
@@ -20,15 +20,6 @@ namespace {
 using redis::NodeEndpoint;
 using Transport = NodeEndpoint::Transport;
 
-struct Scheme {
-  std::string_view prefix;
-  Transport transport;
-};
-constexpr std::array<Scheme, 3> kSchemes{{
-    {"redis://", Transport::Tcp},
-    {"rediss://", Transport::Tls},
-    {"unix://", Transport::Unix},
-}};
 constexpr std::size_t kMaxHostBytes = 253;                                // RFC 1035, section 2.3.4
 constexpr std::size_t kMaxPathBytes = sizeof(sockaddr_un::sun_path) - 1;  // unix(7)
 constexpr auto kMostDbs =
@@ -78,11 +69,8 @@ std::string percent_decoded(std::string_view text, std::string_view what) {
 
 template <typename Number>
 std::optional<Number> number_up_to(std::string_view text, Number most) {
-  if (text.empty()) return std::nullopt;
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool whole = error == std::errc{} && end == text.data() + text.size();
-  return whole && value <= most ? std::optional{value} : std::nullopt;
+  const auto number = parse_number<Number>(text);
+  return number && *number <= most ? number : std::nullopt;
 }
 
 unsigned parse_db(std::string_view text) {
@@ -124,6 +112,12 @@ std::string parse_ipv6(std::string_view text) {
       inet_ntop(AF_INET6, &address, canonical.data(), canonical.size()) == nullptr) {
     throw BadUrl{"what stands in brackets is not an IPv6 address"};
   }
+  // getaddrinfo(3) would say that the name is not known.
+  const bool has_zone = IN6_IS_ADDR_LINKLOCAL(&address) || IN6_IS_ADDR_MC_LINKLOCAL(&address);
+  if (!zone.empty() && !has_zone && !std::all_of(zone.begin() + 1, zone.end(), is_digit)) {
+    throw BadUrl{
+        "only an IPv6 address that begins with fe80: has a zone; leave the '%' and what follows out"};
+  }
   return canonical.data() + zone;
 }
 
@@ -140,6 +134,9 @@ void parse_host_and_port(std::string_view text, NodeEndpoint& endpoint) {
   } else {
     const std::size_t colon = text.find(':');
     const std::string_view host = text.substr(0, colon);
+    if (colon == 0 && text.find(':', 1) != std::string_view::npos) {
+      throw BadUrl{"it begins with ':'; write an IPv6 address in brackets, [::1]"};
+    }
     if (host.empty()) throw BadUrl{"the host is missing; write redis://HOST:6379"};
     if (colon != std::string_view::npos) after_host = text.substr(colon);
     if (after_host.find(':', 1) != std::string_view::npos) {
@@ -166,6 +163,9 @@ void parse_network(std::string_view rest, NodeEndpoint& endpoint) {
   if (rest.find('?') != std::string_view::npos) {
     throw BadUrl{"a '?' begins a query, and only unix:// has one; the database is written /N"};
   }
+  if (authority.find(',') != std::string_view::npos) {
+    throw BadUrl{"it holds a ','; write each URL by itself, in --node or [[node]] one"};
+  }
   parse_host_and_port(authority, endpoint);
   if (slash != std::string_view::npos && slash + 1 < rest.size()) {
     endpoint.db = parse_db(rest.substr(slash + 1));
@@ -188,13 +188,18 @@ void parse_socket(std::string_view rest, NodeEndpoint& endpoint) {
   }
   if (question == std::string_view::npos) return;
   const std::string_view query = rest.substr(question + 1);
+  if (query.find('&') != std::string_view::npos || query.starts_with("password=") ||
+      query.starts_with("username="))
+    throw BadUrl{
+        "the query may be db=N and nothing else; a user and password stand before the path, as in "
+        "unix://USER:PASSWORD@/run/redis.sock?db=N"};
   if (!query.starts_with(kDbQuery)) throw BadUrl{"the query is not db=N, which is all there is"};
   endpoint.db = parse_db(query.substr(kDbQuery.size()));
 }
 
 // The URL without anything that is, or may be by mistake, part of user or password: the text before the last '@', a
 // query, a fragment, and a port or database that is not a short number.
-std::string redacted(const Scheme& scheme, std::string_view rest) {
+std::string redacted(const UrlScheme& scheme, std::string_view rest) {
   const auto short_number = [](std::string_view text) {
     return text.size() <= 10 && std::all_of(text.begin(), text.end(), is_digit);
   };
@@ -225,13 +230,8 @@ std::string redacted(const Scheme& scheme, std::string_view rest) {
 }  // namespace
 
 std::variant<NodeEndpoint, UrlProblem> parse_url(std::string_view url) {
-  const auto* const scheme = std::find_if(kSchemes.begin(), kSchemes.end(), [&](const Scheme& candidate) {
-    return url.size() >= candidate.prefix.size() &&
-           strncasecmp(url.data(), candidate.prefix.data(), candidate.prefix.size()) == 0;
-  });
-  // Without a scheme the text may be any part of a URL, so the message shows none of it.
-  if (scheme == kSchemes.end())
-    return UrlProblem{"the URL does not begin with redis://, rediss:// or unix://"};
+  const UrlScheme* const scheme = find_scheme(url);
+  if (scheme == nullptr) return UrlProblem{scheme_problem(url)};
 
   const std::string_view rest = url.substr(scheme->prefix.size());
   NodeEndpoint endpoint;

@@ -14,7 +14,7 @@ struct UrlProblem {
   std::string text;
 };
 
-// redis://[user[:password]@]host[:port][/db], rediss://... (Transport::Tls),
+// redis://[user[:password]@]host[:port][/db], rediss://... (Transport::Tls), valkey:// and valkeys:// for the same,
 // unix://[user:password@]/path[?db=N]. IPv6 in brackets; user, password and socket path percent-encoded.
 // Throws nothing but std::bad_alloc.
 std::variant<redis::NodeEndpoint, UrlProblem> parse_url(std::string_view url);

@@ -10,10 +10,10 @@ namespace redlock::lock {
 Driver::Driver(DriverOptions options)
     : surroundings_{options.surroundings},
       node_timeout_{options.node_timeout},
-      keys_{options.subject.key},
+      keys_{options.subject.lock_keys()},
       nodes_{std::move(options.nodes), std::move(options.subject), options.surroundings,
              options.node_timeout},
-      membership_{nodes_.size(), options.restart_quarantine},
+      membership_{nodes_.size(), options.restart_quarantine, redis::in_one_slot(keys_)},
       queue_{keys_, nodes_.size()},
       monitor_{nodes_, membership_, options.node_timeout, options.observer} {
 }
@@ -66,7 +66,7 @@ void Driver::take(quorum::Operation* operation, redis::Event& event) {
   if ((listener_ && listener_(event)) || queue_.take(event)) return;
   if (const auto* reply = std::get_if<quorum::Reply>(&event.what)) {
     releases_.on_reply(event.id);
-    queue_.on_reply(node, *reply);
+    queue_.on_reply(node, event.id, *reply);
     monitor_.on_reply(node, *reply);
     if (operation != nullptr) carry_out(operation, operation->on_reply(now(), node, event.id, *reply));
   } else if (const auto* failure = std::get_if<quorum::Failure>(&event.what)) {
@@ -77,7 +77,7 @@ void Driver::take(quorum::Operation* operation, redis::Event& event) {
 
 void Driver::fail(quorum::Operation* operation, quorum::NodeIndex node, quorum::RequestId id,
                   const quorum::Failure& failure) {
-  if (operation != nullptr) carry_out(operation, operation->on_failure(now(), node, id, failure));
+  if (operation != nullptr) carry_out(operation, operation->on_reply(now(), node, id, failure));
 }
 
 void Driver::carry_out(quorum::Operation* operation, const std::vector<quorum::Send>& sends) {

@@ -2,12 +2,12 @@
 
 #include "lock/node_monitor.hpp"
 #include "lock/observer.hpp"
+#include "lock/pending_releases.hpp"
 #include "lock/queue_entries.hpp"
 #include "net/surroundings.hpp"
 #include "quorum/ids.hpp"
 #include "quorum/membership.hpp"
 #include "quorum/operation.hpp"
-#include "quorum/pending_releases.hpp"
 #include "redis/keys.hpp"
 #include "redis/nodes.hpp"
 
@@ -55,6 +55,7 @@ class Driver {
   void leave_queue();
   // Whether the node has yet to answer a release, or a request of leave_queue().
   bool owes(quorum::NodeIndex node) const;
+  bool owes_release(quorum::NodeIndex node) const { return releases_.owes(node); }
   // Whether all that the node is to be told is in its socket, with no sign that nobody reads it there.
   bool is_written(quorum::NodeIndex node) const;
 
@@ -69,7 +70,8 @@ class Driver {
   quorum::RequestIds& ids() { return ids_; }
   quorum::Membership& membership() { return membership_; }
   const quorum::Membership& membership() const { return membership_; }
-  const redis::LockKeys& keys() const { return keys_; }
+  const std::vector<redis::LockKeys>& keys() const { return keys_; }  // of all names, or slots
+  bool has_slots() const { return keys_.front().slot; }
   redis::Nodes& nodes() { return nodes_; }
   const redis::Nodes& nodes() const { return nodes_; }
   NodeMonitor& monitor() { return monitor_; }
@@ -86,11 +88,11 @@ class Driver {
 
   net::Surroundings surroundings_;
   Duration node_timeout_;
-  redis::LockKeys keys_;
+  std::vector<redis::LockKeys> keys_;
   redis::Nodes nodes_;
   quorum::Membership membership_;
   quorum::RequestIds ids_;
-  quorum::PendingReleases releases_;  // of this operation and of earlier ones
+  PendingReleases releases_;  // of this operation and of earlier ones
   QueueEntries queue_;
   NodeMonitor monitor_;
   Listener listener_;

@@ -19,19 +19,22 @@ bool has(const Issues& issues, Issue issue) {
   return std::find(issues.begin(), issues.end(), issue) != issues.end();
 }
 
-struct Words {
+struct IssueWords {
   Issue issue;
   std::string_view one;
   std::string_view many;
 };
 // After "1 of 5 nodes" and "2 of 5 nodes". The issues that take the vote are counted together, before these.
 constexpr std::array kWords{
-    Words{Issue::Anonymous, "does not say whether it restarted", "do not say whether they restarted"},
-    Words{Issue::Evicts, "may evict locks", "may evict locks"},
-    Words{Issue::Forgets, "forgets its locks in a restart", "forget their locks in a restart"},
-    Words{Issue::BadDisk, "failed to write to its disk", "failed to write to their disks"},
-    Words{Issue::SetBack, "had its clock set back", "had their clocks set back"},
-    Words{Issue::BadClock, "has a clock that is off", "have clocks that are off"},
+    IssueWords{Issue::Untried, "could not be tried", "could not be tried"},
+    IssueWords{Issue::Anonymous, "does not say whether it restarted", "do not say whether they restarted"},
+    IssueWords{Issue::TooOld, "is too old to wake waiting clients", "are too old to wake waiting clients"},
+    IssueWords{Issue::Unheard, "does not wake waiting clients", "do not wake waiting clients"},
+    IssueWords{Issue::Evicts, "may evict locks", "may evict locks"},
+    IssueWords{Issue::Forgets, "forgets its locks in a restart", "forget their locks in a restart"},
+    IssueWords{Issue::BadDisk, "failed to write to its disk", "failed to write to their disks"},
+    IssueWords{Issue::SetBack, "had its clock set back", "had their clocks set back"},
+    IssueWords{Issue::BadClock, "has a clock that is off", "have clocks that are off"},
 };
 
 std::string count(std::size_t some, std::size_t all, std::string_view one, std::string_view many) {
@@ -47,7 +50,7 @@ std::string describe_reservations(const Health& health) {
     text += words;
   };
   if (health.voters < nodes) add(count(nodes - health.voters, nodes, "cannot vote", "cannot vote"));
-  for (const Words& words : kWords) {
+  for (const IssueWords& words : kWords) {
     const auto some = std::count_if(health.issues.begin(), health.issues.end(),
                                     [&](const auto& of_node) { return has(of_node, words.issue); });
     if (some > 0) add(count(static_cast<std::size_t>(some), nodes, words.one, words.many));
@@ -60,7 +63,8 @@ std::string describe_reservations(const Health& health) {
 }  // namespace
 
 bool takes_the_vote(Issue issue) {
-  return issue == Issue::NoAnswer || issue == Issue::NoVote || issue == Issue::Refuses;
+  return issue == Issue::NoAnswer || issue == Issue::NoVote || issue == Issue::Refuses ||
+         issue == Issue::Several;
 }
 
 bool can_vote(const Issues& issues) {
@@ -76,7 +80,13 @@ Issues issues_of(const NodeReport& report, Duration restart_quarantine) {
   note(report.eligibility != quorum::VoteEligibility::Voter, Issue::NoVote);
   // A replica refuses because it is one.
   note(report.refusal && report.eligibility == quorum::VoteEligibility::Voter, Issue::Refuses);
+  note(report.untried && can_vote(issues), Issue::Untried);
+  note(report.several_servers, Issue::Several);
   note(report.anonymous, Issue::Anonymous);
+  const bool too_old = report.server && redis::is_too_old(*report.server);
+  note(too_old, Issue::TooOld);
+  // One that has no vote has more to mend.
+  note(report.unheard && !too_old && can_vote(issues), Issue::Unheard);
   note(report.server && report.server->may_evict_locks(), Issue::Evicts);
   note(restart_quarantine == Duration::zero() && !remembers(report), Issue::Forgets);
   note(report.server && !report.server->saved, Issue::BadDisk);

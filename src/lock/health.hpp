@@ -15,7 +15,11 @@ enum class Issue {
   NoAnswer,   // it cannot be asked
   NoVote,     // it is a replica or the like, or in quarantine
   Refuses,    // it takes no writes
+  Untried,    // it does not let us try whether it takes them
+  Several,    // its address leads to several servers
   Anonymous,  // it does not say whether it restarted
+  TooOld,     // it lacks what list and waiting clients need
+  Unheard,    // waiting clients are not told of changes
   Evicts,     // it drops keys that have a TTL when its memory is full
   Forgets,    // it restarts without its keys, and votes at once
   BadDisk,    // it failed to write to its disk

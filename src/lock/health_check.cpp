@@ -12,7 +12,16 @@ using quorum::Failure;
 using quorum::NodeIndex;
 
 // The questions of the first round trip, in this order.
-enum Asked : std::size_t { kInfo, kFsync, kSave, kTrial, kAskedCount };
+enum FirstQuestion : std::size_t {
+  kInfo,
+  kFsync,
+  kSave,
+  kTrial,
+  kClientId,
+  kTracking,
+  kQueueTrial,
+  kAskedCount
+};
 
 std::vector<Question> first_questions(std::size_t nodes) {
   std::vector<Question> questions;
@@ -21,6 +30,9 @@ std::vector<Question> first_questions(std::size_t nodes) {
     questions.push_back({.node = node, .words = redis::config_words("appendfsync")});
     questions.push_back({.node = node, .words = redis::config_words("save")});
     questions.push_back({.node = node, .words = redis::trial_words()});
+    questions.push_back({.node = node, .words = redis::client_id_words()});
+    questions.push_back({.node = node, .words = redis::tracking_words()});
+    questions.push_back({.node = node, .words = redis::queue_trial_words()});
   }
   return questions;
 }
@@ -35,9 +47,18 @@ std::optional<What> decoded(Response& response, Decode decode) {
   return std::nullopt;
 }
 
-// An ACL that permits the keys of some locks only refuses the key of the trial; this says nothing about those locks.
-bool is_about_the_key(const Failure& failure) {
-  return failure.kind == redis::NodeError::NotPermitted && failure.detail.find("access") != std::string::npos;
+// Why a trial failed. An ACL that permits the keys of some locks only refuses the keys of the trial, which says nothing
+// about those locks: then `untried`.
+std::optional<Failure> refusal_in(const Response& response, bool& untried) {
+  std::optional<Failure> failure;
+  if (const auto* value = std::get_if<redis::Value>(&response.what)) {
+    failure = redis::decode_trial(*value);
+  } else {
+    failure = std::get<Failure>(response.what);
+  }
+  if (!failure || failure->kind != redis::NodeError::KeysNotPermitted) return failure;
+  untried = true;
+  return std::nullopt;
 }
 
 NodeReport report_of(Response* answers, NodeIndex node, const quorum::Membership& membership) {
@@ -53,8 +74,11 @@ NodeReport report_of(Response* answers, NodeIndex node, const quorum::Membership
       answers[kInfo], [](const redis::Value& value) { return redis::decode_report(value); });
   report.appendfsync = decoded<std::string>(answers[kFsync], redis::decode_config);
   report.save = decoded<std::string>(answers[kSave], redis::decode_config);
-  const auto* refusal = std::get_if<Failure>(&answers[kTrial].what);
-  if (refusal != nullptr && !is_about_the_key(*refusal)) report.refusal = *refusal;
+  report.refusal = refusal_in(answers[kTrial], report.untried);
+  report.unheard = refusal_in(answers[kQueueTrial], report.untried);
+  for (const FirstQuestion asked : {kClientId, kTracking}) {
+    if (const auto* refused = std::get_if<Failure>(&answers[asked].what)) report.unheard = *refused;
+  }
   return report;
 }
 
@@ -94,6 +118,24 @@ std::vector<NodeReport> check_nodes(Inspector& inspector) {
     read_time(began, std::move(times[i]), reports[questions[i].node]);
   }
   return reports;
+}
+
+void compare_servers(const Inspector& inspector, Inspector& other, std::vector<NodeReport>& reports) {
+  std::vector<Question> questions;
+  for (NodeIndex node = 0; node < reports.size(); ++node) {
+    if (!reports[node].failure) questions.push_back({.node = node, .words = redis::subscribe_words()});
+  }
+  const auto responses = *other.ask(questions);
+  const TimePoint now = other.driver().now().boot;
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    const NodeIndex node = questions[i].node;
+    const auto* refused = std::get_if<Failure>(&responses[i].what);
+    if (refused != nullptr && redis::is_about_command(*refused)) reports[node].unheard = *refused;
+    // One that has restarted meanwhile has another name, too.
+    const bool answered_before = other.membership().least_uptime(node, now) > now - reports[node].asked;
+    const bool same = other.membership().server_of(node) == inspector.membership().server_of(node);
+    if (!same && answered_before) reports[node].several_servers = true;
+  }
 }
 
 }  // namespace redlock::lock

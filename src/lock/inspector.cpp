@@ -11,8 +11,8 @@ using quorum::Failure;
 
 namespace {
 
-quorum::Observation observation_of(Response response) {
-  quorum::Observation observation{.sent = response.sent, .took = response.took, .answer = Failure{}};
+Observation observation_of(Response response) {
+  Observation observation{.sent = response.sent, .took = response.took, .answer = Failure{}};
   if (auto* value = std::get_if<redis::Value>(&response.what)) {
     std::visit([&](auto&& decoded) { observation.answer = std::forward<decltype(decoded)>(decoded); },
                redis::decode_look(std::move(*value)));
@@ -22,7 +22,7 @@ quorum::Observation observation_of(Response response) {
   return observation;
 }
 
-quorum::Observation not_asked() {
+Observation not_asked() {
   return {.sent = {},
           .took = {},
           .answer = redis::node_failure(redis::NodeError::TimedOut, "when it was last asked")};
@@ -71,14 +71,19 @@ bool Inspector::take(redis::Event& event) {
   return true;
 }
 
-std::optional<std::vector<quorum::Observations>> Inspector::probe(const std::vector<std::string>& keys,
-                                                                  std::span<const int> wake_fds,
-                                                                  bool skip_hung) {
+std::optional<std::vector<Observations>> Inspector::probe(const std::vector<std::string>& keys,
+                                                          std::span<const int> wake_fds, bool skip_hung) {
+  return probe_locks({keys.begin(), keys.end()}, wake_fds, skip_hung);
+}
+
+std::optional<std::vector<Observations>> Inspector::probe_locks(const std::vector<redis::LockKeys>& locks,
+                                                                std::span<const int> wake_fds,
+                                                                bool skip_hung) {
   const std::vector<bool> skipped = skip_hung ? hung_ : std::vector<bool>(size());
   std::vector<Question> questions;
-  questions.reserve(keys.size() * size());
-  for (const std::string& key : keys) {
-    const auto words = redis::look_words(redis::LockKeys{key});
+  questions.reserve(locks.size() * size());
+  for (const redis::LockKeys& keys : locks) {
+    const auto words = redis::look_words(keys);
     for (quorum::NodeIndex node = 0; node < size(); ++node) {
       if (!skipped[node]) questions.push_back({.node = node, .words = words});
     }
@@ -86,9 +91,9 @@ std::optional<std::vector<quorum::Observations>> Inspector::probe(const std::vec
   auto responses = ask(questions, wake_fds);
   if (!responses) return std::nullopt;
 
-  std::vector<quorum::Observations> observations(keys.size());
+  std::vector<Observations> observations(locks.size());
   auto next = responses->begin();
-  for (quorum::Observations& of_lock : observations) {
+  for (Observations& of_lock : observations) {
     for (quorum::NodeIndex node = 0; node < size(); ++node) {
       of_lock.push_back(skipped[node] ? not_asked() : observation_of(std::move(*next++)));
     }

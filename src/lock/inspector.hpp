@@ -1,7 +1,7 @@
 #pragma once
 
 #include "lock/driver.hpp"
-#include "quorum/lock_status.hpp"
+#include "lock/lock_status.hpp"
 
 #include <optional>
 #include <span>
@@ -35,6 +35,7 @@ class Inspector {
   const redis::NodeEndpoint& endpoint(quorum::NodeIndex node) const { return driver_.nodes().endpoint(node); }
   const quorum::Membership& membership() const { return driver_.membership(); }
   Driver& driver() { return driver_; }
+  bool hung(quorum::NodeIndex node) const { return hung_[node]; }  // when it was last asked
 
   // Asks everything at once and returns the outcome of each question, in their order; node_timeout at the most. Nothing
   // when a descriptor of `wake_fds` is readable before.
@@ -43,9 +44,12 @@ class Inspector {
 
   // Probes several locks, given by their keys, in one round trip: what the nodes show, lock by lock. With `skip_hung`,
   // nodes that hung when they were last asked are left out, so that they do not hold up each of many probes.
-  std::optional<std::vector<quorum::Observations>> probe(const std::vector<std::string>& keys,
-                                                         std::span<const int> wake_fds = {},
-                                                         bool skip_hung = false);
+  std::optional<std::vector<Observations>> probe(const std::vector<std::string>& keys,
+                                                 std::span<const int> wake_fds = {}, bool skip_hung = false);
+  // The same of locks that may be slots, which share their queue.
+  std::optional<std::vector<Observations>> probe_locks(const std::vector<redis::LockKeys>& locks,
+                                                       std::span<const int> wake_fds = {},
+                                                       bool skip_hung = false);
 
  private:
   bool take(redis::Event& event);

@@ -17,6 +17,7 @@ namespace redlock::lock {
 std::optional<quorum::Loss> keep(Driver& driver, const quorum::LeaseRules& rules, const quorum::Won& won,
                                  std::span<const int> wake_fds, const KeeperCallbacks& callbacks) {
   driver.nodes().unsubscribe();  // here, where nobody waits for it
+  driver.leave_queue();          // of nodes that have refused: a holder waits no more
   quorum::Lease lease{rules, driver.membership(), won, driver.ids(), driver.entropy()};
   TimePoint valid_until = won.valid_until;
   unsigned failures = 0;
@@ -25,6 +26,9 @@ std::optional<quorum::Loss> keep(Driver& driver, const quorum::LeaseRules& rules
   while (!lease.done() && !woken) {
     woken = driver.turn(lease, lease.deadline(), wake_fds);
     driver.monitor().warn_of_duplicate();
+    for (quorum::NodeIndex node = 0; node < driver.size(); ++node) {
+      if (lease.moved(node)) driver.monitor().warn_of_other_server(node);
+    }
     if (lease.valid_until() != std::exchange(valid_until, lease.valid_until())) {
       callbacks.extended(valid_until);
     }

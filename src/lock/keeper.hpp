@@ -41,8 +41,8 @@ class Keeper {
 
   // Ends the thread within the time of one poll and gives the driver back. Idempotent.
   void stop();
-  // The same; and unless the lease was lost, Releaser::begin(). Where there is a thread that is its last act: the next
-  // holder need not wait for its end.
+  // The same; and unless the lease was lost, Releaser::begin(). That is the last act of the thread, if there is one: the
+  // next holder need not wait for its end.
   void stop_and_release();
 
   // Why the lease was lost, after stop().

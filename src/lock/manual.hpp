@@ -10,13 +10,13 @@
 // What can be done, once, about a lock that another process acquired.
 namespace redlock::lock {
 
-struct ExtendedByHand {
+struct ManualExtension {
   quorum::ExtendVerdict verdict;
   std::vector<std::string> troubles;  // without a quorum: see report_troubles()
 };
-ExtendedByHand extend_by_hand(Driver& driver, const quorum::Token& token, std::chrono::milliseconds ttl);
+ManualExtension extend_by_hand(Driver& driver, const quorum::Token& token, std::chrono::milliseconds ttl);
 
-struct ReleasedByHand {
+struct ManualRelease {
   quorum::ReleaseResult result;
   quorum::HolderInfo other;           // with Result::Others
   std::size_t removed;                // on so many nodes the token was still there
@@ -24,6 +24,9 @@ struct ReleasedByHand {
 };
 // `release` leaves a note for a process that may be extending the lease (quorum::ReleaseRequest), for as long as the lock is
 // expected to be held.
-ReleasedByHand release_by_hand(Driver& driver, const quorum::ReleaseRequest& release);
+ManualRelease release_by_hand(Driver& driver, const quorum::ReleaseRequest& release);
+// Several at once, in one round trip: the outcome of each, in their order.
+std::vector<ManualRelease> release_by_hand(Driver& driver,
+                                           const std::vector<quorum::ReleaseRequest>& releases);
 
 }  // namespace redlock::lock

@@ -35,23 +35,27 @@ class NodeMonitor {
   // after the lock was won.
   void warn_of_duplicate();
 
+  // Warns that the address of the node has come to lead to another server.
+  void warn_of_other_server(quorum::NodeIndex node);
+
   // Why the node is down; none: its last outcome was an answer, or it was not asked.
   const std::optional<quorum::Failure>& failure(quorum::NodeIndex node) const {
     return states_[node].failure;
   }
 
  private:
-  struct State {
+  struct NodeState {
     std::optional<quorum::Failure> failure;      // its last outcome; none: an answer
     std::optional<TimePoint> extending_since{};  // the oldest extension that it has not answered
     bool warned_of_anonymity = false;
+    bool warned_of_other_server = false;
   };
 
   const redis::Nodes& nodes_;
   const quorum::Membership& membership_;
   Duration node_timeout_;
   Observer* observer_;
-  std::vector<State> states_;
+  std::vector<NodeState> states_;
   bool warned_of_duplicate_ = false;
 };
 

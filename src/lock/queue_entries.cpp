@@ -6,21 +6,23 @@ namespace redlock::lock {
 
 void QueueEntries::on_sent(const quorum::Send& send) {
   const auto* acquire = std::get_if<quorum::AcquireRequest>(&send.request);
-  if (acquire == nullptr || !acquire->waiter) return;
-  waiter_ = acquire->waiter;
-  entered_[send.node] = true;
+  const auto* probe = std::get_if<quorum::ProbeRequest>(&send.request);
+  const auto waiter = acquire != nullptr ? acquire->waiter : probe != nullptr ? probe->waiter : std::nullopt;
+  if (!waiter) return;
+  waiter_ = waiter;
+  entered_[send.node] = send.id;
 }
 
-void QueueEntries::on_reply(quorum::NodeIndex node, const quorum::Reply& reply) {
-  if (std::holds_alternative<quorum::Granted>(reply)) entered_[node] = false;
+void QueueEntries::on_reply(quorum::NodeIndex node, quorum::RequestId id, const quorum::Reply& reply) {
+  if (id == entered_[node] && std::holds_alternative<quorum::Granted>(reply)) entered_[node] = 0;
 }
 
 std::vector<redis::Query> QueueEntries::leave(const redis::Nodes& nodes, quorum::RequestIds& ids,
                                               TimePoint deadline) {
   std::vector<redis::Query> queries;
   for (quorum::NodeIndex node = 0; node < entered_.size(); ++node) {
-    if (!entered_[node]) continue;
-    entered_[node] = false;
+    if (entered_[node] == 0) continue;
+    entered_[node] = 0;
     if (!nodes.reached(node)) continue;
     leaving_[node] = ids.next();
     queries.push_back({.node = node,

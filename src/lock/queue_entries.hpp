@@ -14,12 +14,13 @@ namespace redlock::lock {
 class QueueEntries {
  public:
   // `keys` must outlive this object.
-  QueueEntries(const redis::LockKeys& keys, std::size_t nodes)
+  QueueEntries(const std::vector<redis::LockKeys>& keys, std::size_t nodes)
       : keys_{keys}, entered_(nodes), leaving_(nodes) {}
 
-  // An acquire request may enter the queue of its node; a grant leaves it.
+  // An acquire or probe request may enter the queue of its node. Its grant leaves it; that of an earlier one, read later,
+  // says nothing.
   void on_sent(const quorum::Send& send);
-  void on_reply(quorum::NodeIndex node, const quorum::Reply& reply);
+  void on_reply(quorum::NodeIndex node, quorum::RequestId id, const quorum::Reply& reply);
 
   // The requests that leave all queues.
   std::vector<redis::Query> leave(const redis::Nodes& nodes, quorum::RequestIds& ids, TimePoint deadline);
@@ -28,10 +29,10 @@ class QueueEntries {
   bool owes(quorum::NodeIndex node) const { return leaving_[node] != 0; }
 
  private:
-  const redis::LockKeys& keys_;
+  const std::vector<redis::LockKeys>& keys_;
   std::optional<quorum::QueueEntry> waiter_;  // this process
-  std::vector<bool> entered_;
-  std::vector<quorum::RequestId> leaving_;  // 0: none
+  std::vector<quorum::RequestId> entered_;    // by the last request that may have; 0: none
+  std::vector<quorum::RequestId> leaving_;    // 0: none
 };
 
 }  // namespace redlock::lock

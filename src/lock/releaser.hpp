@@ -8,25 +8,29 @@ namespace redlock::lock {
 // Releases a lock on all nodes. The two steps may be taken on different threads, as those of the driver are.
 class Releaser {
  public:
-  // `driver` must outlive the releaser. A release by hand goes to all nodes, also to those that no request of this process has
-  // reached.
+  // `driver` must outlive the releaser.
   Releaser(Driver& driver, const quorum::ReleaseRequest& release);
+
+  // Unless it has begun: leaves the lock behind, or deletes it. `lease`: for so long others may be extending it.
+  void leave_behind(const std::optional<quorum::Rest>& rest, std::chrono::milliseconds lease) {
+    if (!until_) operation_.leave_behind(rest, lease);
+  }
+  const std::optional<quorum::Rest>& rest() const { return operation_.rest(); }
+  bool by_hand() const { return operation_.by_hand(); }
 
   // Sends the release, without waiting. Once: later calls do nothing.
   void begin();
 
   // Begins, if that has not been done, and waits for a quorum of answers. A node beyond that quorum need not have
-  // answered, if it has the release in its socket, unless this one is by hand. At most node_timeout from begin().
+  // answered, if it has the release in its socket. At most node_timeout from begin(), and a second for nodes beyond the
+  // quorum.
   quorum::ReleaseResult finish();
 
-  // For the time after finish().
-  const quorum::ReleaseOp& operation() const { return operation_; }
-
  private:
+  void wait();
   bool stragglers_are_served() const;
 
   Driver& driver_;
-  bool by_hand_;
   quorum::ReleaseOp operation_;
   std::optional<TimePoint> until_;  // once it has begun
 };

@@ -21,7 +21,8 @@ bool Waiting::take(const redis::Event& event) {
     return true;
   }
   if (const auto* called = std::get_if<redis::Called>(&event.what)) {
-    if (waiter_) waiter_->on_called(now, node, called->ahead);
+    if (waiter_ && called->granted) waiter_->on_granted(now, node, called->ahead);
+    if (waiter_ && !called->granted) waiter_->on_left(now, node, called->ahead);
     return true;
   }
   if (std::holds_alternative<redis::SubscriptionLost>(event.what)) {
@@ -48,15 +49,21 @@ void Waiting::take_probe(const redis::Event& event) {
   const TimePoint now = driver_.now().boot;
   probes_[node].id = 0;
   const auto* value = std::get_if<redis::Value>(&event.what);
-  const redis::Found found =
-      value != nullptr ? redis::decode_probe(probes_[node].what, *value) : redis::Found{};
+  const redis::Found found = value != nullptr
+                                 ? redis::decode_probe(probes_[node].what, *value, driver_.has_slots())
+                                 : redis::Found{};
   std::visit(Overload{[&](std::monostate) { waiter_->on_probe_failed(now, node); },
                       [&](const redis::FoundHolder& holder) { waiter_->on_holder(now, node, holder.token); },
                       [&](const quorum::QueueState& state) {
                         waiter_->on_queue_state(now, node, state);
-                        if (!state.holder || state.holder == told_.holder) return;
+                        const bool rests = state.info.resting.has_value();
+                        const bool known =
+                            state.holder == told_.holder && rests == told_.info.resting.has_value();
+                        if (!state.holder || known) return;
                         told_.holder = *state.holder;
                         told_.info = state.info;
+                        told_.name = state.name;
+                        told_.barred = state.barred;
                         told_expires_ = TimePoint{};  // news
                       }},
              found);
@@ -76,10 +83,13 @@ void Waiting::subscribe() {
 void Waiting::probe(const quorum::Waiter::Ask& wanted, Duration round_trip) {
   constexpr Duration least = std::chrono::milliseconds{100};
   constexpr int round_trips = 4;
-  probes_[wanted.node] = {.id = driver_.ids().next(), .what = wanted.what};
+  // The script says who has each of several names, or slots.
+  const quorum::Probe what =
+      driver_.keys().size() > 1 || driver_.has_slots() ? quorum::Probe::QueueState : wanted.what;
+  probes_[wanted.node] = {.id = driver_.ids().next(), .what = what};
   driver_.nodes().ask({.node = wanted.node,
                        .id = probes_[wanted.node].id,
-                       .words = redis::probe_words(wanted.what, driver_.keys(), *entry_),
+                       .words = redis::probe_words(what, driver_.keys(), *entry_),
                        .deadline = driver_.now().boot + std::min(std::max(round_trips * round_trip, least),
                                                                  driver_.node_timeout())});
 }
@@ -104,7 +114,8 @@ void Waiting::tell_news(const Wait& wait) {
 Waiting::Woken Waiting::await_turn(const quorum::Held& held, const Wait& wait,
                                    std::span<const int> wake_fds) {
   if (!waiter_) {
-    waiter_.emplace(wait.retry_delay, driver_.membership(), driver_.entropy());
+    waiter_.emplace(wait.retry_delay, driver_.membership(), driver_.entropy(),
+                    driver_.keys().size() > 1 && !driver_.has_slots(), driver_.has_slots());
     entry_ = wait.entry;
   }
   waiter_->on_held(driver_.now().boot, held, wait.votes, wait.round_trip);
@@ -114,7 +125,8 @@ Waiting::Woken Waiting::await_turn(const quorum::Held& held, const Wait& wait,
     const TimePoint now = driver_.now().boot;
     if (now >= wait.until) return {};
     const auto action = waiter_->next(now);
-    if (const auto* attempt = std::get_if<quorum::Waiter::Try>(&action)) return {.in_turn = attempt->in_turn};
+    if (const auto* attempt = std::get_if<quorum::Waiter::Try>(&action))
+      return {.in_turn = attempt->in_turn, .bars = attempt->bars};
     if (const auto* wanted = std::get_if<quorum::Waiter::Ask>(&action)) {
       probe(*wanted, wait.round_trip);
       continue;

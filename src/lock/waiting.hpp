@@ -29,6 +29,7 @@ class Waiting {
   struct Woken {
     bool by_descriptor = false;
     bool in_turn = false;  // quorum::AcquireRules
+    bool bars = false;     // likewise
   };
   // After an attempt that found the lock held: listens to the nodes, on further connections, until it is time for the next
   // attempt, or a descriptor of `wake_fds` is readable.

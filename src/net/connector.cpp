@@ -43,12 +43,12 @@ Connector::Connector(std::vector<Address> addresses, Duration allowance)
                                      kLeastPatience, kPatience)} {
 }
 
-Connector::Result Connector::step(TimePoint now) {
+Connector::ConnectResult Connector::step(TimePoint now) {
   for (std::size_t i = 0; i < attempts_.size() || start_next(now);) {
     switch (advance(attempts_[i])) {
-      case Step::Connected: return std::move(attempts_[i].socket);
-      case Step::Pending: ++i; break;
-      case Step::Failed:
+      case AttemptStep::Connected: return std::move(attempts_[i].socket);
+      case AttemptStep::Pending: ++i; break;
+      case AttemptStep::Failed:
         attempts_.erase(attempts_.begin() + static_cast<std::ptrdiff_t>(i));
         start_next_at_ = now;
     }
@@ -79,27 +79,27 @@ bool Connector::start_next(TimePoint now) {
 
 // Calls connect(2) once to begin and again to learn what has become of it. On loopback the handshake is over
 // when the first call says EINPROGRESS, and the second one saves a poll(2).
-Connector::Step Connector::advance(Attempt& attempt) {
+Connector::AttemptStep Connector::advance(Attempt& attempt) {
   for (int call = 0; call < 2; ++call) {
     if (::connect(attempt.socket.get(), attempt.address->get(), attempt.address->length) == 0) {
-      return Step::Connected;
+      return AttemptStep::Connected;
     }
     attempt.backlog_full = false;
     switch (errno) {
-      case EISCONN: return Step::Connected;
+      case EISCONN: return AttemptStep::Connected;
       case EINPROGRESS:
       case EINTR: continue;
-      case EALREADY: return Step::Pending;
+      case EALREADY: return AttemptStep::Pending;
       case EAGAIN:
         if (attempt.address->family() == AF_UNIX) {
           attempt.backlog_full = true;
-          return Step::Pending;
+          return AttemptStep::Pending;
         }
         [[fallthrough]];  // TCP: no local port is left
-      default: failure_ = connect_failure(errno); return Step::Failed;
+      default: failure_ = connect_failure(errno); return AttemptStep::Failed;
     }
   }
-  return Step::Pending;
+  return AttemptStep::Pending;
 }
 
 void Connector::watch(Poller& poller) const {

@@ -19,14 +19,14 @@ class Connector {
   static constexpr std::chrono::milliseconds kPatience{250};
 
   struct Connecting {};
-  using Result = std::variant<Connecting, UniqueFd, ConnectionFailure>;
+  using ConnectResult = std::variant<Connecting, UniqueFd, ConnectionFailure>;
 
   // `allowance`: what there is time for. The delay is short enough for the last address to have a part of it.
   Connector(std::vector<Address> addresses, Duration allowance);
 
   // Does what can be done now. Once it returns a socket (non-blocking, connected) or a failure, it is
   // finished.
-  Result step(TimePoint now);
+  ConnectResult step(TimePoint now);
 
   void watch(Poller& poller) const;
 
@@ -40,10 +40,10 @@ class Connector {
     bool backlog_full =
         false;  // a unix socket's: connect(2) must be called again, poll(2) would not tell when
   };
-  enum class Step { Connected, Pending, Failed };
+  enum class AttemptStep { Connected, Pending, Failed };
 
   bool start_next(TimePoint now);
-  Step advance(Attempt& attempt);
+  AttemptStep advance(Attempt& attempt);
 
   std::vector<Address> addresses_;
   Duration patience_;

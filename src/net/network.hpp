@@ -16,7 +16,6 @@ namespace redlock::net {
 // it in time: its owner has the deadline. Destruction gives up.
 class Dial {
  public:
-  enum class Phase { Resolving, Connecting };
   struct Dialing {};
   using Result = std::variant<Dialing, std::unique_ptr<Stream>, ConnectionFailure>;
 
@@ -29,7 +28,8 @@ class Dial {
   // connection is waited for; where a name has several addresses, each of them gets a part of it.
   virtual Result step(TimePoint now, Duration allowance) = 0;
 
-  virtual Phase phase() const noexcept = 0;
+  // A name is looked up; otherwise an address is connected to.
+  virtual bool resolving() const noexcept = 0;
 
   // Adds the descriptors that step() waits for.
   virtual void watch(Poller& poller) const = 0;
@@ -45,7 +45,7 @@ class Network {
   Network& operator=(const Network&) = delete;
   virtual ~Network() = default;
 
-  // Begins with the first step(). The endpoint must outlive the result.
+  // Begins with the first step(). The endpoint and this object must outlive the result.
   virtual std::unique_ptr<Dial> dial(const Endpoint& endpoint) = 0;
 
   // Returns when a descriptor of `poller` is ready, at `until`, or after a signal. A wait of up to a second may end up to

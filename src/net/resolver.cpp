@@ -17,7 +17,7 @@
 namespace redlock::net {
 
 // Shared by the thread and the Lookup; the one that ends last frees it.
-struct Lookup::Shared {
+struct Lookup::Exchange {
   UniqueFd ready;
   std::mutex mutex;
   std::optional<Answer> answer;  // guarded by `mutex`
@@ -105,7 +105,7 @@ std::vector<Address> families_in_turn(std::vector<Address> addresses) {
   return in_turn;
 }
 
-Lookup::Lookup(const std::string& host, std::uint16_t port) : shared_{std::make_shared<Shared>()} {
+Lookup::Lookup(const std::string& host, std::uint16_t port) : shared_{std::make_shared<Exchange>()} {
   shared_->ready.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!shared_->ready) {
     shared_->answer = failed(errno_text(errno));

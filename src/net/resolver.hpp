@@ -30,8 +30,8 @@ class Lookup {
   std::optional<Answer> take();
 
  private:
-  struct Shared;
-  std::shared_ptr<Shared> shared_;
+  struct Exchange;
+  std::shared_ptr<Exchange> shared_;
 };
 
 // The addresses with the families in turn, beginning with that of the first; within a family the order stays.

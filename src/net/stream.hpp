@@ -65,9 +65,6 @@ class Stream {
   virtual void keep_alive() noexcept = 0;
 };
 
-// A stream of the endpoint's transport over a socket that is connected to it.
-std::unique_ptr<Stream> make_stream(const Endpoint& endpoint, UniqueFd socket);
-
 // TCP and unix sockets.
 std::unique_ptr<Stream> make_plain_stream(UniqueFd socket);
 

@@ -1,9 +1,11 @@
 #pragma once
 
-#include "base/fd.hpp"
+#include "base/timer.hpp"
 #include "net/network.hpp"
+#include "net/unresolved_names.hpp"
 
 #include <memory>
+#include <optional>
 
 namespace redlock::net {
 
@@ -16,7 +18,8 @@ class SystemNetwork final : public Network {
  private:
   void poll_long(Poller& poller, TimePoint until);
 
-  UniqueFd timer_;  // CLOCK_BOOTTIME; made by the first long wait, since most runs have none
+  UnresolvedNames unresolved_;
+  std::optional<Timer> timer_;  // made by the first long wait, since most runs have none
 };
 
 }  // namespace redlock::net

@@ -62,7 +62,7 @@ void start_openssl() {
     throw std::bad_alloc{};
 }
 
-void TlsContext::Free::operator()(ssl_ctx_st* context) const noexcept {
+void TlsContext::FreeContext::operator()(ssl_ctx_st* context) const noexcept {
   SSL_CTX_free(context);
 }
 
@@ -74,13 +74,14 @@ std::variant<std::shared_ptr<const TlsContext>, TlsProblem> TlsContext::make(con
   SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
   SSL_CTX_set_read_ahead(context.get(), 1);  // one recv(2) for what has come, instead of two for each record
-  std::optional<TlsProblem> problem;
-  if (!settings.insecure_skip_verify) problem = trust(*SSL_CTX_get_cert_store(context.get()), settings);
-  if (!problem && !settings.cert_file.empty()) problem = show_certificate(*context, settings);
+  Trust trusted;
+  if (!settings.insecure_skip_verify) trusted = trust(*SSL_CTX_get_cert_store(context.get()), settings);
+  if (!trusted.problem && !settings.cert_file.empty()) trusted.problem = show_certificate(*context, settings);
   ERR_clear_error();
-  if (problem) return std::move(*problem);
-  return std::shared_ptr<const TlsContext>{
-      new TlsContext{std::move(context), !settings.cert_file.empty(), !settings.insecure_skip_verify}};
+  if (trusted.problem) return std::move(*trusted.problem);
+  return std::shared_ptr<const TlsContext>{new TlsContext{std::move(context), !settings.cert_file.empty(),
+                                                          !settings.insecure_skip_verify,
+                                                          std::move(trusted.unusable)}};
 }
 
 }  // namespace redlock::net

@@ -39,18 +39,25 @@ class TlsContext {
   // Whether the node must have a certificate that is good, and for it.
   bool verifies() const noexcept { return verifies_; }
 
+  // Why CAs of the system are missing, for a person; empty: none is known to be.
+  const std::string& unusable_cas() const noexcept { return unusable_cas_; }
+
  private:
-  struct Free {
+  struct FreeContext {
     void operator()(ssl_ctx_st* context) const noexcept;
   };
-  using Handle = std::unique_ptr<ssl_ctx_st, Free>;
+  using Handle = std::unique_ptr<ssl_ctx_st, FreeContext>;
 
-  TlsContext(Handle context, bool has_certificate, bool verifies)
-      : context_{std::move(context)}, has_certificate_{has_certificate}, verifies_{verifies} {}
+  TlsContext(Handle context, bool has_certificate, bool verifies, std::string unusable_cas)
+      : context_{std::move(context)},
+        has_certificate_{has_certificate},
+        verifies_{verifies},
+        unusable_cas_{std::move(unusable_cas)} {}
 
   Handle context_;
   bool has_certificate_;
   bool verifies_;
+  std::string unusable_cas_;
 };
 
 }  // namespace redlock::net

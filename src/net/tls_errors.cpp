@@ -1,5 +1,6 @@
 #include "net/tls_errors.hpp"
 
+#include "base/deleter.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 
@@ -25,14 +26,6 @@ namespace {
 constexpr std::size_t kMostNames = 4;
 constexpr std::size_t kLongestName = 100;
 
-template <auto Function>
-struct Call {
-  template <class T>
-  void operator()(T* thing) const noexcept {
-    Function(thing);
-  }
-};
-
 std::string text_of(const ASN1_STRING* string) {
   const auto length = static_cast<std::size_t>(std::max(ASN1_STRING_length(string), 0));
   const auto* const bytes = reinterpret_cast<const char*>(ASN1_STRING_get0_data(string));
@@ -56,8 +49,7 @@ std::string common_name(const X509_NAME* name) {
 // Whom a certificate is for: its alternative names, or where it has none its common name.
 std::vector<std::string> names_in(const X509* certificate) {
   std::vector<std::string> names;
-  using Names = std::unique_ptr<GENERAL_NAMES, Call<GENERAL_NAMES_free>>;
-  const Names alternatives{
+  const std::unique_ptr<GENERAL_NAMES, Deleter<GENERAL_NAMES_free>> alternatives{
       static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr))};
   for (int i = 0; i < sk_GENERAL_NAME_num(alternatives.get()); ++i) {
     const GENERAL_NAME* const name = sk_GENERAL_NAME_value(alternatives.get(), i);
@@ -131,7 +123,8 @@ std::string why_unreadable(std::string_view otherwise) {
   return error != 0 && ERR_SYSTEM_ERROR(error) ? errno_text(ERR_GET_REASON(error)) : std::string{otherwise};
 }
 
-std::string why_not_trusted(X509_STORE_CTX& verification, std::string_view wanted) {
+std::string why_not_trusted(X509_STORE_CTX& verification, std::string_view wanted,
+                            std::string_view unusable_cas) {
   const X509* const certificate = X509_STORE_CTX_get_current_cert(&verification);
   const int error = X509_STORE_CTX_get_error(&verification);
   const bool is_nodes = X509_STORE_CTX_get_error_depth(&verification) == 0;
@@ -155,8 +148,9 @@ std::string why_not_trusted(X509_STORE_CTX& verification, std::string_view wante
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT: {
       const std::string issuer = common_name(X509_get_issuer_name(certificate));
-      return fmt::format("its certificate is from an unknown CA{}: name the file with that CA as ca_file",
-                         issuer.empty() ? "" : ", " + issuer);
+      return fmt::format("its certificate is from an unknown CA{}{}: name the file with that CA as ca_file",
+                         issuer.empty() ? "" : ", " + issuer,
+                         unusable_cas.empty() ? "" : fmt::format(" ({})", unusable_cas));
     }
     default: return fmt::format("{} is not accepted: {}", whose, X509_verify_cert_error_string(error));
   }

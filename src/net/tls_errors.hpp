@@ -14,7 +14,9 @@ namespace redlock::net {
 std::string why_unreadable(std::string_view otherwise);
 
 // Why the certificate that is looked at in `verification` is not accepted. `wanted`: the name that it should be for.
-std::string why_not_trusted(x509_store_ctx_st& verification, std::string_view wanted);
+// `unusable_cas`: see TlsContext.
+std::string why_not_trusted(x509_store_ctx_st& verification, std::string_view wanted,
+                            std::string_view unusable_cas);
 
 // The facts about a connection that TLS has ended.
 struct TlsEnding {

@@ -14,8 +14,8 @@ struct TlsSettings {
   std::string key_file{};   // empty: cert_file holds the key, too
   Secret key_password{};    // for a key that is encrypted
   bool insecure_skip_verify = false;
-};
 
-bool operator==(const TlsSettings& a, const TlsSettings& b);
+  bool operator==(const TlsSettings&) const = default;
+};
 
 }  // namespace redlock::net

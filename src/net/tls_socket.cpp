@@ -108,4 +108,10 @@ Progress TlsSocket::flush() {
   return {.state = Progress::State::Done};
 }
 
+void TlsSocket::hear_rest() noexcept {
+  const ssize_t count =
+      ::recv(socket_.get(), heard_.data() + heard_size_, heard_.size() - heard_size_, MSG_DONTWAIT);
+  if (count > 0) heard_size_ += static_cast<std::size_t>(count);
+}
+
 }  // namespace redlock::net

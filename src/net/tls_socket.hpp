@@ -39,6 +39,10 @@ class TlsSocket {
   // The first bytes that came.
   std::string_view heard() const noexcept { return {heard_.data(), heard_size_}; }
 
+  // Adds to heard() what OpenSSL has left in the socket: it may have read no more than the header of a record. Only for a
+  // connection of no more use.
+  void hear_rest() noexcept;
+
   // Why the last read failed: an errno value, or 0.
   int read_error() const noexcept { return read_error_; }
 

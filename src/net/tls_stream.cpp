@@ -1,3 +1,4 @@
+#include "base/deleter.hpp"
 #include "base/error.hpp"
 #include "net/socket.hpp"
 #include "net/stream.hpp"
@@ -137,10 +138,6 @@ class TlsStream final : public Stream {
   void keep_alive() noexcept override { net::keep_alive(socket_.fd()); }
 
  private:
-  struct Free {
-    void operator()(SSL* ssl) const noexcept { SSL_free(ssl); }
-  };
-
   // OpenSSL tells what went wrong by what it finds in a queue of the thread.
   void prepare() noexcept {
     ERR_clear_error();
@@ -177,7 +174,7 @@ class TlsStream final : public Stream {
         X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx()));
     auto& stream = *static_cast<TlsStream*>(SSL_get_app_data(ssl));
     try {
-      stream.not_trusted_ = why_not_trusted(*verification, stream.wanted_);
+      stream.not_trusted_ = why_not_trusted(*verification, stream.wanted_, stream.context_->unusable_cas());
     } catch (const std::bad_alloc&) {
       return good;  // OpenSSL has words of its own
     }
@@ -193,6 +190,7 @@ class TlsStream final : public Stream {
       return failed(errno_text(socket_.read_error()));
     }
     if (!not_trusted_.empty()) return failed(not_trusted_);
+    socket_.hear_rest();
     return failed(why_tls_ended({.heard = socket_.heard(),
                                  .asked_for_ours = asked_for_ours_,
                                  .has_certificate = context_->has_certificate()}));
@@ -207,7 +205,7 @@ class TlsStream final : public Stream {
   std::shared_ptr<const TlsContext> context_;
   std::string wanted_;  // whom the node's certificate must be for
   TlsSocket socket_;    // outlives ssl_, which refers to it
-  std::unique_ptr<SSL, Free> ssl_;
+  std::unique_ptr<SSL, Deleter<SSL_free>> ssl_;
   bool handshaken_ = false;
   bool finished_waits_ = false;  // the last message of the handshake is held back for the first request
   bool broken_ = false;          // nothing may be said any more

@@ -38,16 +38,15 @@ bool is_hash_name(std::string_view name) {
          name[9] >= '0' && name[9] <= '9';
 }
 
-enum class Folder { Hashed, Other, Unreadable };
-
-Folder look_at(const std::string& path) {
+// Nothing if the folder can be used.
+std::optional<std::string> why_unusable(const std::string& path) {
   const auto close = [](DIR* folder) { ::closedir(folder); };
   const std::unique_ptr<DIR, decltype(close)> folder{::opendir(path.c_str()), close};
-  if (!folder) return Folder::Unreadable;
+  if (!folder) return errno_text(errno);
   while (const dirent* entry = ::readdir(folder.get())) {
-    if (is_hash_name(entry->d_name)) return Folder::Hashed;
+    if (is_hash_name(entry->d_name)) return std::nullopt;
   }
-  return Folder::Other;
+  return "it holds no certificate under the hash of its name; run 'openssl rehash' on it";
 }
 
 // They are read when a certificate is checked, and by then this may be the process of another folder.
@@ -85,7 +84,7 @@ bool add_hashed(X509_STORE& store, const char* folders) {
   // A list separated by colons, of which each is looked into.
   for (std::string_view rest{folders}; !rest.empty();) {
     const std::size_t length = std::min(rest.find(':'), rest.size());
-    if (look_at(std::string{rest.substr(0, length)}) == Folder::Hashed) {
+    if (!why_unusable(std::string{rest.substr(0, length)})) {
       add_folder(store, folders);
       return true;
     }
@@ -94,49 +93,55 @@ bool add_hashed(X509_STORE& store, const char* folders) {
   return false;
 }
 
-// Nowhere is no failure yet: what comes of it, an unknown CA, has a message that says what to do.
-void trust_system(X509_STORE& store) {
+constexpr std::string_view kNoCertificate = "it holds no certificate in PEM";
+
+// Nowhere is no failure yet: what comes of it, an unknown CA, has a message that says what to do, and tells what this
+// returns.
+std::string trust_system(X509_STORE& store) {
   const char* const file = variable(X509_get_default_cert_file_env());
   const char* const folders = variable(X509_get_default_cert_dir_env());
-  if (folders != nullptr) add_hashed(store, folders);
-  if (file != nullptr) add_file(store, file);
-  if (file != nullptr || folders != nullptr) return;
-
-  if (add_hashed(store, X509_get_default_cert_dir())) return;
-  if (std::any_of(kSystemFolders.begin(), kSystemFolders.end(),
-                  [&](const char* folder) { return add_hashed(store, folder); })) {
-    return;
+  std::string unusable;
+  const auto note = [&unusable](const char* name, const char* value, const std::string& why) {
+    unusable += fmt::format("{}{} is {}: {}", unusable.empty() ? "" : "; ", name, quoted(value), why);
+  };
+  if (folders != nullptr && !add_hashed(store, folders)) {
+    const std::string_view all{folders};
+    note(X509_get_default_cert_dir_env(), folders,
+         why_unusable(std::string{all.substr(0, all.find(':'))}).value_or(""));
   }
-  if (add_file(store, X509_get_default_cert_file())) return;
-  static_cast<void>(std::any_of(kSystemFiles.begin(), kSystemFiles.end(),
-                                [&](const char* each) { return add_file(store, each); }));
+  if (file != nullptr && !add_file(store, file))
+    note(X509_get_default_cert_file_env(), file, why_unreadable(kNoCertificate));
+  if (file != nullptr || folders != nullptr) return unusable;
+
+  const auto has_folder = [&](const char* folder) { return add_hashed(store, folder); };
+  const auto has_file = [&](const char* each) { return add_file(store, each); };
+  const bool found = has_folder(X509_get_default_cert_dir()) ||
+                     std::any_of(kSystemFolders.begin(), kSystemFolders.end(), has_folder) ||
+                     has_file(X509_get_default_cert_file()) ||
+                     std::any_of(kSystemFiles.begin(), kSystemFiles.end(), has_file);
+  return found ? "" : "this system has no CAs: install ca-certificates";
 }
 
 }  // namespace
 
-std::optional<TlsProblem> trust(x509_store_st& store, const TlsSettings& settings) {
+Trust trust(x509_store_st& store, const TlsSettings& settings) {
   // A CA that is named is trusted, even if another stands above it.
   if (X509_STORE_set_flags(&store, X509_V_FLAG_PARTIAL_CHAIN) != 1) throw std::bad_alloc{};
+  ERR_clear_error();
   if (settings.ca_file.empty() && settings.ca_dir.empty()) {
-    trust_system(store);
+    Trust trust{.problem = {}, .unusable = trust_system(store)};
     ERR_clear_error();
-    return std::nullopt;
+    return trust;
   }
-  if (!settings.ca_file.empty() && !add_file(store, settings.ca_file.c_str())) {
-    return TlsProblem{"ca_file", fmt::format("{}: {}", printable(settings.ca_file),
-                                             why_unreadable("it holds no certificate in PEM"))};
-  }
-  if (settings.ca_dir.empty()) return std::nullopt;
-  switch (look_at(settings.ca_dir)) {
-    case Folder::Hashed: add_folder(store, settings.ca_dir.c_str()); return std::nullopt;
-    case Folder::Unreadable:
-      return TlsProblem{"ca_dir", fmt::format("{}: {}", printable(settings.ca_dir), errno_text(errno))};
-    case Folder::Other: break;
-  }
-  return TlsProblem{"ca_dir",
-                    fmt::format("{}: it holds no certificate under the hash of its name; run 'openssl "
-                                "rehash' on it, or use ca_file",
-                                printable(settings.ca_dir))};
+  const auto problem = [](std::string_view key, const std::string& path, const std::string& why) {
+    return Trust{.problem = TlsProblem{key, fmt::format("{}: {}", printable(path), why)}, .unusable = {}};
+  };
+  if (!settings.ca_file.empty() && !add_file(store, settings.ca_file.c_str()))
+    return problem("ca_file", settings.ca_file, why_unreadable(kNoCertificate));
+  if (settings.ca_dir.empty()) return {};
+  if (const auto why = why_unusable(settings.ca_dir)) return problem("ca_dir", settings.ca_dir, *why);
+  add_folder(store, settings.ca_dir.c_str());
+  return {};
 }
 
 }  // namespace redlock::net

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "base/timer.hpp"
 #include "process/child.hpp"
 #include "process/leash.hpp"
-#include "process/timer.hpp"
 #include "process/watched_process.hpp"
 
 namespace redlock::process {

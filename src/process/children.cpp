@@ -14,6 +14,7 @@
 #include <charconv>
 #include <csignal>
 #include <cstddef>
+#include <string_view>
 
 namespace redlock::process {
 namespace {
@@ -100,6 +101,15 @@ void ChildLists::add_children_of(pid_t pid, PidList& pids) const noexcept {
       if (name->d_name[0] != '.') add_children_of_thread(proc_.get(), pid, name->d_name, pids);
     }
   }
+}
+
+bool ChildLists::has_name(pid_t pid, const char* name) const noexcept {
+  Path path{};
+  put(put(path.data(), pid), "/comm");
+  const UniqueFd file{openat(proc_.get(), path.data(), O_RDONLY | O_CLOEXEC)};
+  std::array<char, 32> text{};
+  const ssize_t size = file ? read(file.get(), text.data(), text.size()) : 0;
+  return size > 1 && std::string_view{text.data(), static_cast<std::size_t>(size - 1)} == name;
 }
 
 // In any /proc, the folder of a process can serve as its pidfd (pidfd_send_signal(2)), whichever namespace its pid is from.

@@ -34,6 +34,9 @@ class ChildLists {
   // Adds the children of `pid`; none when it is gone or hidden.
   void add_children_of(pid_t pid, PidList& pids) const noexcept;
 
+  // Whether the process has this name in ps(1).
+  bool has_name(pid_t pid, const char* name) const noexcept;
+
   // kill(2) for a pid of these lists. Returns 0 or an errno value.
   int send(pid_t pid, int signal) const noexcept;
 

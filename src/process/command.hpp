@@ -21,8 +21,9 @@ struct CommandSpec {
       argv;  // argv[0] is looked up in PATH as by execvp(3), without its fallback to a shell
   Environment environment = {};  // on top of redlock's own
   bool stop_when_lost = true;    // false (--on-lost=warn): the command runs on, and a message says so at once
-  bool until_all_ended =
-      false;  // --release-when=all: wait, under the leash, for what the command leaves running
+  // --release-when=all: wait, under the leash, for what the command leaves running. A nested run among that (NestedMark) is
+  // waited for in any case.
+  bool until_all_ended = false;
 };
 
 // All must outlive the call of run_command().
@@ -40,7 +41,7 @@ struct CommandHooks {
   std::function<void()> long_run = [] {};
   // The command has ended and, if that is waited for, so has what it left running. The guard still waits, so this is the
   // place to release the lock without delay. Not called if the guard died without a report.
-  std::function<void()> ended = [] {};
+  std::function<void(const ExitReason&)> ended = [](const ExitReason&) {};
 };
 
 struct CommandResult {

@@ -3,9 +3,12 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 
+#include <fmt/format.h>
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -70,6 +73,19 @@ bool was_closed_at_start(int standard_descriptor) noexcept {
 void replace_by_null(int fd) {
   const UniqueFd null{open_null()};
   if (dup3(null.get(), fd, O_CLOEXEC) < 0) throw SystemError{"cannot let go of a descriptor", errno};
+}
+
+void require_descriptors(std::size_t needed) {
+  constexpr rlim_t far = 256;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= far + needed) return;
+  std::size_t unused = 0;
+  for (rlim_t fd = 0; fd < limit.rlim_cur; ++fd) unused += fcntl(static_cast<int>(fd), F_GETFD) < 0 ? 1 : 0;
+  if (unused >= needed) return;
+  throw Error{
+      exit_status::kSystem,
+      fmt::format("cannot open {} more files: the limit is {}, which leaves {}: raise it, as by ulimit -n {}",
+                  needed, limit.rlim_cur, unused, limit.rlim_cur + needed - unused)};
 }
 
 void close_inherited_descriptors() noexcept {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <initializer_list>
 #include <span>
 
@@ -15,6 +16,10 @@ bool was_closed_at_start(int standard_descriptor) noexcept;
 
 // Puts /dev/null in place of a descriptor. Throws SystemError when the kernel refuses.
 void replace_by_null(int fd);
+
+// Throws Error, exit 71, if this process may not open so many more descriptors. It does not count those that are open while
+// the limit is far away.
+void require_descriptors(std::size_t needed);
 
 // Closes everything that redlock inherited, except for standard error: when the command closes its end of a pipe, the
 // process at the other end must notice. As far as the kernel permits.

@@ -8,8 +8,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
+#include <fstream>
 
 namespace redlock::process {
 namespace {
@@ -52,6 +55,23 @@ constexpr Reason kReasons[] = {
     {ELOOP, "too many symbolic links"},
     {ENAMETOOLONG, "its name is too long"},
 };
+
+// After execve(2) has said that there is no such file, although there is.
+std::string missing_interpreter_text(const std::string& path) {
+  std::array<char, 256> beginning{};  // as much as the kernel looks at
+  std::ifstream file{path, std::ios::binary};
+  file.read(beginning.data(), beginning.size());
+  const std::string_view text{beginning.data(), static_cast<std::size_t>(file.gcount())};
+  if (!text.starts_with("#!"))
+    return "the interpreter that it names (first line, or ELF loader) is not there";
+  const std::string_view line = text.substr(0, text.find('\n'));
+  const std::size_t begin = std::min(line.find_first_not_of(" \t", 2), line.size());
+  const std::string_view interpreter = line.substr(begin, line.find_first_of(" \t", begin) - begin);
+  return fmt::format("the interpreter that its first line names, {}, is not there{}", quoted(interpreter),
+                     interpreter.ends_with('\r')
+                         ? ": its lines end as those of Windows do (CRLF). Convert it: sed -i 's/\\r$//' FILE"
+                         : "");
+}
 
 std::string reason_text(int error_number) {
   for (const Reason& reason : kReasons) {
@@ -127,9 +147,13 @@ NotStarted ExecPlan::explain(const ExecFailure& failure) const {
     // The kernel also says "no such file" when the interpreter of a script is missing.
     if (access(candidate.c_str(), X_OK) != 0) continue;
     return {exit_status::kNotFound,
-            fmt::format(
-                "cannot execute {}: the interpreter that it names (first line, or ELF loader) is not there",
-                quoted(candidate))};
+            fmt::format("cannot execute {}: {}", quoted(candidate), missing_interpreter_text(candidate))};
+  }
+  // redlock starts no shell, so that one word with blanks in it was meant as a line for one.
+  constexpr std::size_t one_word = 2;  // and the null pointer
+  if (argv_.size() == one_word && name_.find_first_of(" \t\n;|&<>$`") != std::string::npos) {
+    return {exit_status::kNotFound,
+            fmt::format("{}: command not found: a line for the shell needs one: sh -c {}", shown, shown)};
   }
   const bool searched = name_.find('/') == std::string::npos;
   return {exit_status::kNotFound,

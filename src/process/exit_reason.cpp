@@ -15,13 +15,14 @@ std::string survivors_text(int survivors) {
       survivors);
 }
 
-std::string late_text(std::chrono::milliseconds late) {
-  if (late == std::chrono::milliseconds{0}) return {};
+// With survivors the time of the report says nothing about a TTL that is too short.
+std::string late_text(const Stopped& stopped) {
+  if (stopped.survivors > 0 || stopped.late == std::chrono::milliseconds{0}) return {};
   return fmt::format(
       "; the last of its processes ended {} ms after the lease, and another host may have had the lock by "
       "then: so many "
       "processes, or so busy a machine, need a longer --ttl",
-      late.count());
+      stopped.late.count());
 }
 
 }  // namespace
@@ -49,6 +50,18 @@ std::string survivors_message(int survivors) {
   return "the command was ended" + survivors_text(survivors);
 }
 
+std::string stuck_message(const std::string& process, bool refused) {
+  if (refused) {
+    return fmt::format(
+        "cannot kill {}, which belongs to another user: waiting for it until the lease ends. End it as that "
+        "user",
+        process);
+  }
+  return fmt::format(
+      "waiting for {}, which was killed and does not end: it is frozen, traced or waiting for a device",
+      process);
+}
+
 int exit_status_of(const ExitReason& reason) {
   return std::visit(Overload{[](const Exited& exited) { return exited.status; },
                              [](const Signalled& killed) { return exit_status::kSignalBase + killed.signal; },
@@ -64,7 +77,7 @@ std::string message_of(const ExitReason& reason) {
           [](const Exited&) { return std::string{}; }, [](const Signalled&) { return std::string{}; },
           [](const Stopped& stopped) {
             return "the lock was lost: the command was stopped" + survivors_text(stopped.survivors) +
-                   late_text(stopped.late);
+                   late_text(stopped);
           },
           [](const GuardDied& died) {
             return "the guard process of the command was killed, or does not go on: the command was killed "

@@ -44,6 +44,9 @@ NotStarted too_late();
 // The warning for a cancelled command of which processes are left.
 std::string survivors_message(int survivors);
 
+// The warning for a process that KILL does not end, or that may not be killed.
+std::string stuck_message(const std::string& process, bool refused);
+
 // Redlock's exit status for it (DESIGN section 2).
 int exit_status_of(const ExitReason& reason);
 

@@ -2,7 +2,9 @@
 
 #include "base/signal_set.hpp"
 #include "process/descriptors.hpp"
+#include "process/guard_messages.hpp"
 #include "process/guarded_command.hpp"
+#include "process/nested_mark.hpp"
 #include "process/privacy.hpp"
 #include "process/title.hpp"
 #include "process/tree.hpp"
@@ -25,8 +27,6 @@ namespace redlock::process {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr const char* kGuardName = "lock-guard";  // in ps(1)
 
 // Between TERM and KILL when redlock is gone: everything must be dead within 250 ms.
 constexpr Duration kGraceWithoutRedlock = 80ms;
@@ -58,26 +58,26 @@ class Guard final : private Tree::StuckListener {
   void prepare() noexcept {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     block_all_signals();
-    if (!tree_.prepare()) report_and_exit({.kind = Message::Kind::ListsRefused, .value = errno});
+    if (!tree_.prepare()) report_and_exit({.kind = MessageKind::ListsRefused, .value = errno});
   }
 
   // Does not wait for the exec, which takes long when PATH leads over a slow network.
   void start_command() noexcept {
-    if (!command_.start(context_.spawn))
-      report_and_exit({.kind = Message::Kind::ForkRefused, .value = errno});
+    if (!command_.start(context_.spawn)) report_and_exit({.kind = MessageKind::ForkRefused, .value = errno});
     context_.spawn.leash.set_command(command_.pid());
   }
 
   // The command stays in the process group of the job, so that the terminal treats it as it would without redlock. The
   // guard leaves that group, so that `kill -KILL -PGID` and `kill -STOP -PGID` do not reach it. It leaves the session, too:
   // a parent in another group of the same session would orphan the job's group when the command ends, and the kernel would
-  // send HUP to the whole group if anything in it is stopped then (setpgid(2)). It keeps no file of redlock open.
+  // send HUP to the whole group if anything in it is stopped then (setpgid(2)). It keeps no file of redlock open but
+  // standard error.
   void leave_the_job() noexcept {
     setsid();
     change_title(kGuardName);
     make_private();
     const auto [proc, own] = tree_.descriptors();
-    close_all_but({context_.channel.fd(), context_.timer.fd(), context_.child_events,
+    close_all_but({STDERR_FILENO, context_.channel.fd(), context_.timer.fd(), context_.child_events,
                    context_.spawn.leash.lost_event(), proc, own});
   }
 
@@ -105,14 +105,19 @@ class Guard final : private Tree::StuckListener {
   }
 
   void handle(const Message& message) noexcept {
-    using Kind = Message::Kind;
     switch (message.kind) {
-      case Kind::Signal: command_.send_signal(message); break;
-      case Kind::Continue: command_.continue_after_stop(message.serial); break;
-      case Kind::Ping: context_.channel.send({.kind = Kind::Pong}); break;
-      case Kind::Dismiss: _exit(0);
-      case Kind::AwaitDescendants: awaits_descendants_ = true; break;
-      case Kind::EndDescendants:
+      case MessageKind::Signal:
+        reap();  // a stop or an end that came before the message
+        command_.send_signal(message);
+        break;
+      case MessageKind::Continue: command_.continue_after_stop(message.serial); break;
+      case MessageKind::Ping: context_.channel.send({.kind = MessageKind::Pong}); break;
+      case MessageKind::Dismiss: _exit(0);
+      case MessageKind::AwaitDescendants:
+        awaits_descendants_ = true;
+        prctl(PR_SET_NAME, kGuardName);
+        break;
+      case MessageKind::EndDescendants:
         awaits_descendants_ = true;
         end_descendants(message.value);
         break;
@@ -130,7 +135,12 @@ class Guard final : private Tree::StuckListener {
   // of the tree must go. Redlock answers the report with Dismiss, AwaitDescendants or EndDescendants.
   void report_own_exit() noexcept {
     if (!command_.exit() || reported_ || kill_due_ || !context_.spawn.leash.claim_own_exit()) return;
-    context_.channel.send(*command_.exit());
+    Message report = *command_.exit();
+    if (!childless_) {
+      prctl(PR_SET_NAME, kEndingGuardName);
+      report.detail = tree_.has(kNestedName) ? 1 : 0;
+    }
+    context_.channel.send(report);
     reported_ = true;
   }
 
@@ -188,9 +198,11 @@ class Guard final : private Tree::StuckListener {
   }
 
   [[noreturn]] void report_stop(int survivors) const noexcept {
-    const Duration late = deadline_came_ ? context_.spawn.leash.expired_for(now()) : Duration::zero();
+    const bool had_deadline = redlock_gone_ ? context_.stop_when_lost : deadline_came_;
+    const Duration late = had_deadline ? context_.spawn.leash.expired_for(now()) : Duration::zero();
+    if (redlock_gone_) tell_end_without_redlock(survivors, late);
     report_and_exit(
-        {.kind = reported_ ? Message::Kind::DescendantsEnded : Message::Kind::Stopped,
+        {.kind = reported_ ? MessageKind::DescendantsEnded : MessageKind::Stopped,
          .value = survivors,
          .detail = deadline_came_ ? 1 : 0,
          .late_ms = static_cast<std::int32_t>(duration_cast<std::chrono::milliseconds>(late).count())});
@@ -201,8 +213,9 @@ class Guard final : private Tree::StuckListener {
     _exit(0);
   }
 
-  void is_stuck(pid_t pid) noexcept override {
-    context_.channel.send({.kind = Message::Kind::Stuck, .pid = pid});
+  void is_stuck(pid_t pid, bool refused) noexcept override {
+    if (redlock_gone_) return tell_stuck_without_redlock(pid, refused);
+    context_.channel.send({.kind = MessageKind::Stuck, .detail = refused ? 1 : 0, .pid = pid});
   }
 
   std::optional<TimePoint> next_deadline() const noexcept {

@@ -17,7 +17,7 @@ void GuardLink::continue_if_stopped() noexcept {
 
 void GuardLink::ping(Duration limit) noexcept {
   const TimePoint due = clock_.boot_now() + limit;
-  channel_.send({.kind = Message::Kind::Ping});
+  channel_.send({.kind = MessageKind::Ping});
   answer_due_ = answer_due_ ? std::min(*answer_due_, due) : due;
 }
 

@@ -3,6 +3,7 @@
 #include "base/signal_set.hpp"
 #include "process/cancellation.hpp"
 
+#include <cerrno>
 #include <ctime>
 
 namespace redlock::process {
@@ -41,9 +42,9 @@ void GuardedCommand::forward_early_signals() const noexcept {
 
 void GuardedCommand::on_change(const siginfo_t& change) noexcept {
   switch (change.si_code) {
-    case CLD_EXITED: exit_ = Message{.kind = Message::Kind::Exited, .value = change.si_status}; break;
+    case CLD_EXITED: exit_ = Message{.kind = MessageKind::Exited, .value = change.si_status}; break;
     case CLD_KILLED:
-    case CLD_DUMPED: exit_ = Message{.kind = Message::Kind::Signalled, .value = change.si_status}; break;
+    case CLD_DUMPED: exit_ = Message{.kind = MessageKind::Signalled, .value = change.si_status}; break;
     case CLD_STOPPED: on_stop(change.si_status); break;
     case CLD_CONTINUED: stopped_ = false; break;
     default: break;
@@ -56,7 +57,7 @@ void GuardedCommand::on_stop(int signal) noexcept {
   stopped_ = true;
   ++stop_serial_;
   if (signal != SIGTSTP && signal != SIGTTIN && signal != SIGTTOU && signal != SIGSTOP) return;
-  channel_.send({.kind = Message::Kind::JobStopped,
+  channel_.send({.kind = MessageKind::JobStopped,
                  .value = signal,
                  .serial = stop_serial_,
                  .continued = continued_,
@@ -69,7 +70,8 @@ void GuardedCommand::send_signal(const Message& message) noexcept {
   if (exit_) return;
   const bool went_to_group = message.detail != 0;
   if (went_to_group && is_in_job() && !guard_got(signal, message.pid)) return;
-  kill(pid_, signal);
+  if (kill(pid_, signal) != 0 && errno == EPERM)
+    channel_.send({.kind = MessageKind::Refused, .value = signal, .pid = pid_});
   // As timeout(1) does: a stopped command would not end, and hold the lock until somebody continues it.
   if (stopped_ && asks_to_end(signal)) kill(pid_, SIGCONT);
 }

@@ -29,7 +29,7 @@ class GuardedCommand {
   // waitid(2) reported a change of its state. Tells redlock if it was stopped together with the job.
   void on_change(const siginfo_t& change) noexcept;
 
-  // Handle Message::Kind::Signal and Continue.
+  // Handle MessageKind::Signal and Continue.
   void send_signal(const Message& message) noexcept;
   void continue_after_stop(std::int32_t serial) const noexcept;
 

@@ -103,4 +103,20 @@ bool is_for_command(const signalfd_siginfo& info) noexcept {
   return signal == SIGHUP && getsid(0) == getpid();
 }
 
+std::optional<int> take_fatal_signal(SignalFd& signals) {
+  while (const auto info = signals.take()) {
+    const int signal = static_cast<int>(info->ssi_signo);
+    switch (signal) {
+      case SIGCHLD:
+      case SIGCONT:
+      case SIGWINCH: break;
+      case SIGTSTP:
+      case SIGTTIN:
+      case SIGTTOU: signals.stop_as(signal); break;
+      default: return signal;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace redlock::process

@@ -50,4 +50,9 @@ bool is_from_terminal(const signalfd_siginfo& info) noexcept;
 // Whether a signal that redlock received must be passed on to the command: all but those that a terminal sent to both.
 bool is_for_command(const signalfd_siginfo& info) noexcept;
 
+// For signals that come while there is no command, and so are meant for redlock. Takes all that are pending and does what they
+// do by default: nothing (WINCH, CONT) or stop until continued (TSTP). Returns the first one that would end redlock, for
+// SignalFd::die_of() after cleaning up.
+std::optional<int> take_fatal_signal(SignalFd& signals);
+
 }  // namespace redlock::process

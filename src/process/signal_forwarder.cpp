@@ -1,8 +1,13 @@
 #include "process/signal_forwarder.hpp"
 
+#include "base/log.hpp"
 #include "process/job_control.hpp"
 #include "process/proc_stat.hpp"
+#include "process/signal_name.hpp"
 
+#include <fmt/format.h>
+
+#include <exception>
 #include <utility>
 #include <variant>
 
@@ -32,14 +37,14 @@ void SignalForwarder::pass_on(const signalfd_siginfo& info) noexcept {
   if (signal == SIGCONT && job_stop_) {
     // After Ctrl-Z and `fg` the shell has continued the whole job. Only if redlock alone was continued, or the command has
     // a group of its own, does the command still need SIGCONT. The serial keeps this from undoing the next Ctrl-Z.
-    channel_.send({.kind = Message::Kind::Continue, .serial = *std::exchange(job_stop_, std::nullopt)});
+    channel_.send({.kind = MessageKind::Continue, .serial = *std::exchange(job_stop_, std::nullopt)});
     return;
   }
   if (signal == SIGCONT) return continue_command();
   // Signals that ask to end must not come twice: programs take the second one as a stronger request.
   const bool went_to_group =
       info.ssi_code == SI_USER && asks_to_end(signal) && witness_ && witness_->saw(info);
-  channel_.send({.kind = Message::Kind::Signal,
+  channel_.send({.kind = MessageKind::Signal,
                  .value = signal,
                  .detail = went_to_group ? 1 : 0,
                  .pid = static_cast<pid_t>(info.ssi_pid)});
@@ -47,14 +52,30 @@ void SignalForwarder::pass_on(const signalfd_siginfo& info) noexcept {
 
 void SignalForwarder::continue_command() noexcept {
   ++continues_sent_;
-  channel_.send({.kind = Message::Kind::Signal, .value = SIGCONT});
+  channel_.send({.kind = MessageKind::Signal, .value = SIGCONT});
 }
 
 void SignalForwarder::act_without_command(int signal) const noexcept {
   if (asks_to_end(signal)) {
-    channel_.send({.kind = Message::Kind::EndDescendants, .value = signal});
+    channel_.send({.kind = MessageKind::EndDescendants, .value = signal});
   } else if ((signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU) && can_be_continued()) {
     context_.signals.stop_as(signal);
+  }
+}
+
+// SIGCONT is redlock's own affair, in part, and a command that nobody stopped misses nothing.
+void SignalForwarder::on_refused(const Message& refused) noexcept {
+  const auto number = static_cast<std::size_t>(refused.value);
+  if (number >= refused_.size() || refused_[number] || refused.value == SIGCONT) return;
+  refused_[number] = true;
+  try {
+    log::warning(
+        fmt::format("cannot pass {} on to the command (pid {}), which belongs to another user: it runs on, "
+                    "and keeps the lock. "
+                    "Signal it as that user",
+                    signal_name(refused.value), refused.pid));
+  } catch (const std::exception&) {  // out of memory: only the message is lost
+    return;
   }
 }
 

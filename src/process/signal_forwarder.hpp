@@ -30,6 +30,9 @@ class SignalForwarder {
   // From now on signals that ask to end are for what the command left running.
   void on_command_ended() noexcept { phase_ = CommandPhase::Ended; }
 
+  // The guard may not send the command a signal. Says so, once for each signal.
+  void on_refused(const Message& refused) noexcept;
+
   // The command was stopped.
   void stop_with_job(const Message& stop) noexcept;
 
@@ -57,6 +60,7 @@ class SignalForwarder {
   std::optional<SignalWitness> witness_;  // only while a command runs for long
   CommandPhase phase_ = CommandPhase::Starting;
   std::bitset<NSIG> told_by_terminal_;
+  std::bitset<NSIG> refused_;
   std::int32_t continues_sent_ = 0;
   std::optional<std::int32_t> job_stop_;  // serial of the stop that redlock followed, until the next SIGCONT
 };

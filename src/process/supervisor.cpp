@@ -157,27 +157,28 @@ class Supervisor final : private Tree::StuckListener {
 
   void handle(const Message& message) {
     switch (message.kind) {
-      case Message::Kind::Pong: guard_.on_pong(); return;
-      case Message::Kind::Stuck: is_stuck(message.pid); return;
-      case Message::Kind::JobStopped: forwarder_.stop_with_job(message); return;
-      case Message::Kind::Exited:
-      case Message::Kind::Signalled: take_own_exit(reason_of(message)); return;
+      case MessageKind::Pong: guard_.on_pong(); return;
+      case MessageKind::Stuck: is_stuck(message.pid, message.detail != 0); return;
+      case MessageKind::Refused: forwarder_.on_refused(message); return;
+      case MessageKind::JobStopped: forwarder_.stop_with_job(message); return;
+      case MessageKind::Exited:
+      case MessageKind::Signalled: take_own_exit(reason_of(message), message.detail != 0); return;
       default: conclude(reason_of(message));
     }
   }
 
   // The command has ended, and not by the deadline. The lock is kept as long as anything of a cancelled command is left: the
-  // next holder would work beside it.
-  void take_own_exit(const ExitReason& reason) {
+  // next holder would work beside it; and so would it beside a nested run that is left.
+  void take_own_exit(const ExitReason& reason, bool leaves_nested_run) {
     take_signals();  // a terminal's signal, of which the command may have died, arrives before the guard's report
     own_exit_ = reason;
     const auto signal = forwarder_.signal_that_cancelled(reason);
     forwarder_.on_command_ended();
     cancelled_ = signal.has_value();
     if (signal) {
-      with_.channel.send({.kind = Message::Kind::EndDescendants, .value = *signal});
-    } else if (with_.spec.until_all_ended) {
-      with_.channel.send({.kind = Message::Kind::AwaitDescendants});
+      with_.channel.send({.kind = MessageKind::EndDescendants, .value = *signal});
+    } else if (with_.spec.until_all_ended || leaves_nested_run) {
+      with_.channel.send({.kind = MessageKind::AwaitDescendants});
     } else {
       conclude(reason);
     }
@@ -185,20 +186,19 @@ class Supervisor final : private Tree::StuckListener {
 
   void conclude(ExitReason reason) {
     exit_reason_ = std::move(reason);
-    with_.hooks.ended();
-    with_.channel.send({.kind = Message::Kind::Dismiss});
+    with_.hooks.ended(*exit_reason_);
+    with_.channel.send({.kind = MessageKind::Dismiss});
   }
 
   ExitReason reason_of(const Message& report) const {
-    using Kind = Message::Kind;
     if (const auto failure = leash().exec_failure()) return with_.plan.explain(*failure);
     switch (report.kind) {
-      case Kind::Exited: return Exited{report.value};
-      case Kind::Signalled: return Signalled{report.value};
-      case Kind::Stopped: return Stopped{report.value, milliseconds{report.late_ms}};
-      case Kind::DescendantsEnded: return reason_after_descendants(report);
-      case Kind::ForkRefused: return fork_refused(report.value);
-      case Kind::ListsRefused: return lists_refused(report.value);
+      case MessageKind::Exited: return Exited{report.value};
+      case MessageKind::Signalled: return Signalled{report.value};
+      case MessageKind::Stopped: return Stopped{report.value, milliseconds{report.late_ms}};
+      case MessageKind::DescendantsEnded: return reason_after_descendants(report);
+      case MessageKind::ForkRefused: return fork_refused(report.value);
+      case MessageKind::ListsRefused: return lists_refused(report.value);
       default: return NotStarted{exit_status::kInternal, "the guard sent an unknown message"};
     }
   }
@@ -234,15 +234,16 @@ class Supervisor final : private Tree::StuckListener {
     Message message{};
     while (with_.channel.receive(message) == Receipt::Got) {
       switch (message.kind) {
-        case Message::Kind::Pong:
-        case Message::Kind::Stuck:
-        case Message::Kind::JobStopped: break;
+        case MessageKind::Pong:
+        case MessageKind::Stuck:
+        case MessageKind::Refused:
+        case MessageKind::JobStopped: break;
         default: exit_reason_ = reason_of(message);
       }
     }
     if (exit_reason_) return;
     if (own_exit_ && cancelled_) {
-      exit_reason_ = reason_after_descendants({.kind = Message::Kind::DescendantsEnded, .value = survivors});
+      exit_reason_ = reason_after_descendants({.kind = MessageKind::DescendantsEnded, .value = survivors});
     } else if (leash().stop_begun() || (own_exit_ && lease_is_over())) {
       exit_reason_ = Stopped{survivors, duration_cast<milliseconds>(leash().expired_for(now()))};
     } else {
@@ -263,14 +264,12 @@ class Supervisor final : private Tree::StuckListener {
   }
 
   // Says it once, although guard and redlock may both find the same process.
-  void is_stuck(pid_t pid) noexcept override {
+  void is_stuck(pid_t pid, bool refused) noexcept override {
     if (std::exchange(stuck_told_, true)) return;
     try {
       const std::string which = pid > 0 ? fmt::format("process {} ({})", pid, quoted(process_name(pid)))
                                         : "a process of the command";
-      log::warning(fmt::format(
-          "waiting for {}, which was killed and does not end: it is frozen, traced or waiting for a device",
-          which));
+      log::warning(stuck_message(which, refused));
     } catch (const std::exception&) {  // out of memory: redlock waits without the message
     }
   }

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "base/timer.hpp"
 #include "process/channel.hpp"
 #include "process/child.hpp"
 #include "process/children.hpp"
 #include "process/command.hpp"
 #include "process/foreground.hpp"
-#include "process/timer.hpp"
 
 #include <sys/types.h>
 

@@ -29,6 +29,8 @@ constexpr int kPassesWithoutBomb = 3;
 constexpr std::size_t kFewProcesses = 1024;
 // A process that has survived pauses up to this length, 0.5 s in all, is stuck.
 constexpr Duration kStuckPause = 500ms;
+// A tree that goes on growing at its root is walked no more often.
+constexpr int kMostWalks = 100;
 // Goes on for at least this long when processes may not be killed.
 constexpr Duration kLeastTry = 200ms;
 
@@ -127,6 +129,22 @@ Duration Tree::measure(TimePoint until) noexcept {
   return clock_.boot_now() - start;
 }
 
+// A process may move up while the tree is walked, out of the walk's sight, when its parent ends: then it is a child of this one
+// that the walk has not met.
+bool Tree::has(const char* name) noexcept {
+  for (int walk = 0; walk < kMostWalks; ++walk) {
+    find_all(0, TimePoint::max());
+    for (const pid_t pid : pids_.all()) {
+      if (lists_.has_name(pid, name)) return true;
+    }
+    PidList own;
+    lists_.add_own(own);
+    own.remove_if([this](pid_t pid) { return pids_.contains(pid) || foreign_.contains(pid); });
+    if (own.size() == 0) return false;
+  }
+  return false;
+}
+
 // Finds everything before it sends the first signal: a process that dies of it moves its children up to this process, out of
 // the walk's sight.
 Duration Tree::signal_all(std::initializer_list<int> signals, TimePoint until, pid_t root) noexcept {
@@ -196,6 +214,14 @@ bool Tree::is_empty() noexcept {
   return list_own() && pids_.size() == 0;
 }
 
+void Tree::report_stuck(StuckListener& listener) noexcept {
+  if (!list_own() || pids_.size() == 0) return listener.is_stuck(0, false);
+  for (const pid_t pid : pids_.all()) {
+    if (lists_.send(pid, SIGKILL) != EPERM) return listener.is_stuck(pid, false);
+  }
+  listener.is_stuck(pids_[0], true);
+}
+
 int Tree::kill_all(TimePoint lease_end, StuckListener& listener) noexcept {
   const TimePoint give_up_at = std::max(lease_end, clock_.boot_now() + kLeastTry);
   bool told = false;
@@ -215,9 +241,7 @@ int Tree::kill_all(TimePoint lease_end, StuckListener& listener) noexcept {
       const Pass last = kill_pass(false);
       return static_cast<int>(last.refused + last.refused_below);
     }
-    if (pause >= kStuckPause && !std::exchange(told, true)) {
-      listener.is_stuck(list_own() && pids_.size() > 0 ? pids_[0] : 0);
-    }
+    if (pause >= kStuckPause && !std::exchange(told, true)) report_stuck(listener);
     if (pass.found > 0 && !anew) {
       pause = kShortestPause;
       if (++passes_without_pause < kMostPassesWithoutPause) continue;

@@ -19,11 +19,11 @@ namespace redlock::process {
 // with threads.
 class Tree {
  public:
-  // Is told once of a process that does not die (frozen, traced, waiting for a device), by its pid in ChildLists; 0 if the
-  // lists do not show it.
+  // Is told once of a process that does not die (frozen, traced, waiting for a device), or if all that is left may not be
+  // killed (EPERM), of one of those. `pid`: as in ChildLists; 0 if the lists do not show it.
   class StuckListener {
    public:
-    virtual void is_stuck(pid_t pid) noexcept = 0;
+    virtual void is_stuck(pid_t pid, bool refused) noexcept = 0;
 
    protected:
     ~StuckListener() = default;
@@ -52,6 +52,9 @@ class Tree {
   // Walks the tree, until `until` at the latest. Returns how long that took.
   Duration measure(TimePoint until) noexcept;
 
+  // Whether a process of the tree has this name.
+  bool has(const char* name) noexcept;
+
   // Sends `signals` in this order to everything that a walk finds, as far as the time until `until` allows. Returns how
   // long the walk took. `root`: walk below that process instead.
   Duration signal_all(std::initializer_list<int> signals, TimePoint until, pid_t root = 0) noexcept;
@@ -74,6 +77,7 @@ class Tree {
   Pass kill_pass(bool slow_forks) noexcept;
   bool list_own() noexcept;
   bool is_empty() noexcept;
+  void report_stuck(StuckListener& listener) noexcept;
   void reap() noexcept;
 
   Clock& clock_;

@@ -1,10 +1,9 @@
 #include "process/watched_process.hpp"
 
 #include "base/error.hpp"
+#include "base/readable.hpp"
 
 #include <fmt/format.h>
-
-#include <poll.h>
 
 extern "C" {  // which the header of glibc 2.36 forgets
 #include <sys/pidfd.h>
@@ -56,8 +55,7 @@ WatchedProcess::WatchedProcess(pid_t pid) : pid_{pid} {
 }
 
 bool WatchedProcess::ended() const noexcept {
-  pollfd wanted{.fd = fd_.get(), .events = POLLIN, .revents = 0};
-  return poll(&wanted, 1, 0) == 1;
+  return is_readable(fd_.get());
 }
 
 int WatchedProcess::signal(int number) const noexcept {

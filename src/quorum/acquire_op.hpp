@@ -1,15 +1,16 @@
 #pragma once
 
 #include "base/random.hpp"
+#include "quorum/acquire_verdict.hpp"
 #include "quorum/ids.hpp"
 #include "quorum/membership.hpp"
 #include "quorum/node_vote.hpp"
 #include "quorum/operation.hpp"
+#include "quorum/slot_choice.hpp"
 #include "quorum/split.hpp"
 #include "quorum/types.hpp"
 
 #include <optional>
-#include <variant>
 #include <vector>
 
 namespace redlock::quorum {
@@ -23,43 +24,13 @@ struct AcquireRules {
   TimePoint give_up_at = TimePoint::max();
   std::optional<QueueEntry> waiter{};  // stands in the queue when the lock is not to be had
   bool in_turn = false;                // it is its turn there
+  bool bars = false;                   // see AcquireRequest
+  // The attempt before was in vain, though nobody had a quorum. Then this one begins with a probe, which sets nothing, and a
+  // rival that was the strongest then, and still is, stands still.
+  bool again = false;
+  Token strongest{};
+  std::size_t slots = 0;  // that the lock has: one of them is wanted; 0: it has none
 };
-
-// The lock is ours.
-struct Won {
-  Token token;
-  Fence fence;
-  TimePoint valid_until;
-  std::vector<NodeIndex> voters;  // whose votes were counted
-};
-// One other token has a quorum.
-struct Held {
-  Token holder;
-  HolderInfo info;
-  std::size_t votes;
-  std::optional<Duration> free_in;        // when, by the TTLs, a quorum falls free; none: some key has no TTL
-  std::optional<QueuePosition> position;  // in the queue, as most nodes see it
-};
-// Too few nodes with a vote answered. The votes say why, node by node.
-struct NoQuorum {};
-// The votes stayed split for all rounds: nobody has the lock, some contender died with its votes.
-struct Split {
-  std::size_t contenders;  // besides us
-  std::optional<Duration> free_in;
-};
-// A quorum agreed, but so late that too little of the TTL was left.
-struct TooLate {
-  Duration took;
-};
-// Two configured nodes are one server.
-struct SameServer {
-  NodeIndex first;
-  NodeIndex second;
-};
-// cancel() came before a verdict.
-struct Cancelled {};
-
-using AcquireVerdict = std::variant<Won, Held, NoQuorum, Split, TooLate, SameServer, Cancelled>;
 
 // One attempt to take the lock: all nodes at once, the decision with the quorum-th vote, a few rounds when the votes are
 // split (SplitPolicy), the fence confirmed, and whatever is not won released.
@@ -71,16 +42,21 @@ class AcquireOp final : public Operation {
  public:
   // `membership`, `ids` and `entropy` must outlive this object.
   AcquireOp(const AcquireRules& rules, Membership& membership, RequestIds& ids, Entropy& entropy)
-      : rules_{rules}, membership_{membership}, ids_{ids}, entropy_{entropy}, votes_(membership.nodes()) {}
+      : rules_{rules},
+        membership_{membership},
+        ids_{ids},
+        entropy_{entropy},
+        split_{rules.strongest},
+        slots_{rules.slots, entropy},
+        votes_(membership.nodes()) {}
 
-  std::vector<Send> start(Now now) override { return ask(now); }
+  std::vector<Send> start(Now now) override;
   std::vector<Send> on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply) override;
-  std::vector<Send> on_failure(Now now, NodeIndex node, RequestId id, const Failure& failure) override;
   std::vector<Send> on_time(Now now) override;
   // Gives up: no verdict but Cancelled, and everything that may have been granted is released.
-  std::vector<Send> cancel(Now now);
+  std::vector<Send> cancel(Now now) { return verdict_ ? std::vector<Send>{} : give_up(now, Cancelled{}); }
 
-  TimePoint deadline() const override { return verdict_ ? TimePoint::max() : wake_at_; }
+  TimePoint deadline() const override { return verdict_ ? TimePoint::max() : round_.wake_at; }
   bool done() const override { return verdict_.has_value(); }
   const std::optional<AcquireVerdict>& verdict() const { return verdict_; }
   // Won, and a node may yet bring a vote, which the nodes should know of: see take_late_vote().
@@ -93,22 +69,31 @@ class AcquireOp final : public Operation {
     Asking,      // for votes
     Confirming,  // the fence, on the nodes that voted
     Keeping,     // pausing before another round, with the votes
-    Yielding     // the same without
+    Yielding,    // pausing without
+    Probing      // whether it is any use to ask again
   };
 
   std::vector<Send> ask(Now now);
-  AcquireAnswer read(Now now, const NodeVote& vote, const Reply& reply);
+  std::vector<Send> probe(Now now);
+  std::vector<Send> begin_round(Now now, RoundPhase phase, const Request& request);
+  AcquireAnswer read(Now now, NodeIndex node, const Reply& reply);
   std::vector<Send> judge(Now now);
   std::vector<Send> judge_votes(Now now);
+  std::optional<std::vector<Send>> judge_names(Now now, const VoteCount& count);
+  std::optional<std::vector<Send>> judge_slots(Now now, const VoteCount& count);
   std::vector<Send> settle_split(Now now, const VoteCount& count);
+  std::optional<std::vector<Send>> try_free_slot(Now now);
   std::vector<Send> begin_confirming(Now now);
   std::vector<Send> judge_confirmations(Now now);
   std::vector<Send> win(Now now);
   std::vector<Send> take_late_vote(Now now, NodeIndex node, const Reply& reply);
-  Send confirm(Now now, NodeIndex node) const;
-  bool is_last_round(Now now) const;
+  Send confirm(Now now, NodeIndex node, const Granted& granted) const;
+  bool is_last_round(Now now) const {
+    return round_.number >= rules_.max_rounds || now.boot >= rules_.give_up_at;
+  }
+  bool waits(Now now, Duration length);
   bool awaits_stragglers(Now now);
-  bool awaits_refusals(Now now, const VoteCount& count);
+  std::vector<Send> yield(Now now, double round_trips);
   void pause(Now now, RoundPhase phase, double round_trips);
   std::vector<Send> give_up(Now now, AcquireVerdict verdict);
   std::vector<Send> release(Now now);
@@ -119,16 +104,19 @@ class AcquireOp final : public Operation {
   RequestIds& ids_;
   Entropy& entropy_;
   SplitPolicy split_;
+  SlotChoice slots_;
 
   RoundPhase phase_ = RoundPhase::Yielding;
   struct {
     unsigned number = 0;
     TimePoint began{};
+    TimePoint wake_at = TimePoint::max();  // there is something to do though no node answers
   } round_;
   Token token_;
   NodeVotes votes_;
-  TimePoint wake_at_ = TimePoint::max();
   Fence fence_ = 0;
+  // A node that was asked for the first time, and had the token: a request to another address has brought it there.
+  std::optional<NodeIndex> met_again_;
   std::optional<AcquireVerdict> verdict_;
 };
 

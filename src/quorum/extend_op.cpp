@@ -11,8 +11,7 @@ namespace {
 
 constexpr Duration kLeastRoundTrip = std::chrono::microseconds{500};
 
-// The number of a phase that restores nothing; it is written down only where the node has lost the holder's info, and
-// then stands for a token that cannot be judged.
+// The number of a phase that writes nothing but expiries; in an answer it stands for a token that cannot be judged.
 constexpr std::uint64_t kAsking = 1;
 
 bool judgeable(std::uint64_t set_by) {
@@ -32,10 +31,7 @@ ExtendOp::ExtendOp(const ExtendRules& rules, Token token, Membership& membership
 
 std::vector<Send> ExtendOp::start(Now now) {
   began_ = now.boot;
-  std::vector<Send> sends;
-  for (NodeIndex node = 0; node < nodes_.size(); ++node)
-    sends.push_back({node, open_.begin(node, ids_), request_, now.boot + node_timeout_});
-  return sends;
+  return open_.begin_all(request_, now.boot + node_timeout_, ids_);
 }
 
 std::vector<Send> ExtendOp::on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply) {
@@ -50,13 +46,10 @@ std::vector<Send> ExtendOp::on_reply(Now now, NodeIndex node, RequestId id, cons
     note_.released = note_.released || not_ours->released;
     note_.broken = note_.broken || not_ours->broken;
     token.state = not_ours->holder.value.empty() ? TokenState::Absent : TokenState::Elsewhere;
-    if (token.state == TokenState::Elsewhere) other_ = not_ours->info;
+    if (token.state == TokenState::Elsewhere && membership_.counts_as_there(node, began_))
+      other_ = not_ours->info;
   }
   return judge(now);
-}
-
-std::vector<Send> ExtendOp::on_failure(Now now, NodeIndex node, RequestId id, const Failure&) {
-  return !done() && open_.end(node, id) ? judge(now) : std::vector<Send>{};
 }
 
 std::vector<Send> ExtendOp::on_time(Now now) {
@@ -80,6 +73,11 @@ bool ExtendOp::done() const {
   return !std::holds_alternative<LeaseExtended>(*verdict_) || (!lingers_ && !awaits(TokenState::Repaired));
 }
 
+bool ExtendOp::lacks_info(NodeIndex node) const {
+  const TokenAnswer& token = nodes_[node];
+  return token.state == TokenState::Here && token.votes && token.said.set_by == kAsking;
+}
+
 std::optional<ExtendVerdict> ExtendOp::decide(Now now) const {
   if (const auto same = membership_.duplicate()) return SameServer{same->first, same->second};
   const TimePoint end = validity_end(began_, request_.ttl);
@@ -89,7 +87,9 @@ std::optional<ExtendVerdict> ExtendOp::decide(Now now) const {
     return LeaseExtended{.valid_until = end, .fence = agreed->first, .votes = agreed->second};
   if (note_.released || note_.broken) return note_;
   const NodeSet not_ours = membership_.nodes_where([&](NodeIndex node) {
-    return nodes_[node].state == TokenState::Absent || nodes_[node].state == TokenState::Elsewhere;
+    const TokenState state = nodes_[node].state;
+    return (state == TokenState::Absent && membership_.counts_as_absent(node, began_)) ||
+           (state == TokenState::Elsewhere && membership_.counts_as_there(node, began_));
   });
   if (membership_.is_quorum(not_ours)) {
     if (other_) return HeldByOther{*other_};

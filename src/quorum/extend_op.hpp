@@ -1,6 +1,6 @@
 #pragma once
 
-#include "quorum/acquire_op.hpp"
+#include "quorum/acquire_verdict.hpp"
 #include "quorum/ids.hpp"
 #include "quorum/membership.hpp"
 #include "quorum/operation.hpp"
@@ -38,14 +38,14 @@ using ExtendVerdict = std::variant<LeaseExtended, Lapsed, HeldByOther, NoQuorum,
 // First all are asked to extend what is there, and to restore nothing. An answer counts when
 // - the node has a vote now: one that restarted lately may show a token from an old copy of its data;
 // - its token was set by the acquisition, or by an operation of this kind, which restores only under a lease that it has
-//   just proven. What a Lease restored, only that Lease can judge;
+//   just proven. Only a Lease itself can judge what it has restored;
 // - its counter is not above the fence of the lease. A holder that was granted a quorum since has a greater fence, which
 //   stands in the counters of a quorum; a node that was theirs, and on which a request of ours has arrived late, has a
 //   greater counter still. So nobody was granted a quorum in between.
 // The fence must be known for sure: a node says it where it has been written down, by the acquisition where the nodes'
-// counters were apart, or by an earlier extension; or else a quorum of counters agree on it. Where the fence has been
-// written down, the node counts whatever its counter says: the writer knew that it did, and it is wiped out when the token
-// is set again.
+// counters were apart, or by an earlier extension; or else a quorum of counters agree on it. A node that has the fence
+// written down counts whatever its counter says: the writer knew that it did, and it is wiped out when the token is set
+// again.
 // A quorum of these is a success, and no fewer: a wholly lost lock is never resurrected.
 //
 // Only then, and while the new validity lasts, the token is restored where it is absent, with the fence, and the fence is
@@ -58,13 +58,14 @@ class ExtendOp final : public Operation {
 
   std::vector<Send> start(Now now) override;
   std::vector<Send> on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply) override;
-  std::vector<Send> on_failure(Now now, NodeIndex node, RequestId id, const Failure& failure) override;
   std::vector<Send> on_time(Now now) override;
   TimePoint deadline() const override { return done() || !lingers_ ? TimePoint::max() : linger_until_; }
 
   // Set as soon as it is certain; after a success there may still be something to repair.
   const std::optional<ExtendVerdict>& verdict() const { return verdict_; }
   bool done() const override;
+  // Whether the node has a vote and the token, but not the info that goes with it, so that it cannot be judged.
+  bool lacks_info(NodeIndex node) const;
 
  private:
   enum class TokenState { Unknown, Here, Absent, Elsewhere, Repaired };

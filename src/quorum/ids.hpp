@@ -17,14 +17,21 @@ class RequestIds {
   RequestId last_ = 0;
 };
 
-// The requests of one operation that await their outcome, at most one a node.
+// The requests of one operation that await a reply, at most one a node.
 class OpenRequests {
  public:
   explicit OpenRequests(std::size_t nodes) : open_(nodes) {}
 
-  // The id of a new request to `node`. An outcome of the one before is ignored from now on.
+  // The same request to every node.
+  std::vector<Send> begin_all(const Request& request, TimePoint deadline, RequestIds& ids) {
+    std::vector<Send> sends;
+    for (NodeIndex node = 0; node < open_.size(); ++node)
+      sends.push_back({node, begin(node, ids), request, deadline});
+    return sends;
+  }
+  // The id of a new request to `node`. A reply to the one before is ignored from now on.
   RequestId begin(NodeIndex node, RequestIds& ids) { return open_[node] = ids.next(); }
-  // Whether an outcome of this request is awaited; it is no longer.
+  // Whether a reply to this request is awaited; it is no longer.
   bool end(NodeIndex node, RequestId id) { return open_[node] == id && std::exchange(open_[node], 0) != 0; }
   bool awaits(NodeIndex node) const { return open_[node] != 0; }
   bool any() const {

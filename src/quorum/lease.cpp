@@ -18,14 +18,10 @@ TimePoint asked_at(const Won& won, const LeaseRules& rules) {
   return won.valid_until - (validity_end(TimePoint{}, rules.ttl) - TimePoint{});
 }
 
-// A node that hangs must leave room for another attempt.
-Duration another_after(const LeaseRules& rules) {
-  return std::min(rules.node_timeout, Duration{rules.ttl} / 4);
-}
-
-// An attempt that has had no success for so long is told as a failure, though its answers may still come.
+// An attempt that has had no success for so long has failed, though its answers may still come: a node that hangs must
+// leave room for another one.
 Duration failed_after(const LeaseRules& rules) {
-  return std::min(rules.node_timeout, Duration{rules.ttl} / 3);
+  return std::min(rules.node_timeout, Duration{rules.ttl} / 4);
 }
 
 }  // namespace
@@ -36,7 +32,12 @@ Lease::Lease(const LeaseRules& rules, const Membership& membership, const Won& w
       membership_{membership},
       ids_{ids},
       entropy_{entropy},
-      request_{.token = won.token, .ttl = rules.ttl, .fence = won.fence, .attempt = 0, .repair = true},
+      request_{.token = won.token,
+               .ttl = rules.ttl,
+               .fence = won.fence,
+               .attempt = 0,
+               .repair = true,
+               .slot = won.slot},
       lease_{.last_success = 0, .valid_until = won.valid_until},
       tokens_{membership, won.fence, rules.node_timeout},
       next_attempt_{asked_at(won, rules) + Duration{rules.ttl} / kUsualPart} {
@@ -49,27 +50,21 @@ bool Lease::ExtendAttempt::any(ExtendAnswer answer) const {
 }
 
 TimePoint Lease::deadline() const {
-  if (lost_) return TimePoint::max();
-  TimePoint next = std::min(next_attempt_, give_up_at());
-  for (const ExtendAttempt& attempt : attempts_) {
-    if (!attempt.decided) next = std::min(next, attempt.began + failed_after(rules_));
-  }
-  return next;
+  return lost_ ? TimePoint::max() : std::min(next_attempt_, give_up_at());
 }
 
 std::vector<Send> Lease::on_time(Now now) {
   if (!lost_ && now.boot >= give_up_at()) lost_ = Expired{};
-  if (lost_) return {};
-  for (ExtendAttempt& attempt : attempts_) {
-    if (!attempt.decided && now.boot >= attempt.began + failed_after(rules_)) fail(now, attempt);
-  }
-  return now.boot >= next_attempt_ ? begin(now) : std::vector<Send>{};
+  if (lost_ || now.boot < next_attempt_) return {};
+  if (attempts_.empty() || attempts_.back().decided) return begin(now);
+  fail(now);
+  return {};
 }
 
 std::vector<Send> Lease::begin(Now now) {
   ExtendAttempt& attempt =
       attempts_.emplace_back(ExtendAttempt{.number = ++attempt_, .began = now.boot, .nodes = {}});
-  next_attempt_ = now.boot + another_after(rules_);
+  next_attempt_ = now.boot + failed_after(rules_);
   request_.attempt = attempt.number;
   std::vector<Send> sends;
   for (NodeIndex node = 0; node < membership_.nodes(); ++node) {
@@ -81,33 +76,24 @@ std::vector<Send> Lease::begin(Now now) {
 }
 
 std::vector<Send> Lease::on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply) {
-  take(now, node, id, &reply);
-  return {};
-}
-
-std::vector<Send> Lease::on_failure(Now now, NodeIndex node, RequestId id, const Failure&) {
-  take(now, node, id, nullptr);
-  return {};
-}
-
-void Lease::take(Now now, NodeIndex node, RequestId id, const Reply* reply) {
   const auto attempt = std::find_if(attempts_.begin(), attempts_.end(), [&](const ExtendAttempt& each) {
     return each.nodes[node].id == id && each.nodes[node].answer == ExtendAnswer::Awaited;
   });
-  if (lost_ || attempt == attempts_.end()) return;
-  attempt->nodes[node].answer = reply != nullptr ? read(now, node, *attempt, *reply) : ExtendAnswer::Failed;
+  if (lost_ || attempt == attempts_.end()) return {};
+  attempt->nodes[node].answer = read(now, node, *attempt, reply);
   attempt->nodes[node].server = membership_.server_of(node);
-  if (lost_) return;
+  if (lost_) return {};
   // After the success of its attempt, or of a later one, an answer decides nothing any more, but tells of the node; one
   // that has just been repaired is put to use soon.
   if (attempt->number > lease_.last_success) {
     judge(now, *attempt);
-  } else if (tokens_.mends(lease_)) {
+  } else if (attempts_.back().decided && tokens_.mends(lease_)) {
     next_attempt_ = std::min(next_attempt_, now.boot + Duration{rules_.ttl} / kMendingPart);
   }
   std::erase_if(attempts_, [&](const ExtendAttempt& each) {
     return each.number <= lease_.last_success && !each.any(ExtendAnswer::Awaited);
   });
+  return {};
 }
 
 Lease::ExtendAnswer Lease::read(Now now, NodeIndex node, const ExtendAttempt& attempt, const Reply& reply) {
@@ -124,11 +110,11 @@ Lease::ExtendAnswer Lease::read(Now now, NodeIndex node, const ExtendAttempt& at
   // The first node that says so is enough: nobody else knows the token, and a release goes to all nodes.
   if (not_ours->released) lost_ = ReleasedByHand{};
   if (not_ours->broken) lost_ = Broken{};
-  tokens_.gone(node, not_ours->holder);
+  tokens_.gone(now, node, not_ours->holder);
   return not_ours->holder.value.empty() ? ExtendAnswer::Nothing : ExtendAnswer::Elsewhere;
 }
 
-void Lease::judge(Now now, ExtendAttempt& attempt) {
+void Lease::judge(Now now, const ExtendAttempt& attempt) {
   if (now.boot >= give_up_at()) {  // an answer that comes this late is none
     lost_ = Expired{};
     return;
@@ -158,7 +144,7 @@ void Lease::judge(Now now, ExtendAttempt& attempt) {
       lost_ = Taken{tokens_.other()};
     }
   } else if (!attempt.decided) {
-    fail(now, attempt);
+    fail(now);
   }
 }
 
@@ -173,11 +159,10 @@ void Lease::succeed(const ExtendAttempt& attempt) {
   for (ExtendAttempt& each : attempts_) each.decided = true;
 }
 
-// A failed attempt is not a loss: again soon, and less often the longer it lasts.
-void Lease::fail(Now now, ExtendAttempt& attempt) {
-  attempt.decided = true;
+// The newest attempt: no other is undecided. That is no loss: again soon, and less often the longer it lasts.
+void Lease::fail(Now now) {
+  attempts_.back().decided = true;
   ++failures_in_a_row_;
-  if (attempt.number != attempt_) return;
   const Duration base = std::max(Duration{rules_.ttl} / 60, kLeastBackoff);
   const Duration most = std::max(Duration{rules_.ttl} / 12, kLeastBackoff);
   const Duration backoff = std::min(base * (1U << std::min(failures_in_a_row_ - 1, 5U)), most);

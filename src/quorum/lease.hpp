@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/random.hpp"
-#include "quorum/acquire_op.hpp"
+#include "quorum/acquire_verdict.hpp"
 #include "quorum/ids.hpp"
 #include "quorum/membership.hpp"
 #include "quorum/operation.hpp"
@@ -47,13 +47,15 @@ class Lease final : public Operation {
   // None wants anything sent once the lease is lost.
   std::vector<Send> start(Now now) override { return on_time(now); }
   std::vector<Send> on_reply(Now now, NodeIndex node, RequestId id, const Reply& reply) override;
-  std::vector<Send> on_failure(Now now, NodeIndex node, RequestId id, const Failure& failure) override;
   std::vector<Send> on_time(Now now) override;
   TimePoint deadline() const override;
   bool done() const override { return lost_.has_value(); }
 
   TimePoint valid_until() const { return lease_.valid_until; }
   const std::optional<Loss>& lost() const { return lost_; }
+
+  // Whether the address has come to lead to another server, whose answers do not count.
+  bool moved(NodeIndex node) const { return tokens_.moved(node); }
 
   // For messages and the simulator. Failures: attempts since the last success.
   unsigned failures_in_a_row() const { return failures_in_a_row_; }
@@ -71,18 +73,16 @@ class Lease final : public Operation {
     std::uint64_t number;
     TimePoint began;
     std::vector<NodeAnswer> nodes;
-    bool decided =
-        false;  // it has succeeded, or another has begun or is going to; its answers still tell of the nodes
+    bool decided = false;  // it has succeeded or failed; its answers still tell of the nodes
 
     bool any(ExtendAnswer answer) const;
   };
 
   std::vector<Send> begin(Now now);
-  void take(Now now, NodeIndex node, RequestId id, const Reply* reply);
   ExtendAnswer read(Now now, NodeIndex node, const ExtendAttempt& attempt, const Reply& reply);
-  void judge(Now now, ExtendAttempt& attempt);
+  void judge(Now now, const ExtendAttempt& attempt);
   void succeed(const ExtendAttempt& attempt);
-  void fail(Now now, ExtendAttempt& attempt);
+  void fail(Now now);
   TimePoint give_up_at() const { return lease_.valid_until - rules_.lead; }
 
   LeaseRules rules_;

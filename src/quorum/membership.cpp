@@ -7,9 +7,6 @@
 namespace redlock::quorum {
 namespace {
 
-// No holder's TTL is taken to be longer, whatever a node says: the configuration allows no longer one.
-constexpr Duration kLongestTtl = std::chrono::hours{30 * 24};
-
 // A lock is rarely held with a longer TTL.
 constexpr Duration kLongTtl = std::chrono::hours{1};
 
@@ -49,8 +46,18 @@ std::optional<Duration> Membership::quorum_after(NodeSet now, std::vector<Later>
   return after;
 }
 
-void Membership::on_holder_ttl(Duration ttl) {
-  if (quarantine_ > Duration::zero()) quarantine_ = std::max(quarantine_, std::min(ttl, kLongestTtl));
+void Membership::on_answer(Now now, TimePoint sent, NodeIndex node, const Refused* refused) {
+  const auto& known = known_[node];
+  const bool named = known && known->identity.known && !known->identity.run_id.empty();
+  seen_.on_answer({.sent = sent,
+                   .read = now.boot,
+                   .node = node,
+                   .server = named ? std::optional{known->server} : std::nullopt,
+                   .refused = refused});
+}
+
+Duration Membership::quarantine(TimePoint sent) const {
+  return quarantine_ > Duration::zero() ? std::max(quarantine_, seen_.longest_ttl(sent)) : quarantine_;
 }
 
 bool Membership::young(NodeIndex node, TimePoint sent) const {
@@ -62,16 +69,16 @@ void Membership::on_identity(Now now, NodeIndex node, const Identity& identity) 
   const auto& before = known_[node];
   const bool same_process = before && !identity.run_id.empty() && before->identity.run_id == identity.run_id;
   known_[node] =
-      Known{.identity = identity,
-            .server = identity.run_id.empty() ? node : std::hash<std::string_view>{}(identity.run_id),
-            .heard = now.boot,
-            .first_heard = same_process ? before->first_heard : now.boot};
+      KnownNode{.identity = identity,
+                .server = identity.run_id.empty() ? node : std::hash<std::string_view>{}(identity.run_id),
+                .heard = now.boot,
+                .first_heard = same_process ? before->first_heard : now.boot};
 }
 
 // Never too much: the node said it before `heard`, and what INFO says is the difference of two clock readings
 // that are each cut to whole seconds, so up to a second more than the truth. A node whose clock was set back behind its
 // start says nothing of use, also on later connections: of that one our own clock tells how long we know it.
-Duration Membership::uptime(const Known& known, TimePoint at) const {
+Duration Membership::uptime(const KnownNode& known, TimePoint at) const {
   const Duration said = std::max<Duration>(known.identity.uptime - std::chrono::seconds{1}, Duration::zero());
   return std::max(said + std::max(at - known.heard, Duration::zero()), at - known.first_heard);
 }
@@ -82,17 +89,25 @@ Duration Membership::least_uptime(NodeIndex node, TimePoint at) const {
 
 VoteEligibility Membership::eligibility(NodeIndex node, TimePoint sent) const {
   const auto& known = known_[node];
-  if (!known || !known->identity.known) return VoteEligibility::Voter;
+  if (!known) return VoteEligibility::Voter;
+  if (!known->identity.known) return one_slot_ ? VoteEligibility::Anonymous : VoteEligibility::Voter;
   if (known->identity.cluster) return VoteEligibility::ClusterMode;
   if (known->identity.role == Role::Replica) return VoteEligibility::Replica;
   if (known->identity.role == Role::Sentinel) return VoteEligibility::Sentinel;
-  return uptime(*known, sent) < quarantine_ ? VoteEligibility::Quarantined : VoteEligibility::Voter;
+  return quarantine_left(node, sent) > Duration::zero() ? VoteEligibility::Quarantined
+                                                        : VoteEligibility::Voter;
+}
+
+bool Membership::counts_as_there(NodeIndex node, TimePoint sent) const {
+  const VoteEligibility is = eligibility(node, sent);
+  return is == VoteEligibility::Voter || is == VoteEligibility::Quarantined;
 }
 
 Duration Membership::quarantine_left(NodeIndex node, TimePoint at) const {
   const auto& known = known_[node];
-  if (!known || !known->identity.known) return Duration::zero();
-  return std::max(quarantine_ - uptime(*known, at), Duration::zero());
+  if (!known || !known->identity.known || quarantine_ == Duration::zero()) return Duration::zero();
+  const Duration up = uptime(*known, at);
+  return std::max({quarantine_ - up, seen_.unknown_for(up, at), Duration::zero()});
 }
 
 std::optional<std::pair<NodeIndex, NodeIndex>> Membership::duplicate() const {

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "quorum/seen_holders.hpp"
 #include "quorum/types.hpp"
 
 #include <algorithm>
-#include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -16,12 +16,9 @@ enum class VoteEligibility {
   Quarantined,  // it restarted lately and may have forgotten a lock
   Replica,      // its master decides, and it may lag
   ClusterMode,  // its keys move between servers
-  Sentinel      // it keeps no keys
+  Sentinel,     // it keeps no keys
+  Anonymous     // it does not say whether it is in cluster mode
 };
-
-// Names one server, whichever address leads to it: a digest of its run_id, or something of its own for a node that does
-// not say who it is.
-using ServerId = std::uint64_t;
 
 // Some of the nodes, each with the server that answered there. Membership says whether they are a quorum.
 class NodeSet {
@@ -48,8 +45,10 @@ constexpr std::size_t votes_needed(std::size_t nodes) {
 class Membership {
  public:
   // A node that has been up for less than `quarantine` has no vote. It must be no less than the largest TTL
-  // in use.
-  Membership(std::size_t nodes, Duration quarantine) : quarantine_{quarantine}, known_(nodes) {}
+  // in use. `one_slot`: in cluster mode, too, a server would take the requests, since all keys are in one slot: then a node
+  // that does not say whether it is in that mode has no vote.
+  Membership(std::size_t nodes, Duration quarantine, bool one_slot = false)
+      : quarantine_{quarantine}, one_slot_{one_slot}, known_(nodes) {}
 
   std::size_t nodes() const { return known_.size(); }
 
@@ -75,10 +74,14 @@ class Membership {
   // After what time the nodes of `now`, joined by each of `later` in its time, are a quorum; none: never.
   std::optional<Duration> quorum_after(NodeSet now, std::vector<Later> later) const;
 
-  // A refusal has shown a holder with this TTL, or one whose key lives for so long still: where that is longer than our
-  // quarantine, it is the quarantine from now on. A quarantine of zero says that the nodes forget nothing, and stays.
-  void on_holder_ttl(Duration ttl);
+  // An answer to an acquire or probe request that was sent at `sent`; null for one that is no refusal. A holder that a
+  // refusal shows may have a longer TTL than our quarantine. That TTL is then the quarantine for as long as it may have the
+  // lock: a node that restarted may have forgotten its vote for it. A quarantine of zero says that the nodes forget nothing.
+  void on_answer(Now now, TimePoint sent, NodeIndex node, const Refused* refused);
+  // As configured.
   Duration quarantine() const { return quarantine_; }
+  // As it was for a request sent at `sent`.
+  Duration quarantine(TimePoint sent) const;
 
   // Whether the node has been up for so little time that a lock may be in use whose TTL is longer, and that it may have
   // forgotten: only the node that refuses knows of it.
@@ -89,6 +92,18 @@ class Membership {
   // What a request sent at `sent` met. A node that has said nothing about itself is a voter: the driver delivers an
   // identity ahead of the first reply on each connection.
   VoteEligibility eligibility(NodeIndex node, TimePoint sent) const;
+
+  // Whether it counts that the node has a key, or that it has not. A node in quarantine may have forgotten a key, but one
+  // that it has is there; what a replica has may not be what its master has.
+  bool counts_as_there(NodeIndex node, TimePoint sent) const;
+  bool counts_as_absent(NodeIndex node, TimePoint sent) const {
+    return eligibility(node, sent) == VoteEligibility::Voter;
+  }
+
+  // The nodes that are voters for a request sent at `at`.
+  NodeSet voters(TimePoint at) const {
+    return nodes_where([&](NodeIndex node) { return eligibility(node, at) == VoteEligibility::Voter; });
+  }
 
   // How long after `at` the node's quarantine ends; zero when it is over.
   Duration quarantine_left(NodeIndex node, TimePoint at) const;
@@ -112,16 +127,18 @@ class Membership {
   }
 
  private:
-  struct Known {
+  struct KnownNode {
     Identity identity;
     ServerId server;
     TimePoint heard;        // on the latest connection
     TimePoint first_heard;  // of this process of the server
   };
-  Duration uptime(const Known& known, TimePoint at) const;
+  Duration uptime(const KnownNode& known, TimePoint at) const;
 
   Duration quarantine_;
-  std::vector<std::optional<Known>> known_;
+  bool one_slot_;
+  SeenHolders seen_;
+  std::vector<std::optional<KnownNode>> known_;
 };
 
 }  // namespace redlock::quorum

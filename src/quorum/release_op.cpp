@@ -3,28 +3,22 @@
 namespace redlock::quorum {
 
 std::vector<Send> ReleaseOp::start(Now now) {
-  std::vector<Send> sends;
-  for (NodeIndex node = 0; node < membership_.nodes(); ++node) {
-    sends.push_back({.node = node,
-                     .id = open_.begin(node, ids_),
-                     .request = release_,
-                     .deadline = now.boot + node_timeout_});
-  }
-  return sends;
+  began_ = now.boot;
+  return open_.begin_all(release_, now.boot + node_timeout_, ids_);
 }
 
 std::vector<Send> ReleaseOp::on_reply(Now, NodeIndex node, RequestId id, const Reply& reply) {
   if (!open_.end(node, id)) return {};
   if (const auto* released = std::get_if<Released>(&reply)) {
-    answered_.add(node, membership_.server_of(node));
-    if (released->was_ours) had_ours_.add(node, membership_.server_of(node));
+    const ServerId server = membership_.server_of(node);
+    const bool there = released->was_ours || released->held_by_other;
+    if (!(there ? membership_.counts_as_there(node, began_) : membership_.counts_as_absent(node, began_)))
+      return {};
+    answered_.add(node, server);
+    if (released->was_ours) had_ours_.add(node, server);
+    if (released->by_hand) by_hand_ = true;
     if (released->held_by_other) other_ = released->info;
   }
-  return {};
-}
-
-std::vector<Send> ReleaseOp::on_failure(Now, NodeIndex node, RequestId id, const Failure&) {
-  open_.end(node, id);
   return {};
 }
 

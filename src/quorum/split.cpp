@@ -5,28 +5,25 @@
 namespace redlock::quorum {
 namespace {
 
-constexpr double kYielderSpread = 2.0;  // up to this much more for each round
-constexpr double kGreatestSpread = 16.0;
-constexpr unsigned kStillRounds = 4;  // a live rival releases its votes within 2 or 3
+constexpr double kYielderSpread = 2.0;  // up to this much more
 constexpr Duration kLeastRoundTrip = std::chrono::microseconds{500};
 
 }  // namespace
 
-double SplitPolicy::yielder_pause(unsigned rounds, Entropy& entropy) const {
-  return kLeastYielderPause + std::min(kYielderSpread * rounds, kGreatestSpread) * entropy.unit();
+double SplitPolicy::yielder_pause(Entropy& entropy) {
+  return kLeastYielderPause + kYielderSpread * entropy.unit();
 }
 
 bool SplitPolicy::is_strongest(const Token& token, const VoteCount& count) {
   const std::size_t ours = count.own.votes();
   const std::size_t theirs = count.of_strongest_rival.votes();
-  return ours > theirs || (ours == theirs && ours > 0 && token < count.strongest_rival->holder);
+  return ours > theirs || (ours == theirs && ours > 0 && token < count.strongest_rival);
 }
 
 bool SplitPolicy::stands_still(const VoteCount& count) {
-  const Token strongest = count.strongest_rival != nullptr ? count.strongest_rival->holder : Token{};
-  const bool same = count.strongest_rival != nullptr && last_strongest_ == strongest;
+  const bool same = !count.strongest_rival.value.empty() && last_strongest_ == count.strongest_rival;
   still_rounds_ = same ? still_rounds_ + 1 : 0;
-  last_strongest_ = strongest;
+  last_strongest_ = count.strongest_rival;
   return still_rounds_ >= kStillRounds;
 }
 

@@ -14,32 +14,39 @@ void TokenRecord::voted(NodeIndex node, TimePoint asked) {
 
 void TokenRecord::seen(Now now, NodeIndex node, std::uint64_t set_by, Fence counter_found,
                        std::uint64_t newest) {
+  hear(now, node);
   NodeToken& token = nodes_[node];
   // Nothing but another holder, or a late request of ours behind one, raises the counter of a node that has our token.
   const bool raised = counter_found > std::max(token.counter, fence_);
-  if (!token.known || token.set_by != set_by || raised || moved(now, node)) {
+  if (!token.known || token.set_by != set_by || raised) {
     token = {.known = true,
+             .moved = token.moved,
              .set_by = set_by,
              .since = newest,
              .crashed_by = now.boot - membership_.least_uptime(node, now.boot),
-             .clean = counter_found <= fence_};
+             .clean = counter_found <= fence_,
+             .server = token.server,
+             .heard = token.heard};
   }
   token.counter = counter_found;
-  token.server = membership_.server_of(node);
-  token.heard = now.boot;
 }
 
-void TokenRecord::gone(NodeIndex node, const Token& other) {
+void TokenRecord::gone(Now now, NodeIndex node, const Token& other) {
+  hear(now, node);
   nodes_[node].known = false;
   if (!other.value.empty()) other_ = other;
 }
 
-// Whether the address leads to another server than the one on which the token was seen last. A server that has restarted
-// since names itself anew, too, but has been up for less long than that is ago.
-bool TokenRecord::moved(Now now, NodeIndex node) const {
-  const NodeToken& token = nodes_[node];
-  return token.server != membership_.server_of(node) &&
-         membership_.least_uptime(node, now.boot) > now.boot - token.heard;
+void TokenRecord::hear(Now now, NodeIndex node) {
+  NodeToken& token = nodes_[node];
+  const ServerId server = membership_.server_of(node);
+  const bool heard_before = token.heard != TimePoint{};
+  if (heard_before && token.server != server &&
+      membership_.least_uptime(node, now.boot) > now.boot - token.heard) {
+    token.moved = true;
+  }
+  token.server = server;
+  token.heard = now.boot;
 }
 
 void TokenRecord::set_counted(const NodeSet& counted) {
@@ -48,13 +55,13 @@ void TokenRecord::set_counted(const NodeSet& counted) {
 
 bool TokenRecord::continuous(NodeIndex node, const LeaseState& lease) const {
   const NodeToken& token = nodes_[node];
-  return token.known && (!token.crashed_by || token.since < lease.last_success) &&
+  return token.known && !token.moved && (!token.crashed_by || token.since < lease.last_success) &&
          outlasts_rivals(token, lease);
 }
 
 bool TokenRecord::proven(NodeIndex node, const LeaseState& lease, std::uint64_t attempt) const {
   const NodeToken& token = nodes_[node];
-  return token.known && token.since < attempt && token.clean && outlasts_rivals(token, lease);
+  return token.known && !token.moved && token.since < attempt && token.clean && outlasts_rivals(token, lease);
 }
 
 // A rival may have been granted this node's vote just before a crash that wiped out every trace of it, and still be
@@ -67,7 +74,8 @@ bool TokenRecord::outlasts_rivals(const NodeToken& token, const LeaseState& leas
 
 bool TokenRecord::mends(const LeaseState& lease) const {
   for (NodeIndex node = 0; node < nodes_.size(); ++node) {
-    if (nodes_[node].known && nodes_[node].set_by != 0 && !continuous(node, lease)) return true;
+    const NodeToken& token = nodes_[node];
+    if (token.known && !token.moved && token.set_by != 0 && !continuous(node, lease)) return true;
   }
   return false;
 }

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 // What the algorithm says to a node and hears from it. Terms are those of the "Distributed Locks with Redis"
 // page of the Redis documentation; the semantics of each request are DESIGN section 3. redis/ turns requests
@@ -21,6 +22,9 @@ namespace redlock::quorum {
 
 // The position of a node in the configured list.
 using NodeIndex = std::size_t;
+
+// A slot of a lock that several may hold, each a slot of their own: 1 to N. 0: the lock has no slots.
+using Slot = std::size_t;
 
 // Names one request of one client, so that an answer can be matched to it. Never reused within a process.
 using RequestId = std::uint64_t;
@@ -58,6 +62,16 @@ struct AcquireRequest {
   Fence proposal;  // microseconds of the wall clock; the same for every node of one round
   std::optional<QueueEntry> waiter{};
   bool in_turn = false;
+  bool bars = false;  // refused and first in the queue, it bars the lock to other waiters for a while
+  Slot slot = 0;      // this one is wanted; either answer tells of all slots
+};
+
+// Changes nothing, but for a waiter's position in the queue. Answers Free if the key is absent, and Refused as to an
+// AcquireRequest otherwise; a waiter that is refused enters the queue. Of a lock with slots: Free if one of them is.
+struct ProbeRequest {
+  Token token;  // that the sender has released
+  std::optional<QueueEntry> waiter{};
+  bool slots = false;
 };
 
 // If the key holds `token` and the counter is not above `fence`: set the counter to `fence`, and answer that it is
@@ -67,11 +81,14 @@ struct ConfirmRequest {
   Token token;
   Fence fence;
   Fence granted = 0;  // what the node granted in this round: a late vote may be above the fence
+  Slot slot = 0;
 };
 
-// If the key holds `token`: give it `ttl` again, unless it has more left, and answer Extended. If it is absent, `repair` is
-// set, and no note says that `token` has been released: set it as of this attempt, raise the counter to at least `fence`,
-// and answer Restored. Otherwise NotOurs, with the holder where there is one.
+// If the key holds `token` and no note says that it rests: give it `ttl` again, unless it has more left, and answer
+// Extended. If it is absent, `repair` is set, and no note says that `token` has been released: set it as of this attempt,
+// raise the counter to at least `fence`, and answer Restored. Otherwise NotOurs, with the holder where there is one. Without
+// a fence it asks: where the key holds `token` and not the info that goes with it, nothing is written, and the answer is that
+// of a token which this attempt has set.
 struct ExtendRequest {
   Token token;
   std::chrono::milliseconds ttl;
@@ -82,24 +99,34 @@ struct ExtendRequest {
   // The counter that the node had when the sender knew that nobody else had been granted a quorum since `fence`: if it is
   // no greater still, and the token is there, `fence` is written down as by ConfirmRequest. 0: the sender does not know.
   Fence vouches = 0;
+  Slot slot = 0;
 };
 
-// If the key holds `token`: delete it and the holder's info. Answer Released either way.
+// How a release leaves the lock behind, with nobody holding it.
+struct Rest {
+  std::chrono::milliseconds length;
+  int status = 0;  // the exit status of the holder's command
+};
+
+// If the key holds `token`: delete it and the holder's info. With `rest`, leave it there for so long instead, as resting,
+// and let the counter live longer by that. Answer Released either way.
 struct ReleaseRequest {
   Token token;
   // Somebody else may be extending the lease: leave a note of the release, also where the token is absent, for at least
   // this long, and for as long as the lease would have lasted. 0: none.
   std::chrono::milliseconds note{};
-  bool breaks = false;  // the note says that somebody else has done it
+  bool breaks = false;                // the note says that somebody else has done it
+  std::optional<std::size_t> name{};  // of the names that the nodes are asked about, this one only; none: all
+  std::optional<Rest> rest{};         // leaves it behind: of all names
+  Slot slot = 0;
 
   // Not by the process that acquired the lock: any node may have the token.
-  bool by_hand() const { return breaks || note > std::chrono::milliseconds::zero(); }
+  bool by_hand() const { return !rest && (breaks || note > std::chrono::milliseconds::zero()); }
 };
 
-using Request = std::variant<AcquireRequest, ConfirmRequest, ExtendRequest, ReleaseRequest>;
+using Request = std::variant<AcquireRequest, ProbeRequest, ConfirmRequest, ExtendRequest, ReleaseRequest>;
 
-// A request for the driver to send. The driver owes exactly one outcome for it, a reply or a failure, no
-// later than `deadline`. Requests to one node are delivered in order.
+// A request for the driver to send. The driver owes exactly one reply, if only a Failure, no later than `deadline`. Requests to one node are delivered in order.
 struct Send {
   NodeIndex node;
   RequestId id;
@@ -109,13 +136,22 @@ struct Send {
 
 // ---- Replies -----------------------------------------------------------------------------------------
 
+// That a lock rests: its last holder left it behind when the command ended.
+struct Resting {
+  int status = 0;                                    // the exit status of that command
+  std::optional<std::chrono::milliseconds> since{};  // so long ago it ended; none: not told
+};
+
 // What a holder wrote down about itself. Untrusted text. All empty for a foreign Redlock library.
 struct HolderInfo {
-  std::string host;
-  std::string user;
-  std::string command;
+  std::string host{};
+  std::string user{};
+  std::string command{};
   std::uint64_t pid{};
-  std::uint64_t since_us{};  // wall clock of the holder, microseconds since 1970; 0: unknown
+  std::uint64_t since_us{};          // wall clock of the holder, microseconds since 1970; 0: unknown
+  std::vector<std::string> names{};  // of the lock, where it has several
+  std::string note{};                // what its user wants others to know: a ticket, the URL of a build
+  std::optional<Resting> resting{};  // it is a holder no more
 };
 
 // Where a waiter stands in the queue of one node.
@@ -124,15 +160,33 @@ struct QueuePosition {
   std::uint64_t waiting;  // in the whole queue
 };
 
-struct Granted {
-  Fence fence;
-};
+// Of a lock with several names: of the first that is held; `others` has the rest.
 struct Refused {
   Token holder;
   std::chrono::milliseconds remaining;  // negative: the key has no TTL (somebody set it by hand)
   HolderInfo info;
   std::chrono::milliseconds holder_ttl{};   // that the holder asks for each time; 0: unknown
   std::optional<QueuePosition> position{};  // none: not in the queue, or the node lets nobody stand in one
+  std::size_t name = 0;                     // which it is about
+  bool barred = false;  // nobody has it: it is kept for a waiter, whose name in the queue is here the holder
+  std::vector<Refused> others{};  // each of another name, without a position
+  std::vector<Refused> slots{};   // each that is taken, under its number as the name
+
+  // Calls `what` with what is said about each name.
+  template <class What>
+  void each_name(What what) const {
+    what(*this);
+    for (const Refused& other : others) what(other);
+  }
+};
+struct Granted {
+  Fence fence;
+  bool already_there = false;    // the token was there before the request
+  std::vector<Refused> slots{};  // as in Refused, but for the one that is granted
+};
+struct Free {
+  std::optional<QueuePosition> position{};  // as in Refused
+  std::vector<Refused> slots{};             // likewise
 };
 struct Confirmed {
   bool accepted;
@@ -153,18 +207,9 @@ struct NotOurs {
 };
 struct Released {
   bool was_ours;
-  bool held_by_other;  // !was_ours: another token is there (otherwise the key was absent: it had expired)
-  HolderInfo info{};   // of that other
-};
-
-// What a node shows of a lock to a client that does not contend for it.
-struct NodeLockState {
-  std::optional<Token> holder;             // none: the key is absent
-  std::chrono::milliseconds remaining;     // of the key; negative: it has no TTL
-  HolderInfo info;                         // of this holder: empty when what is written down is another's
-  std::chrono::milliseconds holder_ttl{};  // likewise; 0: unknown
-  Fence counter{};                         // 0: none, or none that redlock wrote
-  std::uint64_t waiting{};                 // how many stand in the queue
+  bool held_by_other;    // !was_ours: another token is there (otherwise the key was absent: it had expired)
+  HolderInfo info{};     // of that other
+  bool by_hand = false;  // of a rest: the token was gone, and a note says that it was released by hand
 };
 
 // What a waiter asks a node beside the algorithm.
@@ -177,6 +222,8 @@ struct QueueState {
   std::chrono::milliseconds remaining;  // of the key; negative: it has no TTL
   HolderInfo info;
   std::optional<QueuePosition> position;  // none: not in the queue there
+  std::size_t name = 0;                   // of whose holder this is, where the lock has several names
+  bool barred = false;                    // as in Refused
 };
 
 // What a waiter listens to on a node.
@@ -186,7 +233,17 @@ enum class Subscribed {
   Next     // that, and each change of the key
 };
 
-using Reply = std::variant<Granted, Refused, Confirmed, Extended, Restored, NotOurs, Released>;
+// Why a node gave no answer that counts: data, never an exception.
+struct Failure {
+  bool may_have_arrived = true;  // the request may have reached the node
+  bool connection_gone = false;  // there is none, or it has ended
+  bool passes = false;           // the node says that it cannot answer just now
+  redis::NodeError kind{};       // for messages: redis/ interprets it. 0: an answer that does not count
+  std::string detail{};  // escaped, without secrets: what a person needs beyond the kind; may be empty
+};
+
+// What becomes of a request: the node's answer, or the failure to get one.
+using Reply = std::variant<Granted, Refused, Free, Confirmed, Extended, Restored, NotOurs, Released, Failure>;
 
 // ---- Identity ----------------------------------------------------------------------------------------
 
@@ -199,18 +256,6 @@ struct Identity {
   std::chrono::seconds uptime{};  // by its own clock: negative where that was set back behind its start
   Role role = Role::Master;
   bool cluster = false;
-  std::string version;  // for messages; untrusted text
-};
-
-// ---- Failures ----------------------------------------------------------------------------------------
-
-// Why a node gave no answer that counts: data, never an exception.
-struct Failure {
-  bool may_have_arrived = true;  // the request may have reached the node
-  bool connection_gone = false;  // there is none, or it has ended
-  bool passes = false;           // the node says that it cannot answer just now
-  redis::NodeError kind{};       // for messages: redis/ interprets it. 0: an answer that does not count
-  std::string detail{};  // escaped, without secrets: what a person needs beyond the kind; may be empty
 };
 
 }  // namespace redlock::quorum

@@ -20,8 +20,11 @@ enum class WaiterEvent {
   OtherHolder,  // a poll has found another holder than the one we know
   NoHolder,     // a node has none
   StillNone,    // nor has another one, when all earlier waiters have had their slots
-  NotQueued,    // the node has us in no queue: we were passed over, or it has lost the queue
+  OthersGone,   // somebody before it has given up; or, of several names, has gone from one of the queues
+  BarDue,  // it has become the first in all of its several queues, or another has taken one of the names since
+  NotQueued,  // the node has us in no queue: we were passed over, or it has lost the queue
   ProbeFailed,
+  TooFewAnswer,  // the nodes that answer are no quorum any more
   PollDue,
   CheckDue,
   ExpiryDue,  // the lease has ended for a quorum, and all earlier waiters have had their slots
@@ -56,8 +59,11 @@ constexpr WaiterStep reaction(WaiterRole role, WaiterEvent event) {
       {OtherHolder, AskState, AskState, AskState},
       {NoHolder, PlanCheck, PlanCheck, Try},
       {StillNone, Pass, Pass, Pass},
+      {OthersGone, AskState, AskState, AskState},
+      {BarDue, Nothing, Nothing, Try},  // which keeps others away
       {NotQueued, Try, Try, Try},
       {ProbeFailed, AskState, AskState, AskState},
+      {TooFewAnswer, Try, Try, Try},  // which tells for certain
       {PollDue, AskHolder, AskHolder, AskHolder},
       {CheckDue, Check, Check, Check},
       {ExpiryDue, Nothing, Check, Try},

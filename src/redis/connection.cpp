@@ -31,7 +31,7 @@ Connection::Connection(const NodeEndpoint& endpoint, net::Network& network, Time
 Connection::Phase Connection::phase() const noexcept {
   if (handshaken_) return Phase::Open;
   if (stream_) return Phase::Handshaking;
-  return dial_->phase() == net::Dial::Phase::Resolving ? Phase::Resolving : Phase::Connecting;
+  return dial_->resolving() ? Phase::Resolving : Phase::Connecting;
 }
 
 std::string_view Connection::doing() const noexcept {
@@ -77,10 +77,12 @@ std::optional<Failure> Connection::shake_hands(TimePoint now) {
   return std::nullopt;
 }
 
-// A Redis that speaks TLS hangs up on a client that does not.
+// A Redis that speaks TLS hangs up on a client that does not, and twemproxy on one that asks for INFO.
 Failure Connection::end_of(Failure failure) const {
   if (endpoint_.transport == NodeEndpoint::Transport::Tcp && !heard()) {
-    failure.detail += ", without a word: if it speaks TLS, use rediss://";
+    failure.detail +=
+        ", without a word: if it speaks TLS, use rediss://; if it is a proxy such as twemproxy, name the "
+        "servers behind it";
   }
   return failure;
 }

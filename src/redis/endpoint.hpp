@@ -12,6 +12,8 @@ struct NodeEndpoint : net::Endpoint {
   unsigned db = 0;
   std::string username;  // empty: AUTH with the password alone
   Secret password;       // empty: no AUTH
+  std::string
+      password_doubt{};  // where it comes from and why it may be wrong: "file /x ends in a blank"; may be empty
 
   // The URL without user and password, as messages show it: "redis://10.0.0.1:6379/0".
   std::string display() const;

@@ -18,8 +18,9 @@ struct SubscriptionReady {  // also when its mode has changed
   bool calls;               // the node calls us; otherwise it tells of changes in any mode
 };
 struct SubscriptionLost {};  // until it is ready again
-struct Called {              // so many go first now
-  unsigned ahead;
+struct Called {
+  unsigned ahead;  // so many go first now
+  bool granted;    // one of those before was granted the lock; otherwise it has given up
 };
 struct KeyChanged {};  // the lock's key was set, extended, deleted, or has expired
 

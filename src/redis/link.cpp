@@ -15,9 +15,7 @@ namespace {
 using quorum::Failure;
 
 constexpr std::chrono::seconds kClockSlack{1};  // in which a node's clock may have a key end later
-
-constexpr std::chrono::seconds kYoung{1};  // most runs are over before
-
+constexpr std::chrono::seconds kYoung{1};       // most runs are over before
 constexpr std::size_t kMaxParts = 16;
 
 }  // namespace
@@ -55,7 +53,7 @@ void Link::enqueue(Pending pending) {
   }
   // A release must follow its request on the same connection, whatever the state of that: a late SET could
   // land behind a DEL that went another way.
-  if (!pending.is(RequestKind::Release)) drop_useless_connection(pending.deadline, now);
+  if (!pending.is_release()) drop_useless_connection(pending.deadline, now);
   queue_.add(std::move(pending));
   if (!connection_) {
     connect(now);
@@ -203,9 +201,15 @@ bool Link::read_in() {
     const bool reading = !queue_.empty() && std::holds_alternative<Pending::Reading>(queue_.front().what);
     return reading ? kMaxReplyBytes : kMaxVoteBytes;
   };
-  const auto failure =
-      connection_->read(limit, [this](Value value) { return take_answer(std::move(value)); });
-  if (failure) fail(*failure);
+  const bool auth_alone = queue_.sends_auth_alone();
+  const auto take = [this](Value value) { return take_answer(std::move(value)); };
+  const auto failure = connection_->read(limit, take);
+  if (failure && queue_.sends_auth_alone() != auth_alone) {
+    queue_.begin_anew();
+    connect(surroundings_.clock.boot_now());
+  } else if (failure) {
+    fail(*failure);
+  }
   return !failure;
 }
 
@@ -216,6 +220,7 @@ std::optional<Failure> Link::take_answer(Value value) {
     if (value.type == Value::Type::Error) return classify(value.text);
     return node_failure(NodeError::Garbled, "an answer that nobody asked for");
   }
+  if (queue_.wants_auth_alone(value)) return classify(value.text);
   Pending pending = queue_.take_front();
   contact_ = Contact::Heard;
   if (const auto* step = std::get_if<SetupStep>(&pending.what)) return take_setup(*step, value);
@@ -252,7 +257,7 @@ std::optional<Failure> Link::take_reply(Pending pending, Value value) {
     queue_.settle(pending, std::get<quorum::Reply>(outcome));
   }
   // A release that is repeated on a new connection may be of an earlier token than that which the old one has set.
-  if (pending.is(RequestKind::Release) && failure == nullptr && pending.token == key_.token) {
+  if (pending.is_release() && failure == nullptr && pending.token == key_.token) {
     // A request that was written behind the release may set the key anew.
     key_.may_be_set = queue_.any([](const Pending& later) { return later.sets_key() && later.written > 0; });
   }

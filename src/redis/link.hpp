@@ -57,7 +57,7 @@ class Link {
 
  private:
   // The key, as our requests may have left it on the node.
-  struct Key {
+  struct KeyState {
     bool may_be_set = false;
     bool was_ever_sent = false;
     std::string token{};  // that it may be set to
@@ -98,7 +98,7 @@ class Link {
   RequestQueue queue_;
   std::optional<Connection> connection_;
   Setup setup_;
-  Key key_;
+  KeyState key_;
   Contact contact_ = Contact::None;
 };
 

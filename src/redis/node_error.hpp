@@ -5,6 +5,7 @@
 #include "redis/endpoint.hpp"
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -24,7 +25,11 @@ enum class NodeError : std::uint8_t {
   Cancelled,          // never sent: nobody needs it any more
   AuthRequired,       // NOAUTH
   AuthFailed,         // WRONGPASS, or AUTH refused
+  KeysNotPermitted,   // NOPERM: the ACL user may not use the keys
   NotPermitted,       // NOPERM: the ACL user may not
+  UnknownCommand,     // renamed, or of a later version
+  WrongType,          // WRONGTYPE: other data
+  BadCounter,         // as the scripts say it
   ReadOnly,           // READONLY: a replica
   Loading,            // LOADING the dataset
   OutOfMemory,        // OOM
@@ -50,6 +55,10 @@ quorum::Failure classify(std::string_view error);
 // Whether an error reply says that this user, or anyone, may not use the command at all.
 bool refuses_command(std::string_view error);
 
+// Whether an error reply says that more was written behind AUTH than may be before it is answered. KeyDB reads all that is
+// there before it executes any of it, and then executes none.
+bool wants_auth_first(std::string_view error);
+
 // Whether the node has said it itself: it is alive.
 bool is_answer(const quorum::Failure& failure);
 
@@ -57,7 +66,9 @@ bool is_answer(const quorum::Failure& failure);
 bool is_about_command(const quorum::Failure& failure);
 
 // Why a node gave no answer, and what to do about it: one line for a person, without the node's name, in
-// lower case and without a full stop at its end. "connection refused: is redis-server running there?"
-std::string describe(const quorum::Failure& failure, const NodeEndpoint& endpoint);
+// lower case and without a full stop at its end. "connection refused: is redis-server running there?" `keys`: of the locks
+// that it was asked about, as far as they are known.
+std::string describe(const quorum::Failure& failure, const NodeEndpoint& endpoint,
+                     std::span<const std::string> keys = {});
 
 }  // namespace redlock::redis

@@ -85,14 +85,26 @@ Pending RequestQueue::take_front() {
 std::vector<Pending> RequestQueue::take_releases(TimePoint now, TimePoint deadline) {
   std::vector<Pending> releases;
   for (Pending& pending : pending_) {
-    if (!pending.is(RequestKind::Release)) continue;
+    if (!pending.is_release()) continue;
     pending.written = 0;
     pending.asked = now;
     pending.deadline = deadline;
     releases.push_back(std::move(pending));
   }
-  std::erase_if(pending_, [](const Pending& pending) { return pending.is(RequestKind::Release); });
+  std::erase_if(pending_, [](const Pending& pending) { return pending.is_release(); });
   return releases;
+}
+
+bool RequestQueue::wants_auth_alone(const Value& answer) noexcept {
+  const bool wants =
+      answer.type == Value::Type::Error && front().is(SetupStep::Auth) && wants_auth_first(answer.text);
+  auth_alone_ = auth_alone_ || wants;
+  return wants;
+}
+
+void RequestQueue::begin_anew() {
+  std::erase_if(pending_, [](const Pending& pending) { return pending.settled; });  // setup is, too
+  for (Pending& pending : pending_) pending.written = 0;
 }
 
 // ---- Outcomes
@@ -111,9 +123,11 @@ void RequestQueue::settle(Pending& pending, const Failure& failure) {
 
 void RequestQueue::settle(Pending& pending, std::variant<quorum::Reply, Value> answer) {
   if (std::exchange(pending.settled, true)) return;
-  std::visit(
-      [&](auto& what) { events_.push_back({.node = node_, .id = pending.id, .what = std::move(what)}); },
-      answer);
+  // In place: of an event that is moved g++ 14 sees a member of a Value uninitialized that is none.
+  Event& event = events_.emplace_back();
+  event.node = node_;
+  event.id = pending.id;
+  std::visit([&](auto& what) { event.what = std::move(what); }, answer);
 }
 
 void RequestQueue::settle_all(const Failure& failure) {
@@ -126,7 +140,7 @@ void RequestQueue::drop_unsent() {
 
 void RequestQueue::cancel_unsent() {
   std::erase_if(pending_, [&](Pending& pending) {
-    const bool stays = pending.is_setup() || pending.is(RequestKind::Release) || pending.written > 0;
+    const bool stays = pending.is_setup() || pending.is_release() || pending.written > 0;
     if (!stays) settle(pending, node_failure(NodeError::Cancelled));
     return !stays;
   });
@@ -134,13 +148,20 @@ void RequestQueue::cancel_unsent() {
 
 // ---- Bytes
 
+std::size_t RequestQueue::sendable() const noexcept {
+  const bool held = auth_alone_ && !pending_.empty() && pending_.front().is(SetupStep::Auth);
+  return held ? 1 : pending_.size();
+}
+
 bool RequestQueue::has_unsent() const noexcept {
-  return std::any_of(pending_.begin(), pending_.end(), [](const Pending& each) { return each.unsent(); });
+  const auto end = pending_.begin() + static_cast<std::ptrdiff_t>(sendable());
+  return std::any_of(pending_.begin(), end, [](const Pending& each) { return each.unsent(); });
 }
 
 std::size_t RequestQueue::unsent_parts(std::span<iovec> parts) const noexcept {
   std::size_t count = 0;
-  for (const Pending& pending : pending_) {
+  for (std::size_t i = 0; i < sendable(); ++i) {
+    const Pending& pending = pending_[i];
     if (!pending.unsent()) continue;
     const std::string_view rest = pending.bytes.reveal().substr(pending.written);
     parts[count++] = {.iov_base = const_cast<char*>(rest.data()), .iov_len = rest.size()};

@@ -38,9 +38,16 @@ struct Pending {
     const auto* own = std::get_if<RequestKind>(&what);
     return own != nullptr && *own == kind;
   }
+  bool is(SetupStep step) const noexcept {
+    const auto* own = std::get_if<SetupStep>(&what);
+    return own != nullptr && *own == step;
+  }
   bool is_setup() const noexcept { return std::holds_alternative<SetupStep>(what); }
+  bool is_release() const noexcept { return is(RequestKind::Release) || is(RequestKind::Rest); }
   // Whether it may set the key.
-  bool sets_key() const noexcept { return is(RequestKind::Acquire) || is(RequestKind::Extend); }
+  bool sets_key() const noexcept {
+    return is(RequestKind::Acquire) || is(RequestKind::AcquireSlot) || is(RequestKind::Extend);
+  }
   bool unsent() const noexcept { return written < bytes.reveal().size(); }
 };
 
@@ -66,8 +73,14 @@ class RequestQueue {
   void add(Pending pending) { pending_.push_back(std::move(pending)); }
   // Before all others, of which there must be one.
   void add_setup(std::vector<SetupCommand> commands);
+  // Whether the next answer says that nothing may be written behind an AUTH before that has been answered (node_error.hpp,
+  // wants_auth_first): from then on nothing is.
+  bool wants_auth_alone(const Value& answer) noexcept;
+  bool sends_auth_alone() const noexcept { return auth_alone_; }
   Pending take_front();
   void clear() noexcept { pending_.clear(); }
+  // Nothing of what was written counts: all that somebody waits for is to be written again, on a new connection.
+  void begin_anew();
   // Takes out the releases, as if they had never been written.
   std::vector<Pending> take_releases(TimePoint now, TimePoint deadline);
 
@@ -102,12 +115,14 @@ class RequestQueue {
 
  private:
   TimePoint limit(const Pending& pending, bool connected) const noexcept;
+  std::size_t sendable() const noexcept;  // so many of the oldest
 
   quorum::NodeIndex node_;
   const Secret& password_;
   Duration node_timeout_;
   std::vector<Event>& events_;
   std::deque<Pending> pending_;
+  bool auth_alone_ = false;
 };
 
 }  // namespace redlock::redis

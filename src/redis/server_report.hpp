@@ -15,7 +15,7 @@ namespace redlock::redis {
 
 // Untrusted text, short.
 struct ServerReport {
-  std::string product;  // "Redis", "Valkey", "KeyDB", "Dragonfly"
+  std::string product;  // "Redis", "Valkey", ... (info.hpp)
   std::string version;
   std::string role;
   std::chrono::seconds uptime{};  // negative: its clock was set back behind its start
@@ -37,8 +37,21 @@ std::variant<std::string, quorum::Failure> decode_config(Value answer);
 std::vector<std::string> time_words();
 std::variant<std::uint64_t, quorum::Failure> decode_time(const Value& answer);
 
-// A write that changes nothing, since it is for a key that does not exist, and nobody creates it: fails as that of a
-// lock would (no memory left, replica, disk full, no EVAL for this user).
+// A script that leaves nothing behind, and fails as that of a lock would: no memory left, a replica, a full disk, a command
+// that this user may not use. Its keys are in different slots of a cluster.
 std::vector<std::string> trial_words();
+// The same of what waiting clients need.
+std::vector<std::string> queue_trial_words();
+// Why one of them failed; nothing: it would not.
+std::optional<quorum::Failure> decode_trial(const Value& answer);
+
+// More that waiting clients need (subscription.hpp), without effect on a connection that is closed behind them.
+std::vector<std::string> client_id_words();
+std::vector<std::string> tracking_words();
+std::vector<std::string> subscribe_words();
+
+// The features that need Redis 6.0: below it waiting clients must poll, and nothing can list the locks. No version: not
+// old.
+bool is_too_old(const ServerReport& report);
 
 }  // namespace redlock::redis

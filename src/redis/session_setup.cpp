@@ -5,7 +5,6 @@
 #include "redis/node_error.hpp"
 
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <string>
 
@@ -22,7 +21,8 @@ Failure garbled(std::string_view why) {
 // renamed the command quotes the password.
 Failure auth_failure(std::string_view error) {
   Failure failure = classify(error);
-  if (failure.kind == NodeError::OtherError) failure = node_failure(NodeError::AuthFailed);
+  if (failure.kind == NodeError::OtherError || failure.kind == NodeError::UnknownCommand)
+    failure = node_failure(NodeError::AuthFailed);
   if (failure.kind == NodeError::AuthFailed) {
     const bool unset = error.find("without any password configured") != std::string_view::npos ||
                        error.find("no password is set") != std::string_view::npos;
@@ -36,7 +36,7 @@ Failure auth_failure(std::string_view error) {
 
 Failure select_failure(std::string_view error) {
   Failure failure = classify(error);
-  if (failure.kind != NodeError::OtherError) return failure;
+  if (failure.kind != NodeError::OtherError && failure.kind != NodeError::UnknownCommand) return failure;
   return node_failure(NodeError::NoSuchDatabase, std::move(failure.detail));
 }
 
@@ -49,7 +49,8 @@ struct RoleName {
 };
 constexpr std::array kRoles{
     RoleName{"master", quorum::Role::Master}, RoleName{"slave", quorum::Role::Replica},
-    RoleName{"replica", quorum::Role::Replica}, RoleName{"sentinel", quorum::Role::Sentinel}};
+    RoleName{"replica", quorum::Role::Replica}, RoleName{"active-replica", quorum::Role::Replica},
+    RoleName{"sentinel", quorum::Role::Sentinel}};
 
 }  // namespace
 
@@ -81,11 +82,18 @@ std::optional<Failure> SetupReader::take(SetupStep step, const Value& answer) {
       if (answer.type != Value::Type::Status) return garbled("not an answer to AUTH");
       return std::nullopt;
     case SetupStep::Select:
+      if (is_error && answer.text.starts_with("ERR unknown command")) {
+        without_select_ = select_failure(answer.text);
+        return std::nullopt;
+      }
       if (is_error) return select_failure(answer.text);
       if (answer.type != Value::Type::Status) return garbled("not an answer to SELECT");
       return std::nullopt;
     case SetupStep::Info: return take_info(answer);
-    case SetupStep::Role: return take_role(answer);
+    case SetupStep::Role: {
+      auto failure = take_role(answer);
+      return !failure && identity_.role != quorum::Role::Sentinel ? without_select_ : failure;
+    }
   }
   return std::nullopt;
 }
@@ -101,19 +109,16 @@ std::optional<Failure> SetupReader::take_info(const Value& answer) {
   const auto run_id = info_field(answer.text, "run_id");
   const auto uptime = info_field(answer.text, "uptime_in_seconds");
   if (!run_id || !uptime) return garbled("an INFO without run_id or uptime");
-  std::int64_t seconds = 0;  // below zero where its clock was set back behind its start
-  const auto [end, error] = std::from_chars(uptime->data(), uptime->data() + uptime->size(), seconds);
-  if (error != std::errc{} || end != uptime->data() + uptime->size() || seconds > kGreatestUptime ||
-      seconds < -kGreatestUptime || run_id->empty() || run_id->size() > kMaxRunId) {
+  // Below zero where its clock was set back behind its start.
+  const auto seconds = parse_number<std::int64_t>(*uptime);
+  if (!seconds || *seconds > kGreatestUptime || *seconds < -kGreatestUptime || run_id->empty() ||
+      run_id->size() > kMaxRunId) {
     return garbled("an INFO with impossible values");
   }
   identity_.known = true;
   identity_.run_id = *run_id;
-  identity_.uptime = std::chrono::seconds{seconds};
-  identity_.cluster = info_field(answer.text, "redis_mode") == "cluster";
-  // Valkey says 7.2.4 in redis_version, for old clients, and its own version beside it.
-  const auto version = info_field(answer.text, "valkey_version");
-  identity_.version = version.value_or(info_field(answer.text, "redis_version").value_or("")).substr(0, 64);
+  identity_.uptime = std::chrono::seconds{*seconds};
+  identity_.cluster = is_cluster(answer.text);
   return std::nullopt;
 }
 

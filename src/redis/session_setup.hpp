@@ -37,6 +37,7 @@ class SetupReader {
   std::optional<quorum::Failure> take_role(const Value& answer);
 
   quorum::Identity identity_;
+  std::optional<quorum::Failure> without_select_;  // it knows no SELECT: a failure, unless its role says why
 };
 
 }  // namespace redlock::redis

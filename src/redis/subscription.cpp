@@ -14,19 +14,25 @@ namespace {
 
 using quorum::Failure;
 
-constexpr std::string_view kInvalidations = "__redis__:invalidate";
-
 constexpr std::chrono::milliseconds kLeastRest{50};
 constexpr std::chrono::seconds kGreatestRest{5};
 
-// A prefix matches the keys of others, too. A waiter that would be woken by them so often looks by itself instead.
+// A prefix matches the keys of others, too. A waiter that would be woken by them so often looks by itself for a while.
 constexpr unsigned kMostNoise = 200;
 constexpr std::chrono::seconds kNoiseTime{5};
+constexpr std::chrono::minutes kNoiseRest{1};
 
-bool names(const Value& keys, const std::string& key) {
-  if (keys.type == Value::Type::Nil) return true;  // all keys: FLUSHALL
-  return std::any_of(keys.elements.begin(), keys.elements.end(),
-                     [&](const Value& each) { return each.text == key; });
+bool names(const Value& changed, const std::vector<std::string>& keys) {
+  if (changed.type == Value::Type::Nil) return true;  // all keys: FLUSHALL
+  return std::any_of(changed.elements.begin(), changed.elements.end(), [&](const Value& each) {
+    return std::find(keys.begin(), keys.end(), each.text) != keys.end();
+  });
+}
+
+// Redis takes no two prefixes of which one begins with the other.
+bool has_prefix_among(const std::string& key, const std::vector<std::string>& keys) {
+  return std::any_of(keys.begin(), keys.end(),
+                     [&](const std::string& other) { return other != key && key.starts_with(other); });
 }
 
 bool says(const Value& value, std::string_view what) {
@@ -39,7 +45,8 @@ Failure broken(std::string_view why) {
 
 }  // namespace
 
-Subscription::Subscription(Target target, const net::Surroundings& surroundings, std::vector<Event>& events)
+Subscription::Subscription(SubscriptionTarget target, const net::Surroundings& surroundings,
+                           std::vector<Event>& events)
     : target_{std::move(target)}, surroundings_{surroundings}, events_{events}, rest_{kLeastRest} {
 }
 
@@ -135,7 +142,11 @@ void Subscription::begin() {
 
 // The messages of the tracking are directed to the connection that asks for it.
 void Subscription::begin_tracking(const std::string& id) {
-  say(Step::Tracking, {"CLIENT", "TRACKING", "ON", "REDIRECT", id, "BCAST", "PREFIX", target_.key});
+  Words tracking{"CLIENT", "TRACKING", "ON", "REDIRECT", id, "BCAST"};
+  for (const std::string& key : target_.keys) {
+    if (!has_prefix_among(key, target_.keys)) tracking.insert(tracking.end(), {"PREFIX", key});
+  }
+  say(Step::Tracking, tracking);
   if (!target_.channel.empty() && may_be_called_) {
     say(Step::Publish, {"PUBLISH", target_.channel, ""});
     say(Step::Channel, {"SUBSCRIBE", target_.channel});
@@ -190,23 +201,24 @@ std::optional<Failure> Subscription::take_error(const Value& value) {
 std::optional<Failure> Subscription::take_message(const Value& value, TimePoint now) {
   if (value.type != Value::Type::Array || value.elements.size() != 3) return broken("not a message");
   if (!target_.channel.empty() && value.elements[1].text == target_.channel) {
-    if (const auto ahead = decode_call(value.elements[2].text))
-      events_.push_back({.node = target_.node, .id = 0, .what = Called{.ahead = *ahead}});
+    if (const auto called = decode_call(value.elements[2].text))
+      events_.push_back({.node = target_.node, .id = 0, .what = *called});
     return std::nullopt;
   }
-  if (names(value.elements[2], target_.key)) {
+  if (names(value.elements[2], target_.keys)) {
     events_.push_back({.node = target_.node, .id = 0, .what = KeyChanged{}});
     return std::nullopt;
   }
   if (now - noise_.since > kNoiseTime) noise_ = {.since = now};
   if (++noise_.count < kMostNoise) return std::nullopt;
-  refused_ = true;
+  rest_ = kNoiseRest;
   return broken("it tells of too many other keys that begin with the name");
 }
 
 void Subscription::end(const Failure& failure, TimePoint now) {
   if (log::enabled(log::Level::Debug)) {
-    log::debug(fmt::format("{}: does not tell of changes: {}{}", target_.endpoint.display(), failure.detail,
+    log::debug(fmt::format("{}: does not tell of changes: {}{}", target_.endpoint.display(),
+                           describe(failure, target_.endpoint),
                            refused_ ? ": looking again and again instead" : ""));
   }
   conversation_.reset();

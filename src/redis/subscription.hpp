@@ -18,27 +18,30 @@
 
 namespace redlock::redis {
 
+// The channel on which a node tells in RESP2 of keys that have changed.
+inline constexpr std::string_view kInvalidations = "__redis__:invalidate";
+
+struct SubscriptionTarget {
+  quorum::NodeIndex node;
+  const NodeEndpoint& endpoint;
+  const std::vector<std::string>& keys;  // of all names
+  std::string channel;                   // of the waiter; empty: none, and Queued is as Next
+  Duration timeout;                      // for the connection to be ready
+};
+
 // A connection of its own on which a node tells a waiter when to act. All it tells is a hint. In one of two modes:
 //
 //   Queued: SUBSCRIBE to the waiter's own channel, on which it is called when its turn comes near (redis/queue.hpp).
 //   Next: that, and all changes of the lock's key: it was set, extended, deleted, or has expired (CLIENT TRACKING in
 //     broadcasting mode, in RESP2, so that Redis 6 has it; "Client-side caching" of the Redis documentation).
 //
-// It comes back by itself when the connection breaks; but not to a node that forbids it, or that tells of other keys
-// all the time. A change of mode takes a new connection. No call blocks; SubscriptionReady, KeyChanged, Called and SubscriptionLost are appended
-// to `events`.
+// It comes back by itself when the connection breaks; but not to a node that forbids it, and only after a minute or so to one
+// that tells of other keys all the time. A change of mode takes a new connection. No call blocks; SubscriptionReady, KeyChanged, Called and
+// SubscriptionLost are appended to `events`.
 class Subscription {
  public:
-  struct Target {
-    quorum::NodeIndex node;
-    const NodeEndpoint& endpoint;
-    const std::string& key;
-    std::string channel;  // of the waiter; empty: none, and Queued is as Next
-    Duration timeout;     // for the connection to be ready
-  };
-
   // Starts with the first advance(). All references must outlive the subscription.
-  Subscription(Target target, const net::Surroundings& surroundings, std::vector<Event>& events);
+  Subscription(SubscriptionTarget target, const net::Surroundings& surroundings, std::vector<Event>& events);
   Subscription(const Subscription&) = delete;
   Subscription& operator=(const Subscription&) = delete;
   ~Subscription() = default;
@@ -83,7 +86,7 @@ class Subscription {
   void say(Step step, const Words& words);
   void end(const quorum::Failure& failure, TimePoint now);
 
-  Target target_;
+  SubscriptionTarget target_;
   net::Surroundings surroundings_;
   std::vector<Event>& events_;
   SubscriptionMode mode_ = SubscriptionMode::Next;

@@ -10,7 +10,7 @@
 #include <variant>
 #include <vector>
 
-// The Redis protocol (RESP2): hiredis formats and parses, this file bounds what it may take in.
+// The Redis protocol (RESP2): hiredis parses, this file bounds what it may take in.
 namespace redlock::redis {
 
 // A command as bytes for the wire. A Secret because AUTH is among them.
@@ -34,6 +34,7 @@ inline constexpr std::size_t kMaxReplyBytes = std::size_t{1} << 18U;
 inline constexpr std::size_t kMaxVoteBytes = std::size_t{1} << 15U;
 inline constexpr std::size_t kMaxReplyLine = std::size_t{1} << 13U;
 inline constexpr std::size_t kMaxReplyValues = 2048;
+inline constexpr int kMaxReplyDepth = 6;  // arrays around a value; hiredis 1.2 has no limit of its own
 
 // Cuts the bytes of one connection into replies. A reply that announces more than the limits above is refused
 // when it announces it, before any memory is set aside for it.

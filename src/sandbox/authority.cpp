@@ -1,5 +1,6 @@
 #include "sandbox/authority.hpp"
 
+#include "base/deleter.hpp"
 #include "net/tls_context.hpp"
 #include "sandbox/private_file.hpp"
 
@@ -17,17 +18,10 @@
 namespace redlock::sandbox {
 namespace {
 
-template <auto Function>
-struct Call {
-  template <class T>
-  void operator()(T* thing) const noexcept {
-    Function(thing);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Call<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Call<X509_free>>;
-using Extension = std::unique_ptr<X509_EXTENSION, Call<X509_EXTENSION_free>>;
-using Bio = std::unique_ptr<BIO, Call<BIO_free>>;
+using PrivateKey = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
+using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
+using Extension = std::unique_ptr<X509_EXTENSION, Deleter<X509_EXTENSION_free>>;
+using Bio = std::unique_ptr<BIO, Deleter<BIO_free>>;
 
 constexpr long kDay = 24L * 3600;
 constexpr long kLife = 3650 * kDay;
@@ -37,8 +31,8 @@ void check(bool good) {
   if (!good) throw std::bad_alloc{};
 }
 
-Key make_key() {
-  Key key{EVP_EC_gen("P-256")};
+PrivateKey make_key() {
+  PrivateKey key{EVP_EC_gen("P-256")};
   check(key != nullptr);
   return key;
 }
@@ -79,13 +73,13 @@ void write_pem(const std::string& path, const Write& write) {
 
 Authority make_authority(const std::string& folder) {
   net::start_openssl();
-  const Key ca_key = make_key();
+  const PrivateKey ca_key = make_key();
   const Certificate ca = begin(*ca_key, 1, "redlock sandbox CA");
   extend(*ca, NID_basic_constraints, "critical,CA:TRUE");
   extend(*ca, NID_key_usage, "critical,keyCertSign");
   sign(*ca, *ca, *ca_key);
 
-  const Key key = make_key();
+  const PrivateKey key = make_key();
   const Certificate server = begin(*key, 2, "redlock sandbox");
   extend(*server, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1,IP:::1");
   sign(*server, *ca, *ca_key);

@@ -2,7 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
-#include "process/executable.hpp"
+#include "base/text.hpp"
 
 #include <fmt/format.h>
 
@@ -12,11 +12,11 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <utility>
 #include <vector>
 
@@ -56,17 +56,6 @@ std::vector<std::string> server_arguments(const std::string& executable, const s
 
 }  // namespace
 
-std::string find_redis_server() {
-  const char* path = std::getenv("PATH");
-  for (const std::string& candidate :
-       process::executable_candidates("redis-server", path != nullptr ? path : "")) {
-    if (access(candidate.c_str(), X_OK) == 0) return candidate;
-  }
-  throw Error{exit_status::kSystem,
-              "the sandbox needs redis-server, which is not on PATH: install it (Debian: apt-get install "
-              "redis-server)"};
-}
-
 redis::NodeEndpoint Server::free_port() {
   const UniqueFd probe{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   sockaddr_in address{};
@@ -83,7 +72,16 @@ redis::NodeEndpoint Server::free_port() {
   return endpoint;
 }
 
+// Older servers cut a path that is too long, and listen where nobody looks.
 redis::NodeEndpoint Server::unix_socket(const std::string& path) {
+  constexpr std::size_t longest = sizeof(sockaddr_un::sun_path) - 1;
+  if (path.size() > longest) {
+    throw Error{
+        exit_status::kSystem,
+        fmt::format("cannot put a socket at {}: its path may have {} bytes at the most. Set TMPDIR to a "
+                    "shorter one",
+                    printable(path), longest)};
+  }
   redis::NodeEndpoint endpoint;
   endpoint.transport = redis::NodeEndpoint::Transport::Unix;
   endpoint.path = path;
@@ -103,7 +101,7 @@ Server::Server(const std::string& executable, const std::vector<std::string>& mo
   const pid_t parent = getpid();
   pid_ = fork();
   if (pid_ == 0) become_server(executable.c_str(), argv.data(), log_fd.get(), parent);
-  if (pid_ < 0) throw SystemError{"cannot start redis-server", errno};
+  if (pid_ < 0) throw SystemError{"cannot start " + executable, errno};
 }
 
 Server::Server(Server&& other) noexcept

@@ -9,14 +9,12 @@
 
 namespace redlock::sandbox {
 
-// The redis-server on PATH. Throws Error (71) that says how to install one when there is none.
-std::string find_redis_server();
-
 // One throw-away redis-server: no persistence, reachable from this machine only, killed and reaped on
 // destruction, and by the kernel when this process dies.
 class Server {
  public:
-  // Where it listens: a unix socket, or a loopback port that the kernel picked as free.
+  // Its address: a unix socket (throws Error when its path is too long), or a loopback port that the kernel picked as
+  // free.
   static redis::NodeEndpoint free_port();
   static redis::NodeEndpoint unix_socket(const std::string& path);
 

@@ -41,7 +41,7 @@ class Servers {
 
  private:
   void set_up_tls();
-  void set_up_acl();
+  void set_up_acl(bool with_channels);
   void write_config();
   redis::NodeEndpoint secured(redis::NodeEndpoint endpoint) const;
   bool wait_until_all_answer(const std::string& executable, std::span<const int> wake_fds,

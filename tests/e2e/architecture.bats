@@ -100,3 +100,18 @@ accepts() {
   echo "$output"
   [ "$status" -eq 1 ]
 }
+
+@test "no type name is given twice" {
+  run "$BATS_TEST_DIRNAME/lib/type-names" "$BATS_TEST_DIRNAME/../../src"
+  echo "$output"
+  [ "$status" -eq 0 ]
+}
+
+@test "a type name that is given twice is seen, in whatever room and class" {
+  check=$BATS_TEST_DIRNAME/lib/type-names
+  printf '%s\n' 'class Vote {' '  enum class Step { One, Two };' '};' 'class Later;' > "$tree/lock/a.hpp"
+  accepts redis/a.cpp $'using Step = Vote::Step;\nclass Later;\nenum class Kind { A };'
+  for twice in 'struct Vote {' '  enum class Step : int {' 'struct Other::Step {' 'using Vote = int;' 'class Step final : Vote {' 'struct Vote {};'; do
+    refuses redis/a.cpp "$twice" 'is given already: lock/a.hpp'
+  done
+}

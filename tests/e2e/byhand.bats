@@ -40,6 +40,33 @@ only_fences_and_notes_left() {
   [[ -z ${left//$'\n'/} ]] || { echo "left over: $left"; return 1; }
 }
 
+@test "the lock of another library is not extended: each node says why, and nothing is written" {
+  local node token=cccccccccccccccc
+  on_all_nodes FLUSHALL > /dev/null
+  on_all_nodes SET "$lock" $token PX 100000 > /dev/null
+  # With the counter of an earlier holder, too.
+  on_all_nodes SET "redlock.fence:$lock" 5 > /dev/null
+  extend "$lock" $token
+  [ "$status" -eq 69 ]
+  for node in 1 2 3 4 5; do
+    [[ $stderr == *"$(url_of "$node")/0: has the token, but not what redlock writes beside it"* ]]
+    [ "$(redis_cli "$node" EXISTS "redlock.info:$lock")" = 0 ]
+    [ "$(redis_cli "$node" PTTL "redlock.fence:$lock")" = -1 ]
+  done
+  on_all_nodes FLUSHALL > /dev/null
+  # Nodes that have lost it mend where the others are a quorum.
+  acquire "$lock"
+  token=$output
+  for node in 1 2; do redis_cli "$node" DEL "redlock.info:$lock" > /dev/null; done
+  extend "$lock" "$token" --ttl 60s
+  [ "$status" -eq 0 ]
+  for node in 1 2 3 4 5; do
+    [ "$(redis_cli "$node" HGET "redlock.info:$lock" token)" = "$token" ]
+    (($(redis_cli "$node" PTTL "$lock") > 40000))
+  done
+  release "$lock" "$token"
+}
+
 @test "a lock that is held is refused with 75, or another status, or waited for" {
   local token=$("$REDLOCK" acquire "$lock")
   acquire -n "$lock"
@@ -117,6 +144,13 @@ SCRIPT
   refused 71 --events "$marks/no/such/file" "$lock"
   refused 75 -n --while-pid $$ "$lock"
   "$REDLOCK" release "$lock" "$token"
+}
+
+@test "eval of a grant leaves no slot of an outer lock" {
+  export REDLOCK_SLOT=7
+  eval "$("$REDLOCK" acquire --format shell "$lock")"
+  [ "${REDLOCK_SLOT-none}" = none ]
+  "$REDLOCK" release "$REDLOCK_NAME"
 }
 
 @test "a signal that ends acquire while it waits ends eval with its status" {

@@ -137,6 +137,98 @@ refuses() {
   refuses '\0377\0376' "$config:1:1"
 }
 
+@test "a configuration or password is read from a pipe to its end, and one that nobody writes into is told of" {
+  local fifo=$BATS_TEST_TMPDIR/fifo
+  mkfifo "$fifo"
+  try "$REDLOCK" run -n -c "$fifo" x -- touch "$marks/ran"
+  [ "$status" -eq 78 ]
+  [ "$stderr" = "redlock: cannot read the configuration file '$fifo': nobody writes into this pipe" ]
+  printf '[defaults]\npassword_file = "%s"\n[[node]]\nurl = "redis://h"\n' "$fifo" > "$BATS_TEST_TMPDIR/own.toml"
+  try "$REDLOCK" run -n -c "$BATS_TEST_TMPDIR/own.toml" x -- touch "$marks/ran"
+  [ "$status" -eq 78 ]
+  [[ $stderr == *"password_file: $fifo: nobody writes into this pipe" ]]
+  [ ! -e "$marks/ran" ]
+  # Slowly, in two parts: the second is as much a part of it.
+  (exec > "$fifo" 3>&-; sleep 0.2; printf '[defaults]\n'; sleep 0.2; printf 'tll = 1\n') &
+  try "$REDLOCK" run -n -c "$fifo" x -- true
+  [ "$status" -eq 78 ]
+  [[ $stderr == *"fifo:2:1: "*tll* ]]
+  try bash -c '"$REDLOCK" run -n -c <(sleep 0.2; echo "[defaults]"; sleep 0.2; echo "tll = 1") x -- true' 3>&-
+  [ "$status" -eq 78 ]
+  [[ $stderr == *":2:1: "*tll* ]]
+}
+
+# As another user, with HOME as it was: the program, and a home that is closed to him. Sets $closed and ${as_other[@]}.
+other_user() {
+  (($(id -u) == 0)) || skip "needs root, to become another user"
+  closed=$BATS_TEST_TMPDIR/closed
+  mkdir -p "$closed/.config/redlock"
+  printf '[[node]]\nurl = "redis://127.0.0.2:1"\n' > "$closed/.config/redlock/config.toml"
+  chmod 700 "$closed"
+  reachable=$(mktemp -d)
+  chmod 755 "$reachable"
+  cp "$REDLOCK" "$reachable/redlock"
+  as_other=(env -u REDLOCK_CONFIG -u XDG_CONFIG_HOME "HOME=$closed" setpriv --reuid=64321 --clear-groups "$reachable/redlock")
+}
+
+@test "a configuration in the home of another user is passed over with a warning where the nodes are named" {
+  other_user
+  try "${as_other[@]}" run "$lock" -- echo ran
+  [ "$status" -eq 0 ]
+  [ "$output" = ran ]
+  file="'$closed/.config/redlock/config.toml'"
+  [ "$stderr" = "redlock: warning: cannot read the configuration file $file: permission denied: HOME seems to be another user's home: going on without it, since REDLOCK_NODES names the nodes" ]
+  nodes=$REDLOCK_NODES
+  unset REDLOCK_NODES
+  try "${as_other[@]}" -q run $(printf -- '--node %s ' $nodes) "$lock" -- echo ran
+  [ "$output$stderr" = ran ]
+  try "${as_other[@]}" run "$lock" -- echo ran
+  [ "$status" -eq 78 ]
+  [[ $stderr == "redlock: cannot read the configuration file $file: permission denied: HOME seems to be another user's home. Set HOME "* ]]
+  [ -z "$output" ]
+  rm -rf "$reachable"
+}
+
+# In a mount namespace where /etc has nothing but redlock/config.toml with the text of standard input: COMMAND...
+with_etc_config() {
+  mkdir -p "$reachable/etc/redlock"
+  cat > "$reachable/etc/redlock/config.toml"
+  chmod -R a+rX "$reachable/etc"
+  unshare --mount sh -c 'mount --bind "$0" /etc || exit 99; exec "$@"' "$reachable/etc" "$@"
+}
+
+@test "a configuration in the home of another user is passed over for that of all users, if this one names the nodes" {
+  other_user
+  local nodes=$REDLOCK_NODES url
+  unset REDLOCK_NODES
+  unshare --mount sh -c 'mount --bind /etc /etc' 2> /dev/null || skip 'no mount namespaces'
+  for url in $nodes; do printf '[[node]]\nurl = "%s"\n' "$url"; done > "$BATS_TEST_TMPDIR/nodes.toml"
+  try with_etc_config "${as_other[@]}" run "$lock" -- echo ran < "$BATS_TEST_TMPDIR/nodes.toml"
+  [ "$status" -eq 0 ]
+  [ "$output" = ran ]
+  [[ $stderr == "redlock: warning: "*"going on without it, since '/etc/redlock/config.toml' names the nodes" ]]
+  try with_etc_config "${as_other[@]}" run "$lock" -- echo ran <<< $'[defaults]\nttl = "5s"'
+  [ "$status" -eq 78 ]
+  [[ $stderr == *"or name the nodes in '/etc/redlock/config.toml' or REDLOCK_NODES"* ]]
+  [ -z "$output" ]
+  rm -rf "$reachable"
+}
+
+@test "without a configuration anywhere there is a warning, also with -q, unless a node is named" {
+  unset REDLOCK_NODES REDLOCK_CONFIG
+  [[ ! -e /etc/redlock/config.toml ]] || skip "this machine has a configuration"
+  try_run -n "$lock" -- true # whoever listens at 6379
+  [[ $stderr == *"warning: no node is named in --node, REDLOCK_NODES, '$XDG_CONFIG_HOME/redlock/config.toml' or '/etc/redlock/config.toml': asking redis://127.0.0.1:6379/0 alone"* ]]
+  try_run -q -n "$lock" -- true
+  [[ $stderr == *"warning: no node is named in "* ]]
+  REDLOCK_NODES= try_run -q -n "$lock" -- true
+  [[ $stderr == *"warning: no node is named in "* ]]
+  try "$REDLOCK" status --node "$(url_of 1)" "$lock"
+  [ -z "$stderr" ]
+  try "$REDLOCK" status "$lock" "$lock"
+  [ "$(grep -c warning <<< "$stderr")" -eq 1 ]
+}
+
 @test "a file that is not there, is a folder or may not be read is 78" {
   try_run -c "$BATS_TEST_TMPDIR/nowhere.toml" "$lock" -- touch "$marks/ran"
   [ "$status" -eq 78 ]

@@ -35,6 +35,8 @@ has_event() { [[ -s $events ]] && events | grep -qx "$1"; }
   [ "$(events fence | sed 's/^[a-z]*=//' | sort -u)" = "$(< "$marks/fence")" ]
   events time | grep -qvE '^[a-z]+=20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$' && return 1
   events was | grep -qx 'released=ours'
+  [ "$(events host | sed 's/^[a-z]*=//' | sort -u)" = "$(hostname)" ]
+  [ "$(events pid | sed 's/^[a-z]*=//' | sort -u)" = "$redlock" ]
   events votes | grep -qE '^acquired=[23]$'
   [ "$(stat -c %a "$events")" = 600 ]
 }
@@ -53,6 +55,22 @@ has_event() { [[ -s $events ]] && events | grep -qx "$1"; }
   events reason | grep -qx 'waiting=held'
 }
 
+@test "a note stands with the grant, and with the holder that others wait for" {
+  start_nodes 3
+  start_redlock first run --note TICKET-7 --events "$marks/first" "$lock" -- sh -c "touch '$marks/held'; exec sleep 1000"
+  first=$redlock
+  wait_until 20 test -e "$marks/held"
+  start_redlock second run --events "$events" "$lock" -- true
+  wait_until 20 has_event waiting
+  events holder | grep -q "^waiting=.*, note 'TICKET-7'"
+  kill -TERM "$first"
+  finish "$redlock"
+  [ "$status" -eq 0 ]
+  events note | grep -qx acquired=None
+  events=$marks/first
+  events note | grep -qx acquired=TICKET-7
+}
+
 @test "a signal ends the waiting, and what had happened is written all the same" {
   start_nodes 1
   start_holder "$lock"
@@ -61,8 +79,24 @@ has_event() { [[ -s $events ]] && events | grep -qx "$1"; }
   kill -TERM "$redlock"
   finish "$redlock"
   [ "$status" -eq 143 ]
-  [ "$(events)" = waiting ]
+  [ "$(events | tr '\n' ' ')" = 'waiting gave_up ' ]
+  events reason | grep -qx gave_up=signal
   end_holder
+}
+
+@test "one who gives up tells so, with the reason" {
+  start_nodes 3
+  start_holder "$lock"
+  try_run -n --events "$events" "$lock" -- true
+  [ "$status" -eq 75 ]
+  [ "$(events reason)" = gave_up=held ]
+  events holder | grep -q "^gave_up=.*pid $holder, sh"
+  end_holder
+  kill_node 2 3
+  rm "$events"
+  try_run -n --events "$events" "$lock" -- true
+  [ "$status" -eq 69 ]
+  events reason | grep -qx gave_up=no_quorum
 }
 
 @test "a node that goes and comes back is told" {

@@ -30,7 +30,7 @@ refuses() {
   refuses 64 'command is empty' run x --
   refuses 64 'command is empty' run x -- ''
   refuses 64 '' frobnicate x -- touch "$marks/ran"
-  refuses 64 '' run x y -- touch "$marks/ran"
+  refuses 64 'given twice' run x x -- touch "$marks/ran"
   refuses 64 '' -- touch "$marks/ran"
 }
 
@@ -41,6 +41,29 @@ refuses() {
   refuses 64 '' run -n -w 1s x -- touch "$marks/ran"
   refuses 64 '' run -q -v x -- touch "$marks/ran"
   refuses 64 '--on-lost' run --on-lost=maybe x -- touch "$marks/ran"
+  refuses 64 '--events: the file has no name' run --events= x -- touch "$marks/ran"
+}
+
+@test "a word that is near to a command or an option gets a suggestion" {
+  refuses 64 "there is no command 'unlock': did you mean 'release'?" unlock x
+  refuses 64 "there is no command 'ls': did you mean 'list'?" ls
+  refuses 64 "there is no command 'version': did you mean '--version'?" version
+  refuses 64 "unknown option '--tll': did you mean '--ttl'?" run --tll 5s x -- touch "$marks/ran"
+}
+
+@test "a name may begin with a dash, behind a -- of its own" {
+  try_run -- -x -- sh -c 'echo "$REDLOCK_NAME: $*"' sh -- -y
+  [ "$output" = "-x: -- -y" ]
+  try "$REDLOCK" status -- -x
+  [ "${lines[0]}" = "lock '-x' is free" ]
+  redis_cli 1 FLUSHALL
+}
+
+@test "a line for the shell in one word is told to need one" {
+  try_run x -- 'echo a b'
+  [ "$status" -eq 127 ]
+  [ "$stderr" = "redlock: 'echo a b': command not found: a line for the shell needs one: sh -c 'echo a b'" ]
+  redis_cli 1 FLUSHALL
 }
 
 @test "a name is 1 to 512 bytes" {

@@ -78,14 +78,14 @@ excludes_each_other() {
   # The other has it: redlock is refused, says by whom not, waits, and is next.
   start_peer "$1"
   wait_until 20 has_text held "$marks/peer.out"
-  try_run -n "$lock" -- touch "$marks/ran"
+  try_run -n "${@:2}" "$lock" -- touch "$marks/ran"
   [ "$status" -eq 75 ]
   [[ $stderr == *"another program"* ]]
   [ ! -e "$marks/ran" ]
   # A release with a token of ours removes nothing.
   try "$REDLOCK" release "$lock" 0123456789012345678901234567890123456789
   [ "$status" -eq 1 ]
-  start_redlock next run --retry-delay 5ms "$lock" -- sh -c 'cat "$0/peer.out" > "$0/seen"' "$marks"
+  start_redlock next run --retry-delay 5ms "${@:2}" "$lock" -- sh -c 'cat "$0/peer.out" > "$0/seen"' "$marks"
   wait_until 20 has_text 'is held by' "$marks/next.err"
   touch "$marks/go"
   finish "$redlock"
@@ -94,7 +94,7 @@ excludes_each_other() {
   [ "$status" -eq 0 ]
   rm "$marks/go"
   # redlock has it: the other is refused, and waits.
-  start_holder "$lock"
+  start_holder "$lock" "${@:2}"
   start_peer "$1"
   wait_until 20 has_text refused "$marks/peer.out"
   (($(nodes_holding "$lock") >= 2))
@@ -105,7 +105,7 @@ excludes_each_other() {
   finish "$peer"
   [ "$status" -eq 0 ]
   # What others leave behind on a minority is their affair; it does not keep redlock out.
-  try_run -w 10s "$lock" -- true
+  try_run -w 10s "${@:2}" "$lock" -- true
   [ "$status" -eq 0 ]
 }
 
@@ -114,7 +114,17 @@ excludes_each_other() {
   excludes_each_other python_peer
 }
 
+@test "python3-redis and a lock of several names, of which it wants one" {
+  /usr/bin/python3 -c 'import redis' 2> /dev/null || skip "python3-redis is not installed"
+  excludes_each_other python_peer "one more" "and another"
+}
+
 @test "npm's redlock with ioredis" {
   [[ -d $peers/node_modules/redlock ]] || skip "npm's redlock cannot be installed here"
   excludes_each_other node_peer
+}
+
+@test "npm's redlock and a lock of several names, of which it wants one" {
+  [[ -d $peers/node_modules/redlock ]] || skip "npm's redlock cannot be installed here"
+  excludes_each_other node_peer "one more" "and another"
 }

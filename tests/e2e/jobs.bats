@@ -112,7 +112,7 @@ ps -o ppid= -p \$PPID > $pid_file
 echo \$PPID >> $pid_file
 exec env PS1='INNER> ' bash --norc --noprofile --noediting -i
 EOF
-  echo "$REDLOCK_LEASH_DRIVER --ttl-ms 1500 --kill-after-ms 400 sh $BATS_TEST_TMPDIR/inner" > "$BATS_TEST_TMPDIR/outer"
+  echo "$REDLOCK_LEASH_DRIVER --ttl-ms 1500 --kill-after-ms 400 --extend-for-ms -1 sh $BATS_TEST_TMPDIR/inner" > "$BATS_TEST_TMPDIR/outer"
   cat > "$BATS_TEST_TMPDIR/lose" <<EOF
 read -r shell < $BATS_TEST_TMPDIR/shell
 { read -r redlock; read -r guard; } < $pid_file

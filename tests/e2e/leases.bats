@@ -11,18 +11,15 @@ teardown() {
   redlock_teardown
 }
 
-# far_nodes MILLISECONDS: each way to and from each node (on 127.0.0.1) takes so long from here on.
-far_nodes() {
-  local node port ports=()
+nodes_are_up_for() {
+  local node
   for node in $(all_nodes); do
-    port=$(url_of "$node")
-    ports+=("${port##*:}")
+    [[ $(redis_cli "$node" INFO server) =~ uptime_in_seconds:([0-9]+) ]] && ((BASH_REMATCH[1] >= $1)) || return 1
   done
-  "$helpers_dir/delay-proxy" "$1" "${ports[@]}" > "$marks/proxy.ports" 3>&- &
-  proxy=$!
-  wait_until 20 has_lines 1 "$marks/proxy.ports"
-  REDLOCK_NODES=
-  for port in $(< "$marks/proxy.ports"); do REDLOCK_NODES+="redis://127.0.0.1:$port "; done
+}
+all_in_queue() {
+  local node
+  for node in $(all_nodes); do [[ $(redis_cli "$node" ZCARD "redlock.queue:$lock") == "$1" ]] || return 1; done
 }
 
 scripts_at() { redis_cli "$1" INFO commandstats | sed -n 's/^cmdstat_eval:calls=\([0-9]*\),.*/\1/p'; }
@@ -57,6 +54,48 @@ scripts_at() { redis_cli "$1" INFO commandstats | sed -n 's/^cmdstat_eval:calls=
   [ ! -e "$marks/ran" ]
   kill -TERM "$redlock"
   finish "$redlock"
+}
+
+@test "a waiting client is served as soon as a holder with a longer TTL is gone: released, or deleted by hand" {
+  start_nodes 3
+  unset REDLOCK_RESTART_QUARANTINE
+  # By their uptime they have a vote for a quarantine of 2 s, and none for one of 10 m.
+  wait_until 20 nodes_are_up_for 4
+  start_redlock holder run --ttl 10m --restart-quarantine 1s "$lock" -- \
+    sh -c "touch '$marks/held'; until test -e '$marks/end'; do sleep 0.01; done"
+  local holder=$redlock
+  wait_until 20 test -e "$marks/held"
+  start_redlock first run -w 30 --ttl 2s "$lock" -- touch "$marks/first"
+  wait_until 20 all_in_queue 1
+  touch "$marks/end"
+  finish "$holder"
+  finish "$redlock"
+  [ "$status" -eq 0 ]
+  [ -e "$marks/first" ]
+
+  on_all_nodes SET "$lock" foreign PX 3600000
+  start_redlock second run -w 30 --ttl 2s "$lock" -- touch "$marks/second"
+  wait_until 20 all_in_queue 1
+  on_all_nodes DEL "$lock"
+  finish "$redlock"
+  [ "$status" -eq 0 ]
+  [ -e "$marks/second" ]
+}
+
+@test "waiting clients for which no quorum votes do not stand in the way of one that does not wait" {
+  start_nodes 3
+  unset REDLOCK_RESTART_QUARANTINE
+  wait_until 20 nodes_are_up_for 4
+  local i
+  for i in 1 2 3 4 5 6; do
+    start_redlock "waits$i" run --ttl 1h --retry-delay 10ms "$lock" -- touch "$marks/ran"
+    wait_until 20 eval 'grep -q "no quorum" "$marks/waits$i.err"'
+  done
+  for i in $(seq 20); do
+    try_run -n --ttl 2s "$lock" -- true
+    [ "$status" -eq 0 ]
+  done
+  [ ! -e "$marks/ran" ]
 }
 
 @test "a lock over ways that take longer than a quarter of its TTL is extended" {

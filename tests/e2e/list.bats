@@ -21,16 +21,6 @@ try_list() { try "$REDLOCK" list "$@"; }
 json() { /usr/bin/python3 -c 'import json, sys; it = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1" <<< "$output"; }
 names() { json '" ".join(lock["name"] for lock in it)'; }
 
-# plant NAME TOKEN NODE...: as redlock would.
-plant() {
-  local node
-  for node in "${@:3}"; do
-    redis_cli "$node" SET "$1" "$2" PX 60000 > /dev/null
-    redis_cli "$node" HSET "redlock.info:$1" token "$2" host web3 user carol command backup pid 812 since 1764045000000000 > /dev/null
-    redis_cli "$node" SET "redlock.fence:$1" 4711 > /dev/null
-  done
-}
-
 @test "no locks: nothing, which is no failure" {
   try_list
   [ "$status" -eq 0 ]
@@ -123,6 +113,37 @@ plant() {
   [ "$(json '[(lock["name"], lock["state"]) for lock in it]')" = "[('backup', 'unknown')]" ]
 }
 
+@test "nodes without a vote are not searched: no lock that they show is no news" {
+  start_nodes 3
+  local node
+  for node in 2 3; do redis_cli "$node" REPLICAOF "$nodes_address" "$(url_of 1 | sed 's/.*://')" > /dev/null; done
+  try_list --json
+  [ "$status" -eq 69 ]
+  [ "$output" = '[]' ]
+  [[ $stderr == "redlock: no quorum: 1 of 3 nodes could be searched, 2 needed"*"$(url_of 2)/0: is a replica"*"$(url_of 3)/0: is a replica"* ]]
+  try "$REDLOCK" break -y '*'
+  [ "$status" -eq 69 ]
+  [[ $stderr == *"is a replica"* && $stderr != *"no lock matches"* ]]
+  redis_cli 2 REPLICAOF NO ONE > /dev/null
+  try_list
+  [ "$status" -eq 0 ]
+  [[ $stderr == "redlock: warning: $(url_of 3)/0: is a replica"* ]]
+  redis_cli 3 REPLICAOF NO ONE > /dev/null
+  plant backup aaaaaaaaaaaaaaaa 1 2 3
+  # In quarantine nodes may have forgotten some locks. What they show is true.
+  try_list --json --restart-quarantine 1h
+  [ "$status" -eq 69 ]
+  [[ $stderr == *"$(url_of 1)/0: restarted lately and may have forgotten a lock"* ]]
+  [ "$(json '[(lock["name"], lock["state"]) for lock in it]')" = "[('backup', 'held')]" ]
+  try "$REDLOCK" break -y --restart-quarantine 1h 'back*'
+  [ "$status" -eq 69 ]
+  [[ $stderr == *"lock 'backup' is broken"* ]]
+  start_cluster_node
+  try_list
+  [ "$status" -eq 69 ]
+  [[ $stderr == *"is in cluster mode, which has no vote"* ]]
+}
+
 # calls NODE COMMAND: how often the server was asked, and the longest that one call took, in microseconds.
 calls() { redis_cli "$1" INFO commandstats | sed -n "s/^cmdstat_$2:calls=\([0-9]*\),.*/\1/p"; }
 
@@ -149,7 +170,7 @@ calls() { redis_cli "$1" INFO commandstats | sed -n "s/^cmdstat_$2:calls=\([0-9]
     [ -z "$(calls "$node" keys)" ]
     [ "$(calls "$node" eval)" -eq 1 ]
     # Nothing else was asked, beside the greeting.
-    [ -z "$(redis_cli "$node" INFO commandstats | grep -oE '^cmdstat_[^:]+' | grep -vxE 'cmdstat_(scan|eval|get|pttl|hmget|zcard|info|role|config\|.*|slowlog\|.*)')" ]
+    [ -z "$(redis_cli "$node" INFO commandstats | grep -oE '^cmdstat_[^:]+' | grep -vxE 'cmdstat_(scan|eval|get|pttl|hmget|zcard|info|role|config(\|.*)?|slowlog(\|.*)?)')" ]
   done
 }
 

@@ -101,7 +101,7 @@ teardown() {
   [ -z "$stderr" ]
   REDLOCK_NODES=${urls//USER/quiet} try_run "$lock" -- true
   [ "$status" -eq 0 ]
-  [[ $stderr == *"INFO or ROLE is forbidden"* ]]
+  [[ $stderr == *"INFO or ROLE is forbidden or renamed: "*"Permit both to redlock's user, under these names" ]]
   REDLOCK_NODES=${urls//USER/barred} try_run -n "$lock" -- true
   [ "$status" -eq 69 ]
   [[ $stderr == *"ACL forbids of user 'barred'"* || $stderr == *"'barred'"* ]]
@@ -119,6 +119,20 @@ teardown() {
   try_run -n --node "$(url_of 1)" --node "redis://localhost:$port" --node "$(url_of 2)" "$lock" -- touch "$marks/ran"
   [ "$status" -eq 78 ]
   [[ $stderr == *"one and the same server"* ]]
+  [ ! -e "$marks/ran" ]
+  nothing_left_of "$lock" 1
+}
+
+@test "one server by two names is refused, too, where it may not say who it is" {
+  address=127.0.0.1 start_nodes 2
+  redis_cli 1 ACL SETUSER quiet on '>s3cret' '~*' $(all_channels) +@all -info > /dev/null
+  local port=$(url_of 1)
+  port=${port##*:}
+  kill_node 2
+  try_run -n --node "redis://quiet:s3cret@127.0.0.1:$port" --node "redis://quiet:s3cret@localhost:$port" \
+    --node "$(url_of 2)" "$lock" -- touch "$marks/ran"
+  [ "$status" -eq 78 ]
+  [[ $stderr == *"is the same server as another of the nodes"* ]]
   [ ! -e "$marks/ran" ]
   nothing_left_of "$lock" 1
 }
@@ -186,6 +200,28 @@ teardown() {
   [[ $stderr == *"$(url_of 2)/0: is a replica"*"$(url_of 3)/0: is a replica"* ]]
   [ ! -e "$marks/ran" ]
   nothing_left_of "$lock" 1
+}
+
+@test "extend and release cannot tell from nodes without a vote that a lock is not ours" {
+  start_nodes 2
+  local token=$("$REDLOCK" acquire --node "$(url_of 1)" "$lock") master=$(url_of 1) command
+  # It has not synchronised with a master that is not there.
+  redis_cli 2 REPLICAOF "$nodes_address" 1 > /dev/null
+  redis_cli 2 CONFIG SET replica-read-only no > /dev/null
+  for command in extend release; do
+    try "$REDLOCK" "$command" --node "$(url_of 2)" "$lock" "$token"
+    [ "$status" -eq 69 ]
+    [[ $stderr == *"no quorum for lock '$lock'"*"$(url_of 2)/0: is a replica, which has no vote"* ]]
+  done
+  # A master that restarted may have forgotten it.
+  restart_node 2
+  for command in extend release; do
+    try "$REDLOCK" "$command" --restart-quarantine 10m --node "$(url_of 2)" "$lock" "$token"
+    [ "$status" -eq 69 ]
+    [[ $stderr == *"$(url_of 2)/0: restarted lately"* ]]
+  done
+  try "$REDLOCK" extend --node "$master" "$lock" "$token"
+  [ "$status" -eq 0 ]
 }
 
 @test "what is no Redis server is told from one, and does not stop a quorum" {
@@ -315,6 +351,75 @@ time.sleep(1000)
   [ "$(< "$marks/one.out")" = ran ]
 }
 
+@test "without a quorum run and acquire end with 69 after --quorum-wait, also as a setting" {
+  start_nodes 3
+  kill_node 1 2
+  for command in run acquire; do
+    began=$(microseconds)
+    if [[ $command == run ]]; then
+      try_run --quorum-wait 700ms --retry-delay 50ms "$lock" -- touch "$marks/ran"
+    else
+      REDLOCK_QUORUM_WAIT=700ms try "$REDLOCK" acquire -w 1h --retry-delay 50ms "$lock"
+    fi
+    [ "$status" -eq 69 ]
+    [ "$(milliseconds_since "$began")" -ge 700 ]
+    [[ $stderr == *"no quorum for lock '$lock': 1 of 3 nodes could vote, 2 needed"* ]]
+    [ -z "$output" ]
+  done
+  [ ! -e "$marks/ran" ]
+  nothing_left_of "$lock" 3
+}
+
+# Of three nodes two go while a client waits in the queue, in the way of $1.
+quorum_goes_while_it_waits() {
+  start_nodes 3
+  "$REDLOCK" acquire --ttl 10m "$lock" > "$marks/token"
+  start_redlock one run --quorum-wait 1s --retry-delay 50ms --node-timeout 300ms "$lock" -- true
+  wait_until 10 eval '[[ $(redis_cli 3 ZCARD "redlock.queue:$lock") == 1 ]]'
+  began=$(microseconds)
+  "$1" 1 2
+  finish "$redlock"
+  [ "$status" -eq 69 ]
+  [ "$(milliseconds_since "$began")" -ge 1000 ]
+  has_text 'is held by' "$marks/one.err"
+  has_text 'no quorum' "$marks/one.err"
+}
+
+@test "a lock that is held is waited for, until its nodes are down for as long as --quorum-wait" {
+  quorum_goes_while_it_waits kill_node
+}
+
+@test "a lock that is held is waited for, until its nodes hang for as long as --quorum-wait" {
+  quorum_goes_while_it_waits freeze_node
+}
+
+@test "nodes that come back within --quorum-wait cost a waiting client nothing but its time" {
+  start_nodes 3
+  "$REDLOCK" acquire --ttl 10m "$lock" > "$marks/token"
+  start_redlock one run --quorum-wait 1m --retry-delay 50ms --node-timeout 300ms "$lock" -- true
+  wait_until 10 has_text 'is held by' "$marks/one.err"
+  freeze_node 1 2
+  wait_until 20 has_text 'no quorum' "$marks/one.err"
+  thaw_node 1 2
+  wait_until 20 eval '(($(grep -c "^redlock: lock .* is held by" "$marks/one.err") == 2))'
+  "$REDLOCK" release "$lock" - < "$marks/token"
+  finish "$redlock"
+  [ "$status" -eq 0 ]
+}
+
+@test "a rolling restart of nodes, each in quarantine then, does not end the waiting" {
+  start_nodes 3
+  unset REDLOCK_RESTART_QUARANTINE
+  wait_until 30 "$REDLOCK" run -q -n --ttl 2s "$lock" -- true
+  "$REDLOCK" acquire --ttl 2s "$lock" > "$marks/token"
+  start_redlock one run -v --ttl 2s --retry-delay 50ms "$lock" -- true
+  wait_until 10 has_text 'is held by' "$marks/one.err"
+  for node in 1 2 3; do restart_node "$node"; done
+  finish "$redlock"
+  [ "$status" -eq 0 ]
+  has_text 'restarted lately' "$marks/one.err"
+}
+
 @test "held by somebody else is told from could not ask, also with two silent nodes" {
   start_nodes 5
   start_holder "$lock"
@@ -381,26 +486,14 @@ time.sleep(1000)
   nothing_left_of "$lock"
 }
 
-# Puts a proxy before each node: one that has nobody behind it takes what is said to it, and hangs up.
-stand_behind_proxies() {
-  local ports=() node port
-  for node in $(all_nodes); do
-    port=$(url_of "$node")
-    ports+=("${port##*:}")
-  done
-  rm -f "$marks/proxy.ports"
-  "$helpers_dir/delay-proxy" 1 "${ports[@]}" > "$marks/proxy.ports" 3>&- &
-  started+=($!)
-  wait_until 20 has_lines 1 "$marks/proxy.ports"
-  REDLOCK_NODES=
-  for port in $(< "$marks/proxy.ports"); do REDLOCK_NODES+="redis://127.0.0.1:$port "; done
-}
-
 @test "a node that is down at the end and comes back hears of the release, though the others are enough" {
   local way what name token
   for way in direct proxies; do
     address=127.0.0.1 start_nodes 3 --appendonly yes --appendfsync always
-    [[ $way = direct ]] || stand_behind_proxies
+    if [[ $way = proxies ]]; then
+      far_nodes 1
+      started+=("$proxy")
+    fi
     for what in run release 'break --yes'; do
       name="$lock $way $what"
       if [[ $what = run ]]; then
@@ -494,8 +587,28 @@ stand_behind_proxies() {
   echo "# the last write came $(((killed + 1500000 - last) / 1000)) ms before the greatest possible end of the lease" >&3
   [ "$status" -eq 79 ]
   ((last < killed + 1500000 - 17000))
-  [[ $(< "$marks/one.err") == *"lost: no quorum of nodes could be reached"*"the command was stopped"* ]]
+  [[ $(< "$marks/one.err") == *"lost: no quorum of nodes has extended it in time: 3 of 5 needed"*"$(url_of 2)/0: "*"the command was stopped"* ]]
   nothing_left_of "$lock" 1 4
+}
+
+@test "a lock that nodes refuse to extend is lost with the reason of each" {
+  start_nodes 3
+  local node url urls=
+  for node in 1 2 3; do
+    redis_cli "$node" ACL SETUSER locker on '>s3cret' '~*' $(all_channels) +@all > /dev/null
+    url=$(url_of "$node")
+    urls+="${url/redis:\/\//redis://locker:s3cret@} "
+  done
+  export REDLOCK_NODES=$urls
+  start_redlock one run --ttl 1500ms "$lock" -- bash -c "touch '$marks/held'; exec sleep 60"
+  wait_until 20 test -e "$marks/held"
+  for node in 1 2; do redis_cli "$node" ACL SETUSER locker -pexpire > /dev/null; done
+  finish "$redlock"
+  [ "$status" -eq 79 ]
+  [[ $(< "$marks/one.err") == *"lost: no quorum of nodes has extended it in time: 2 of 3 needed"* ]]
+  [ "$(grep -ic 'NOPERM for PEXPIRE' "$marks/one.err")" -eq 2 ]
+  [[ $(< "$marks/one.err") != *s3cret* ]]
+  [ "$(grep -c NOPERM "$marks/one.err")" -eq 2 ]
 }
 
 @test "the command gets TERM first, kill_after before the lease ends" {

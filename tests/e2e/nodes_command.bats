@@ -33,6 +33,37 @@ verdict() { echo "${lines[-1]}"; }
   [ "$(json 'all(n["round_trip_us"] > 0 and abs(n["clock_ahead_us"]) < 1000000 and n["warnings"] == [] for n in it["nodes"])')" = True ]
 }
 
+@test "nodes without a configuration anywhere says what to write, and that is right" {
+  start_nodes 3
+  unset REDLOCK_NODES REDLOCK_CONFIG
+  [[ ! -e /etc/redlock/config.toml ]] || skip "this machine has a configuration"
+  local place=/etc/redlock/config.toml
+  (($(id -u) == 0)) || place=$XDG_CONFIG_HOME/redlock/config.toml
+  try_nodes # whatever listens at 6379
+  [[ $status -eq 0 || $status -eq 69 ]]
+  local verdict="^(safe|works|no quorum)"
+  [[ ${lines[-1]} =~ $verdict ]]
+  [ "$(grep -c '^redlock: ' <<< "$stderr")" -eq 2 ]
+  [[ $stderr == *$'\n'"redlock: name your nodes in '$place', "* ]]
+  local example=$(sed '1,/name your nodes in/d' <<< "$stderr") i
+  for i in 1 2 3; do
+    [[ $example == *"redis://redis$i.example.com:6379"* ]]
+    example=${example/redis:\/\/redis$i.example.com:6379/$(url_of $i)}
+  done
+  echo "$example" > "$BATS_TEST_TMPDIR/example.toml"
+  try_nodes -c "$BATS_TEST_TMPDIR/example.toml"
+  [ "$status" -eq 0 ]
+  [ "$(grep -c '^redis://.* yes ' <<< "$output")" -eq 3 ]
+  [ -z "$stderr" ]
+  echo '[defaults]' > "$BATS_TEST_TMPDIR/empty.toml"
+  try_nodes -c "$BATS_TEST_TMPDIR/empty.toml"
+  [[ $stderr == *"name your nodes in '$BATS_TEST_TMPDIR/empty.toml'"* ]]
+  try "$REDLOCK" -q nodes
+  [[ $stderr != *"your nodes in"* && $stderr != *"[[node]]"* ]]
+  try_nodes --json
+  [[ $stderr != *"your nodes in"* && $output == "{"* ]]
+}
+
 @test "it changes nothing on the nodes" {
   start_nodes 3
   try_nodes
@@ -101,11 +132,16 @@ verdict() { echo "${lines[-1]}"; }
 @test "a node that would refuse a lock does not pass for a voter" {
   start_nodes 3 --appendonly yes --appendfsync always
   redis_cli 1 CONFIG SET maxmemory 1 > /dev/null
-  redis_cli 2 CONFIG SET min-replicas-to-write 1 > /dev/null
+  if server_is_at_least 7.0; then
+    redis_cli 2 CONFIG SET min-replicas-to-write 1 > /dev/null
+  else # a script may write all the same
+    redis_cli 2 CONFIG SET maxmemory 1 > /dev/null
+  fi
   try_nodes
   [ "$status" -eq 69 ]
-  [[ $output == *"$(url_of 1)/0: takes no locks now: it has no memory left (OOM)"* ]]
-  [[ $output == *"$(url_of 2)/0: takes no locks now: it has too few replicas to take writes (NOREPLICAS)"* ]]
+  [[ $output == *"$(url_of 1)/0"*": takes no locks now: it has no memory left (OOM)"* ]]
+  ! server_is_at_least 7.0 ||
+    [[ $output == *"$(url_of 2)/0: takes no locks now: it has too few replicas to take writes (NOREPLICAS)"* ]]
   # And so it is.
   try_run -n "$lock" -- true
   [ "$status" -eq 69 ]
@@ -174,7 +210,8 @@ def answer(words):
     if name == "INFO": return bulk(INFO)
     if name == "ROLE": return b"*3\r\n" + bulk("master") + b":0\r\n*0\r\n"
     if name == "CONFIG": return b"-ERR unknown command 'CONFIG'\r\n"
-    if name == "EVAL": return b"$-1\r\n"
+    if name == "EVAL": return b"*0\r\n"
+    if name == "SCAN": return b"-ERR syntax error\r\n"
     if name == "TIME": return b"*2\r\n" + bulk(str(int(time.time()) + ahead)) + bulk("0")
     return b"-ERR unknown command\r\n"
 def serve(peer):
@@ -244,9 +281,171 @@ PYTHON
   start_liar 0 'redis_version:6.3.4\r\nexecutable:/usr/bin/keydb-server'
   REDLOCK_NODES=$liar try_nodes
   [[ $output == *" KeyDB 6.3.4 "* ]]
+  start_liar 0 'redis_version:7.2.4\r\nredict_version:7.3.6'
+  REDLOCK_NODES=$liar try_nodes
+  [[ $output == *" Redict 7.3.6 "* ]]
   start_liar 0 'redis_version:\x1b[2J7'
   REDLOCK_NODES=$liar try_nodes
   [[ $output == *'Redis \x1b[2J7'* && $output != *$'\e'* ]]
+}
+
+@test "a node in cluster mode has no vote, whatever its server calls the mode" {
+  local mode
+  for mode in server_mode redict_mode nextdis_mode; do
+    start_liar 0 "redis_version:7.2.4\r\n$mode:cluster"
+    REDLOCK_NODES=$liar try_nodes
+    [ "$status" -eq 69 ]
+    [[ $output == *"is in cluster mode, which has no vote"* ]]
+    REDLOCK_NODES=$liar try_run -n '{name}' -- true
+    [ "$status" -eq 69 ]
+  done
+  # Where INFO is forbidden, it shows when keys of different slots are asked for.
+  start_cluster_node
+  redis_cli 1 CLUSTER ADDSLOTS {0..16383} > /dev/null
+  redis_cli 1 ACL SETUSER quiet on '>s3cret' '~*' $(all_channels) +@all -info > /dev/null
+  local url=$(url_of 1)
+  is_ok() { [[ $(redis_cli 1 CLUSTER INFO) == *cluster_state:ok* ]]; }
+  wait_until 20 is_ok
+  REDLOCK_NODES=${url/\/\//\/\/quiet:s3cret@} try_nodes
+  [ "$status" -eq 69 ]
+  [[ $output == *"takes no locks now: it is part of a Redis Cluster"*CROSSSLOT* ]]
+  # A cluster has all keys of a name in braces in one slot, and would grant it.
+  REDLOCK_NODES=${url/\/\//\/\/quiet:s3cret@} try_run -n '{name}' -- touch "$marks/ran"
+  [ "$status" -eq 69 ]
+  [[ $stderr == *"forbids or renames INFO or ROLE, and may be part of a cluster"* ]]
+  [ ! -e "$marks/ran" ]
+}
+
+@test "a right that locks or waiting clients need, and that is missing, is named" {
+  start_nodes 1
+  local url=$(url_of 1) command
+  REDLOCK_NODES=${url/\/\//\/\/user:pw@}
+  for command in get set del pttl pexpire hset hmget; do
+    redis_cli 1 ACL SETUSER user reset on '>pw' '~*' $(all_channels) +@all "-$command" > /dev/null
+    try_nodes
+    [ "$status" -eq 69 ]
+    [[ ${output,,} == *"takes no locks now: its acl forbids user 'user' what a lock needs (noperm for $command)"* ]]
+  done
+  for command in time zadd zrange zrem zremrangebyscore client subscribe; do
+    redis_cli 1 ACL SETUSER user reset on '>pw' '~*' $(all_channels) +@all "-$command" > /dev/null
+    try_nodes
+    [ "$status" -eq 0 ]
+    [[ ${output,,} == *"does not tell waiting clients of a release, so that they look again and again: "*"(noperm for $command"* ]]
+  done
+  redis_cli 1 ACL SETUSER user reset on '>pw' '~*' $(all_channels) +@all > /dev/null
+  try_nodes
+  [[ $output != *"waiting clients"* ]]
+}
+
+@test "without a right that an extension needs no lock is granted, and one that is held is held all the same" {
+  start_nodes 1
+  local own=$(url_of 1) command rights
+  "$REDLOCK" acquire --ttl 10m held > /dev/null
+  REDLOCK_NODES=${own/\/\//\/\/user:pw@}
+  for command in set del pttl pexpire hset hmget get; do
+    redis_cli 1 ACL SETUSER user reset on '>pw' '~*' $(all_channels) +@all "-$command" > /dev/null
+    for rights in free '--slots 2 both'; do
+      try_run -n $rights -- touch "$marks/ran"
+      [ "$status" -eq 69 ]
+      [[ ${stderr,,} == *"its acl forbids user 'user' what a lock needs (noperm for $command)"* ]]
+    done
+    [ -z "$(redis_cli 1 EXISTS free 'both#1' 'both#2' | grep -v 0)" ]
+    [ "$command" != get ] || continue
+    try_run -n held -- touch "$marks/ran"
+    [ "$status" -eq 75 ]
+    [[ $stderr == *"'held' is held by "*"it expires in "* ]]
+  done
+  for command in get pttl; do
+    redis_cli 1 ACL SETUSER user reset on '>pw' '~*' $(all_channels) +@all "-$command" > /dev/null
+    try "$REDLOCK" status held
+    [ "$status" -eq 69 ]
+    [[ ${output,,} == *"its acl forbids user 'user' what a lock needs (noperm for $command)"* ]]
+    try "$REDLOCK" list
+    [ "$status" -eq 69 ]
+    [[ ${stderr,,} == "redlock: no quorum: 0 of 1 node could be searched, 1 needed"*"(noperm for $command)"* ]]
+  done
+  [ ! -e "$marks/ran" ]
+}
+
+@test "where the keys of the trial are forbidden it says so, and a lock names the keys that it needs" {
+  start_nodes 1
+  local url=$(url_of 1) keys
+  REDLOCK_NODES=${url/\/\//\/\/user:pw@}
+  local forms=('~nightly-* ~redlock.*:nightly-*' '~a ~redlock.trial*')
+  redis_cli 1 ACL SETUSER user reset '%R~*' | grep -q OK && forms+=('%R~*') # from 7.0 on
+  for keys in "${forms[@]}"; do
+    redis_cli 1 ACL SETUSER user reset on '>pw' $keys $(all_channels) +@all > /dev/null
+    try_nodes
+    [ "$status" -eq 0 ]
+    if [[ $keys != *trial* ]]; then
+      [[ $output == *"$url/0: could not try whether it takes locks: "*"permit ~redlock.trial*"* ]]
+      [[ $output == *"works, but the node could not be tried"* ]]
+    fi
+    try_run -n a -- true
+    [ "$status" -eq 69 ]
+    [[ $stderr == *"its ACL forbids user 'user' a key that a lock needs (NOPERM): permit ~a ~redlock.*:a"* ]]
+  done
+  redis_cli 1 ACL SETUSER user reset on '>pw' '~p:a' $(all_channels) +@all > /dev/null
+  try "$REDLOCK" status --key-prefix p: a
+  [ "$status" -eq 69 ]
+  [[ $output == *"permit ~p:a ~redlock.*:p:a"* ]]
+  try "$REDLOCK" extend a aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+  [ "$status" -eq 69 ]
+  [[ $stderr == *"permit ~a ~redlock.*:a"* ]]
+}
+
+@test "renamed commands, other data under the keys and a broken counter are named, with what to do" {
+  local command
+  for command in EVAL SET; do
+    start_nodes 1 --rename-command $command ''
+    try_nodes
+    [ "$status" -eq 69 ]
+    [[ $output == *"takes no locks now: it does not know $command, which a lock needs: it is renamed"* ]]
+    try_run -n a -- true
+    [ "$status" -eq 69 ]
+    [[ $stderr == *"/0: does not know $command, which a lock needs: it is renamed"* && $stderr != *script* ]]
+  done
+  start_nodes 1
+  redis_cli 1 LPUSH a x > /dev/null
+  try_run -n a -- true
+  [[ $stderr == *"has other data than a lock (WRONGTYPE) under a key of it, see TYPE of a: use another name, or a key_prefix" ]]
+  redis_cli 1 DEL a > /dev/null
+  redis_cli 1 SET redlock.fence:a x > /dev/null
+  try_run -n a -- true
+  [[ $stderr == *"has in redlock.fence:a what is no fence counter, an integer below 2^53: set it to"* ]]
+}
+
+@test "with the rights that redlock(1) gives for locks of some names nothing is missing" {
+  start_nodes 1
+  local url=$(url_of 1) rights
+  rights=$(sed -n '/^ACL SETUSER redlock on/,/^\.Ed/{s/^ACL SETUSER redlock//;/^\.Ed/d;p}' "$BATS_TEST_DIRNAME/../../man/redlock.1")
+  [ -n "$rights" ]
+  redis_cli 1 ACL SETUSER redlock $rights | grep -q OK || # before 6.2
+    redis_cli 1 ACL SETUSER redlock $(tr ' ' '\n' <<< "$rights" | grep -v -e '^&' -e '^resetchannels') | grep -q OK
+  REDLOCK_NODES=${url/\/\//\/\/redlock:password@}
+  try_nodes
+  [ "$status" -eq 0 ]
+  [[ $output != *ACL* && $output != *"not permitted"* ]]
+  # And the trial is made: where a right of locks is missing, it shows.
+  redis_cli 1 ACL SETUSER redlock -get > /dev/null
+  try_nodes
+  [ "$status" -eq 69 ]
+  try_run -n nightly-x -- true
+  [ "$status" -eq 69 ]
+  redis_cli 1 ACL SETUSER redlock +get > /dev/null
+  try_run -n nightly-x -- true
+  [ "$status" -eq 0 ]
+  [ -z "$stderr" ]
+}
+
+@test "a server that is too old is said to be" {
+  start_liar 0 redis_version:5.0.14
+  REDLOCK_NODES=$liar try_nodes
+  [ "$status" -eq 0 ]
+  [[ $output == *"$liar/0: is Redis 5.0.14: list, and that waiting clients are woken, need 6.0 or later"* ]]
+  REDLOCK_NODES=$liar try "$REDLOCK" list
+  [ "$status" -eq 69 ]
+  [[ $stderr == *"ERR syntax error: SCAN with TYPE needs Redis 6.0 or later"* ]]
 }
 
 @test "at a terminal no line of the table is wider than it; warnings are told in full" {

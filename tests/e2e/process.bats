@@ -56,7 +56,10 @@ start_stubborn() {
   printf '#!/no/such/interpreter\n' > "$BATS_TEST_TMPDIR/script"
   chmod +x "$BATS_TEST_TMPDIR/script"
   run -127 "$REDLOCK_LEASH_DRIVER" "$BATS_TEST_TMPDIR/script"
-  [[ $output == *interpreter* ]]
+  [[ $output == "redlock: cannot execute '$BATS_TEST_TMPDIR/script': the interpreter that its first line names, '/no/such/interpreter', is not there" ]]
+  printf '#! /bin/sh\r\ntrue\r\n' > "$BATS_TEST_TMPDIR/script"
+  run -127 "$REDLOCK_LEASH_DRIVER" "$BATS_TEST_TMPDIR/script"
+  [[ $output == *"names, '/bin/sh\\r', is not there: its lines end as those of Windows do (CRLF). Convert it: sed -i 's/\\r$//' FILE" ]]
 
   run_driver "$BATS_TEST_TMPDIR"
   [ "$status" -eq 126 ]
@@ -65,7 +68,12 @@ start_stubborn() {
 @test "redlock exits with 71 if a fork is refused, and says what to do" {
   [ -z "${REDLOCK_SANITIZE:-}" ] || skip "the sanitizer forks by itself"
   [ "$(id -u)" -eq 0 ] || skip "needs root, to become a user without processes"
-  run setpriv --reuid=64321 --clear-groups bash -c 'ulimit -u 1; exec "$@"' - "$REDLOCK_LEASH_DRIVER" true
+  local open_to_all
+  open_to_all=$(mktemp -d "${TMPDIR:-/tmp}/redlock-e2e-open.XXXXXX")
+  cp "$REDLOCK_LEASH_DRIVER" "$open_to_all"
+  chmod 755 "$open_to_all"
+  run setpriv --reuid=64321 --clear-groups bash -c 'ulimit -u 1; exec "$@"' - "$open_to_all/leash-driver" true
+  rm -rf "$open_to_all"
   [ "$status" -eq 71 ]
   [[ $output == *"ulimit -u"* ]]
 }
@@ -336,22 +344,88 @@ EOF
   [ "$status" -eq 1 ]
 }
 
-@test "redlock reports processes of another user that it cannot kill" {
+# A user other than root, "${as_another[@]}", who has the driver and a set-user-ID setpriv in $open_to_all.
+prepare_another_user() {
   [ "$(id -u)" -eq 0 ] || skip "needs root, to make a set-user-ID program"
   # A folder of its own: the way to the others may be closed to another user.
-  local open_to_all
   open_to_all=$(mktemp -d "${TMPDIR:-/tmp}/redlock-e2e-open.XXXXXX")
   cp "$(command -v setpriv)" "$REDLOCK_LEASH_DRIVER" "$open_to_all"
   chmod 755 "$open_to_all"
   chmod 4755 "$open_to_all/setpriv"
-  local as_another=(setpriv --reuid=64321 --clear-groups --inh-caps=-all)
+  as_another=(setpriv --reuid=64321 --clear-groups --inh-caps=-all)
+}
+
+@test "redlock reports processes of another user that it cannot kill" {
+  prepare_another_user
   run "${as_another[@]}" "$open_to_all/leash-driver" --ttl-ms 600 "$open_to_all/setpriv" --reuid=0 true
   local can=$status
   run "${as_another[@]}" "$open_to_all/leash-driver" --ttl-ms 600 "$open_to_all/setpriv" --reuid=0 sleep 5
   rm -rf "$open_to_all"
   [ "$can" -eq 0 ] || skip "set-user-ID has no effect here"
   [ "$status" -eq 79 ]
-  [[ $output == *"1 of its processes"* ]]
+  [[ $output == *"1 of its processes"*"stop them" ]]
+}
+
+@test "redlock was killed: its guard reports processes of another user that it cannot kill, and that the lock ends" {
+  prepare_another_user
+  run "${as_another[@]}" "$open_to_all/leash-driver" --ttl-ms 5000 "$open_to_all/setpriv" --reuid=0 true
+  [ "$status" -eq 0 ] || { rm -rf "$open_to_all"; skip "set-user-ID has no effect here"; }
+  touch "$BATS_TEST_TMPDIR/stay"
+  "${as_another[@]}" "$open_to_all/leash-driver" --ttl-ms 3000 "$open_to_all/setpriv" --reuid=0 \
+    sh -c 'echo "pid $$"; while [ -e "$0" ]; do sleep 0.01; done' "$BATS_TEST_TMPDIR/stay" > "$output_file" 2>&1 3>&- &
+  driver=$!
+  wait_until 10 has_text pid "$output_file"
+  local pid
+  pid=$(sed -n 's/^pid //p' "$output_file")
+  kill -KILL "$driver"
+  wait_until 20 has_text '[12] of its processes that belong to another user: they run on without the lock' "$output_file"
+  is_alive "$pid"
+  rm "$BATS_TEST_TMPDIR/stay"
+  rm -rf "$open_to_all"
+  has_text "^redlock: warning: redlock itself was killed, and process $pid of its command belongs to another user" "$output_file"
+  has_text '^redlock: redlock itself was killed: the command was stopped, but for [12] ' "$output_file"
+}
+
+@test "a process of another user that a cancelled command leaves is not said to be killed" {
+  prepare_another_user
+  run "${as_another[@]}" "$open_to_all/leash-driver" --ttl-ms 5000 "$open_to_all/setpriv" --reuid=0 true
+  [ "$status" -eq 0 ] || { rm -rf "$open_to_all"; skip "set-user-ID has no effect here"; }
+  touch "$BATS_TEST_TMPDIR/stay"
+  "${as_another[@]}" "$open_to_all/leash-driver" --ttl-ms 4000 --kill-after-ms 100 bash -c '
+    "$1" --reuid=0 sh -c "echo ready; while [ -e \"\$0\" ]; do sleep 0.01; done" "$0" & wait' \
+    "$BATS_TEST_TMPDIR/stay" "$open_to_all/setpriv" > "$output_file" 2>&1 3>&- &
+  driver=$!
+  wait_until 10 has_text ready "$output_file"
+  kill -TERM "$driver"
+  wait "$driver" || :
+  rm "$BATS_TEST_TMPDIR/stay"
+  rm -rf "$open_to_all"
+  cat "$output_file"
+  has_text "warning: cannot kill process [0-9]* ('sh'), which belongs to another user: waiting for it until the lease ends" "$output_file"
+  has_text 'the command was ended, but for [12] of its processes' "$output_file"
+  ! has_text 'which was killed' "$output_file"
+}
+
+@test "a signal that the command cannot be sent, since it belongs to another user, is told" {
+  prepare_another_user
+  run "${as_another[@]}" "$open_to_all/leash-driver" --ttl-ms 5000 "$open_to_all/setpriv" --reuid=0 true
+  [ "$status" -eq 0 ] || { rm -rf "$open_to_all"; skip "set-user-ID has no effect here"; }
+  touch "$BATS_TEST_TMPDIR/stay"
+  "${as_another[@]}" "$open_to_all/leash-driver" "$open_to_all/setpriv" --reuid=0 \
+    sh -c 'echo ready; while [ -e "$0" ]; do sleep 0.01; done; exit 7' "$BATS_TEST_TMPDIR/stay" > "$output_file" 2>&1 3>&- &
+  driver=$!
+  wait_until 10 has_text ready "$output_file"
+  kill -TERM "$driver"
+  wait_until 10 has_text 'warning: cannot pass TERM on to the command (pid [0-9]*), which belongs to another user: it runs on' "$output_file"
+  kill -TERM "$driver"
+  kill -USR1 "$driver"
+  wait_until 10 has_text 'cannot pass USR1 on' "$output_file"
+  rm "$BATS_TEST_TMPDIR/stay"
+  status=0
+  wait "$driver" || status=$?
+  rm -rf "$open_to_all"
+  [ "$status" -eq 7 ]
+  [ "$(grep -c 'cannot pass TERM on' "$output_file")" -eq 1 ]
 }
 
 # --- signals ---------------------------------------------------------------------------------------------------------
@@ -458,13 +532,14 @@ EOF
   [ "$status" -eq 143 ]
 }
 
-@test "the guard keeps no file of redlock open" {
+@test "the guard keeps no file of redlock open but standard error" {
   [ "$(id -u)" -eq 0 ] || skip "needs root: the guard shows its files to nobody else"
   start_driver sleep 1000
   wait_until 10 find_guard
   # Four of its own, and two of /proc.
-  few_open() { [ "$(ls "/proc/$guard/fd" | wc -l)" -eq 6 ]; }
+  few_open() { [ "$(ls "/proc/$guard/fd" | wc -l)" -eq 7 ]; }
   wait_until 10 few_open
+  [ "$(readlink "/proc/$guard/fd/2")" = "$output_file" ]
   kill -TERM "$driver"
   finish_driver
   [ "$status" -eq 143 ]

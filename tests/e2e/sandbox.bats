@@ -100,11 +100,64 @@ servers_are_gone() {
   done
 }
 
-@test "kill -9 of the sandbox takes the servers along" {
-  launch one "$REDLOCK" sandbox -n 3 -- bash -c "$note_pids; exec sleep 1000" "$marks"
+@test "kill -9 of the sandbox takes the servers along, and its folder with key and password" {
+  launch one "$REDLOCK" sandbox --tls --acl -n 3 -- bash -c "$note_pids; exec sleep 1000" "$marks"
   wait_until 20 test -e "$marks/pids"
+  [[ $(cat "$TMPDIR"/redlock-sandbox.*/server.key) == *PRIVATE* ]]
   kill -KILL "$launched"
-  wait_until 10 all_dead $(< "$marks/pids")
+  wait_until 10 servers_are_gone
+}
+
+@test "kill -9 of a sandbox and of all its job takes its folder along, also while the servers start" {
+  local delay
+  for delay in 0.004 0.012 0.100; do
+    launch "job$delay" setsid "$REDLOCK" sandbox --tls -n 9 -- sleep 1000
+    read -rt "$delay" <> <(:) || :
+    kill -KILL -- "-$launched" || kill -KILL "$launched"
+    wait_until 10 eval '[ -z "$(ls -A "$TMPDIR")" ]'
+  done
+}
+
+@test "where no more files can be opened the sandbox leaves no folder behind" {
+  local limit
+  for limit in {5..12}; do
+    try bash -c 'ulimit -n "$1"; shift; exec "$@"' - "$limit" "$REDLOCK" sandbox -n 1 -- true
+    ((status == 0 || status == 71))
+    [ -z "$(ls -A "$TMPDIR")" ]
+  done
+}
+
+@test "TMPDIR may have characters that a URL has not, and be relative" {
+  local name
+  for name in 'a b' 'a,b' 'a?b#c' 'a%41b' $'tab\tand\nline' $'\u00e9\xff'; do
+    mkdir "$TMPDIR/$name"
+    TMPDIR=$TMPDIR/$name try_sandbox --unix --acl -n 1 -- sh -c 'cd / && exec "$REDLOCK" run x -- echo "under the lock"'
+    [ "$status" -eq 0 ]
+    [ -z "$stderr" ]
+    [ "$output" = "under the lock" ]
+    rmdir "$TMPDIR/$name"
+  done
+  local options
+  for options in --unix --tls; do
+    cd "${TMPDIR%/*}"
+    TMPDIR=tmp try_sandbox $options -n 1 -- sh -c 'cd / && exec "$REDLOCK" run x -- echo "under the lock"'
+    [ "$status" -eq 0 ]
+    [ -z "$stderr" ]
+    [ "$output" = "under the lock" ]
+    [ -z "$(ls -A "$TMPDIR")" ]
+  done
+}
+
+@test "without a loopback interface the sandbox says so at once, and --unix works" {
+  unshare -n true || skip "no network namespace can be made here"
+  try timeout -k 1 15 unshare -n "$REDLOCK" sandbox -n 2 -- touch "$marks/ran"
+  [ "$status" -eq 71 ]
+  [[ $stderr == "redlock: "*" at 127.0.0.1 cannot be reached: network is unreachable: is the loopback interface up "*"--unix does without" ]]
+  [ ! -e "$marks/ran" ]
+  [ -z "$(ls -A "$TMPDIR")" ]
+  try unshare -n "$REDLOCK" sandbox --unix -n 2 -- "$REDLOCK" run x -- echo "under the lock"
+  [ "$status" -eq 0 ]
+  [ "$output" = "under the lock" ]
 }
 
 @test "a Ctrl-C for the whole job leaves the servers to the command until it has ended" {
@@ -118,12 +171,57 @@ servers_are_gone() {
   servers_are_gone
 }
 
-@test "without redis-server on PATH one line says how to install it" {
+@test "without a server on PATH one line says how to install one" {
   PATH=/nonexistent try_sandbox -- true
   [ "$status" -eq 71 ]
+  [[ $stderr == *"redis-server, valkey-server or redict-server"* ]]
   [[ $stderr == *"apt-get install redis-server"* ]]
   [ "$(wc -l <<< "$stderr")" -eq 1 ]
   [ -z "$(/bin/ls -A "$TMPDIR")" ]
+}
+
+@test "where valkey-server or redict-server is installed instead, it serves" {
+  local name
+  for name in valkey-server redict-server; do
+    rm -rf "$marks/bin"
+    mkdir "$marks/bin"
+    printf '#!/bin/sh\necho "$0" > "%s"\nexec "%s" "$@"\n' "$marks/program" "$(command -v redis-server)" > "$marks/bin/$name"
+    chmod +x "$marks/bin/$name"
+    PATH=$marks/bin try_sandbox -n 1 -- "$REDLOCK" run x -- /bin/echo "under the lock"
+    [ "$status" -eq 0 ]
+    [ "$output" = "under the lock" ]
+    [ "$(< "$marks/program")" = "$marks/bin/$name" ]
+  done
+}
+
+@test "--acl starts on servers that know no rights to channels, and on those that know them" {
+  mkdir "$marks/bin"
+  # Says that it is 6.0; what it is told must hold no rights to channels then.
+  cat > "$marks/bin/redis-server" << END
+#!/bin/sh
+[ "\$1" != --version ] || { echo "Redis server v=\$(cat '$marks/version') sha=00000000:0"; exit; }
+for word; do [ "\${word%users.acl}" = "\$word" ] || cp "\$word" "$marks/users"; done
+exec "$(command -v redis-server)" "\$@"
+END
+  chmod +x "$marks/bin/redis-server"
+  for version in 6.0.16 5.0.14 6.2.14 10.0.1; do
+    echo "$version" > "$marks/version"
+    PATH=$marks/bin:$PATH try_sandbox --acl -n 1 -- true
+    [[ $version == [56].0.* ]] || { [ "$(grep -c 'resetchannels.*&' "$marks/users")" -eq 1 ]; continue; }
+    [ "$status" -eq 0 ]
+    [ "$(grep -c -e '&' -e channels "$marks/users")" -eq 0 ]
+    grep -q '+zremrangebyscore' "$marks/users"
+  done
+}
+
+@test "a redis-server that does not answer is told of, with why" {
+  mkdir "$marks/bin"
+  printf '#!/bin/sh\necho "Ready to accept connections"\nexec sleep 1000\n' > "$marks/bin/redis-server"
+  chmod +x "$marks/bin/redis-server"
+  PATH=$marks/bin:$PATH try "$REDLOCK" sandbox -n 1 -- touch "$marks/ran"
+  [ "$status" -eq 71 ]
+  [[ $stderr == "redlock: $marks/bin/redis-server does not answer: connection refused"*"; the end of its log: Ready to accept connections" ]]
+  [ ! -e "$marks/ran" ]
 }
 
 @test "a redis-server that does not start is told of, in its own words" {

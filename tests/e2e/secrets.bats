@@ -12,7 +12,7 @@ setup_file() {
   start_nodes 3
   local node
   for node in 1 2 3; do
-    redis_cli "$node" ACL SETUSER carol on ">$secret" '~*' '&*' +@all
+    redis_cli "$node" ACL SETUSER carol on ">$secret" '~*' $(all_channels) +@all
     redis_cli "$node" CONFIG SET requirepass "$secret"
   done
 }

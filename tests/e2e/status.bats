@@ -67,6 +67,76 @@ assert 0 < (read(lock["expires_at"]) - now).total_seconds() <= 30' <<< "$output"
   end_holder
 }
 
+@test "the holder is a user of the passwd file where the environment names none" {
+  local environment=(env -u LOGNAME -u USER)
+  "${environment[@]}" "$REDLOCK" acquire "$lock" > /dev/null
+  try_status "$lock"
+  [[ ${lines[0]} == "lock '$lock' is held by $(id -un)@$(hostname) (pid "* ]]
+  (($(id -u) == 0)) || return 0
+  # One whom the file does not know.
+  reachable=$(mktemp -d)
+  chmod 755 "$reachable"
+  cp "$REDLOCK" "$reachable/redlock"
+  lock+=" of nobody"
+  "${environment[@]}" REDLOCK_CONFIG=/dev/null setpriv --reuid=64321 --clear-groups "$reachable/redlock" -q acquire "$lock" > /dev/null
+  rm -rf "$reachable"
+  try_status "$lock"
+  [[ ${lines[0]} == "lock '$lock' is held by uid 64321@$(hostname) (pid "* ]]
+}
+
+@test "with -q status prints nothing, and the exit status tells" {
+  hold
+  try_status -q "$lock"
+  [ "$status" -eq 0 ]
+  [ -z "$output$stderr" ]
+  try_status -q --json "$lock"
+  [ "$(json 'it[0]["state"]')" = held ]
+  end_holder
+  try "$REDLOCK" -q status "$lock"
+  [ "$status" -eq 1 ]
+  [ -z "$output$stderr" ]
+  REDLOCK_NODES=redis://127.0.0.1:1 try_status -q "$lock"
+  [ "$status" -eq 69 ]
+  [ -z "$output" ]
+  [[ $stderr == *'no quorum'* ]]
+}
+
+@test "a note is shown wherever the holder is, escaped, and a node that lost it gets it again" {
+  hold --ttl 900ms --note $'https://ci/42\e[31m'
+  shown="note 'https://ci/42\\x1b[31m'"
+  try_status "$lock"
+  [ "$status" -eq 0 ]
+  [[ ${lines[0]} == *"(pid $holder, sh) since "*", $shown; it expires in "* ]]
+  try_status --json "$lock"
+  [ "$(json 'it[0]["holder"]["note"]')" = $'https://ci/42\e[31m' ]
+
+  REDLOCK_NOTE=ignored try "$REDLOCK" list
+  [[ $output == *'https://ci/42\x1b[31m'* ]]
+  try_run -n "$lock" -- true
+  [ "$status" -eq 75 ]
+  [[ $stderr == *", $shown; it expires in "* ]]
+  try "$REDLOCK" release "$lock" someone
+  [[ $stderr == *"is held by "*", $shown"* ]]
+
+  redis_cli 1 FLUSHALL > /dev/null
+  has_note() { [[ $(redis_cli 1 HGET "redlock.info:$lock" note) == $'https://ci/42\e[31m' ]]; }
+  wait_until 20 has_note
+  end_holder
+}
+
+@test "a note may come from the environment, and without one nothing is said" {
+  REDLOCK_NOTE=TICKET-7 hold
+  try_status "$lock"
+  [[ ${lines[0]} == *", note 'TICKET-7'; it expires in "* ]]
+  end_holder
+  hold
+  try_status "$lock"
+  [[ $output != *note* ]]
+  try_status --json "$lock"
+  [ "$(json 'it[0]["holder"]["note"]')" = None ]
+  end_holder
+}
+
 @test "a lock that is free, and one of which nobody has ever heard" {
   "$REDLOCK" run "$lock" -- true
   for name in "$lock" "$lock never"; do

@@ -22,12 +22,44 @@ options_in_help() {
     grep -E '^ +-' | grep -oE -- '--[a-z][a-z-]*' | sort -u
 }
 
-# Those of the program stand in DESCRIPTION itself, those of a command in a subsection of it.
+# Of the options of a command: those in the groups of --help that commands share.
+shared_options_of() {
+  "$REDLOCK" "$1" --help | awk '/^[A-Z]/ { inside = /^(Lock|Nodes):/ } inside && /^ +-/' | grep -oE -- '--[a-z][a-z-]*' | sort -u
+}
+
+# The options that more than one command shares.
+shared_options() {
+  local command
+  for command in $(commands); do shared_options_of "$command"; done | sort | uniq -d
+}
+
+# The options described in a section of the manual, once for each time: of the program in DESCRIPTION itself, of a command
+# in a subsection of it.
+described() {
+  awk -v section="$1" -v command="${2:-}" '
+    /^\.Sh / { inside = substr($0, 5) == section; mine = inside && command == "" }
+    inside && /^\.Ss / { mine = $3 == command }
+    mine && /^\.It Fl /' "$root/man/redlock.1" | grep -oE -- 'Fl -[a-z][a-z-]*' | sed 's/^Fl -/--/' | sort
+}
+
+# The shared options that the section of a command says it takes, in the paragraph that begins with "Takes".
+taken() {
+  local sentence
+  sentence=$(awk -v command="$1" '
+    /^\.S[hs] / { mine = $2 == "redlock" && $3 == command }
+    mine && /^Takes/ { inside = 1 }
+    /^\.(Bl|Pp|Sh|Ss)/ { inside = 0 }
+    inside' "$root/man/redlock.1" | tr '\n' ' ')
+  {
+    grep -oE -- '\.Fl -[a-z][a-z-]*' <<< "$sentence" | sed 's/^.Fl -/--/'
+    for section in LOCK NODE; do
+      [[ $sentence != *"all .Sx $section OPTIONS"* ]] || described "$section OPTIONS"
+    done
+  } | sort -u
+}
+
 options_in_manual() {
-  awk -v command="${1:-}" '
-    /^\.Sh / { description = mine = $2 == "DESCRIPTION" }
-    description && /^\.Ss / { mine = $3 == command }
-    mine && /^\.It /' "$root/man/redlock.1" | grep -oE -- 'Fl -[a-z][a-z-]*' | sed 's/^Fl -/--/' | sort -u
+  { described DESCRIPTION; [[ -z ${1:-} ]] || { described DESCRIPTION "$1"; taken "$1"; }; } | sort -u
 }
 
 options_in_bash() {
@@ -68,6 +100,39 @@ compare_with_help() {
 }
 
 @test "the manual page has every long option of --help, and no other" { compare_with_help manual; }
+
+# Of a command: its options, and what --help says of each, on one line.
+option_lines() {
+  "$REDLOCK" "$1" --help | sed -nE '/^ +-/{/  .*  /!N;s/[ \n]+/ /g;p}'
+}
+
+@test "the manual page describes each option once, where it belongs" {
+  shared=$(shared_options)
+  [[ $shared == *--ttl*--wait* ]]
+  same "groups of --help" "LOCK OPTIONS and NODE OPTIONS" "$shared" \
+    "$(for section in LOCK NODE; do described "$section OPTIONS"; done | sort)"
+  for command in $(commands); do
+    same "options of redlock $command --help" "what its section describes or says it takes" \
+      "$(options_in_help "$command" | comm -23 - <(described DESCRIPTION))" \
+      "$({ described DESCRIPTION "$command"; taken "$command"; } | sort)"
+    same "options that redlock $command shares" "those of them that its section says it takes" \
+      "$(shared_options_of "$command" | comm -12 - <(cat <<< "$shared"))" "$(taken "$command" | comm -12 - <(cat <<< "$shared"))"
+  done
+  # An option that means the same for several commands.
+  for command in $(commands); do
+    for option in $(described DESCRIPTION "$command"); do
+      option_lines "$command" | grep -E -- "^ (-.,)?$option "
+    done
+  done > "$BATS_TEST_TMPDIR/described"
+  [[ $(< "$BATS_TEST_TMPDIR/described") == *--on-lost*--while-pid* ]]
+  [ -z "$(sort "$BATS_TEST_TMPDIR/described" | uniq -d)" ] || { sort "$BATS_TEST_TMPDIR/described" | uniq -d; return 1; }
+}
+
+@test "the synopsis of the manual page fits on a screen" {
+  need mandoc
+  lines=$(mandoc -O width=80 "$root/man/redlock.1" | sed "s|.\x08||g" | awk '/^[A-Z]/ { inside = /^SYNOPSIS/ } inside' | wc -l)
+  ((lines > 10 && lines <= 24))
+}
 
 @test "the completion for bash offers every long option of --help, and no other" { compare_with_help bash; }
 
@@ -123,6 +188,20 @@ compare_with_help() {
   echo "$output"
   [ "$status" -eq 0 ]
   [ -z "$output" ]
+}
+
+@test "the manual page has every event and every member of one, and no other" {
+  program=$root/src/cli/lock_events.cpp
+  same program manual "$(grep -oP '\bwrite\("\K[a-z_]+' "$program" | sort -u)" \
+    "$(awk '/^\.Sh / { inside = /EVENTS/ } /^\.Bl/ { ++depth } /^\.El/ { --depth }
+      inside && depth == 1 && /^\.It Cm / { print $3 }' "$root/man/redlock.1" | sort)"
+  events=$(sed -n '/^\.Sh EVENTS/,/^\.Sh EXIT/p' "$root/man/redlock.1")
+  for member in $(cat "$program" "$root/src/cli/event_log.cpp" | grep -oP '(\{|emplace_back\(|add\()"\K[a-z_]+(?=", )' | sort -u); do
+    grep -qE "^\.Ql $member( |$)" <<< "$events" || { echo "the member $member is missing"; return 1; }
+  done
+  for value in $(grep -oP '("reason", |return |\? |: )"\K[a-z_]+(?=")' "$program" | sort -u); do
+    grep -qE "^(\.It )?\.?Cm $value( |$)" <<< "$events" || { echo "the value $value is missing"; return 1; }
+  done
 }
 
 @test "the manual page of the configuration has every key of the example, and no other" {
@@ -191,6 +270,10 @@ SCRIPT
 
 readme_block() { "$BATS_TEST_DIRNAME/lib/readme-block" "$1" "$root/README.md"; }
 
+@test "README has at most 250 lines" {
+  (($(wc -l < "$root/README.md") <= 250))
+}
+
 @test "README has two commands that are complete, and a missing one is noticed" {
   for name in demo tests; do
     block=$(readme_block "$name")
@@ -200,6 +283,20 @@ readme_block() { "$BATS_TEST_DIRNAME/lib/readme-block" "$1" "$root/README.md"; }
   done
   [[ $(readme_block tests) == *'cmake --workflow --preset release' ]]
   run ! readme_block no-such-block
+}
+
+@test "README's command to uninstall removes all that was installed" {
+  [[ -e $(dirname "$REDLOCK")/CMakeCache.txt ]] || skip "the program is not in its build folder"
+  mkdir -p "$BATS_TEST_TMPDIR/build"
+  ln -s "$(dirname "$REDLOCK")" "$BATS_TEST_TMPDIR/build/demo"
+  cd "$BATS_TEST_TMPDIR"
+  cmake --install build/demo --prefix "$PWD/installed" > /dev/null
+  [ -x installed/bin/redlock ]
+  [ -e installed/share/man/man1/redlock.1 ]
+  (($(find installed -type f | wc -l) >= 6))
+  readme_block uninstall | sed 's/^sudo //' > uninstall
+  run -0 sh uninstall
+  [ -z "$(find installed -type f)" ]
 }
 
 @test "what README installs for the tests is what it installs to try it, and more" {
@@ -221,6 +318,17 @@ readme_block() { "$BATS_TEST_DIRNAME/lib/readme-block" "$1" "$root/README.md"; }
   [ "${lines[7]}" = "the second was refused with exit status 75" ]
   [[ ${lines[8]} =~ ^'the third runs with fence '([0-9]+)', which is greater'$ ]]
   ((BASH_REMATCH[1] > first))
+}
+
+@test "the pictures of a terminal in README show what redlock says today" {
+  redis-server --version | grep -q '^Redis ' || skip "the pictures show Redis"
+  local scene
+  for scene in held nodes; do
+    grep -q "(tests/pictures/$scene.svg)" "$root/README.md"
+    PATH="$(dirname "$REDLOCK"):$PATH" run "$root/tests/pictures/draw" --check "$scene"
+    [[ $status -ne 69 ]] || skip "this machine has no namespaces"
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+  done
 }
 
 # What README shows, under a sandbox, with the program of this build first on PATH.

@@ -33,6 +33,18 @@ see() {
   nothing_left_of x
 }
 
+@test "the line tells of a free lock that is kept for the next in line" {
+  start_holder y
+  start_redlock first run -q x y -- true
+  wait_until 20 eval '[[ $(redis_cli 1 EXISTS redlock.bar:x) -eq 1 ]]'
+  see "type stty cols 200; PATH=${REDLOCK%/*}:\$PATH\r" 'see PROMPT> ' 'type redlock run x -- true\r' \
+    "see redlock: waiting for 'x' 0s, 2nd of 2 in line: kept for the next in line since " \
+    'see which waits for several locks or was passed over' 'type \x03' 'see PROMPT> '
+  end_holder
+  finish "$redlock"
+  [ "$status" -eq 0 ]
+}
+
 @test "the line of a waiting redlock fits a terminal of 20 columns" {
   start_holder x
   see "type stty cols 20; PATH=${REDLOCK%/*}:\$PATH\r" 'see PROMPT> ' 'type redlock run x -- true\r' \

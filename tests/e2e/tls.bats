@@ -230,6 +230,37 @@ extended_again() {
   granted
 }
 
+@test "a file or folder of CAs in the environment that cannot be used is named when no CA is known" {
+  tls_nodes 1 server
+  configure
+  mkdir "$BATS_TEST_TMPDIR/empty"
+  echo nothing > "$BATS_TEST_TMPDIR/text"
+  SSL_CERT_FILE=/nonexistent/ca refused "unknown CA, 'the CA of the tests' (SSL_CERT_FILE is '/nonexistent/ca': no such file or directory): name"
+  SSL_CERT_FILE=$BATS_TEST_TMPDIR/text refused "(SSL_CERT_FILE is '$BATS_TEST_TMPDIR/text': it holds no certificate in PEM)"
+  SSL_CERT_DIR=/nonexistent refused "(SSL_CERT_DIR is '/nonexistent': no such file or directory)"
+  SSL_CERT_DIR=$BATS_TEST_TMPDIR/empty:/nonexistent refused "(SSL_CERT_DIR is '$BATS_TEST_TMPDIR/empty:/nonexistent': it holds no certificate under the hash of its name; run 'openssl rehash' on it)"
+  SSL_CERT_DIR=/nonexistent SSL_CERT_FILE=/nonexistent/ca refused "(SSL_CERT_DIR is '/nonexistent': no such file or directory; SSL_CERT_FILE is '/nonexistent/ca': "
+  SSL_CERT_DIR=/nonexistent SSL_CERT_FILE=$certificates/ca.pem granted
+  SSL_CERT_DIR=/nonexistent:$certificates/hashed granted
+  configure "ca_file = '$certificates/ca.pem'"
+  SSL_CERT_DIR=/nonexistent SSL_CERT_FILE=/nonexistent/ca granted
+  configure "ca_file = '$certificates/rogue_ca.pem'"
+  SSL_CERT_DIR=/nonexistent refused "unknown CA, 'the CA of the tests': name"
+}
+
+@test "a system without CAs is told to have none" {
+  ((UID == 0)) && unshare -m true || skip "needs root, to mount"
+  tls_nodes 1 server
+  configure
+  mkdir "$BATS_TEST_TMPDIR/empty"
+  try unshare -m bash -c 'for folder in /etc/ssl /etc/pki /usr/lib/ssl /usr/local/ssl; do
+      [ ! -d "$folder" ] || mount --bind "$0" "$folder"; done
+    exec "$@"' "$BATS_TEST_TMPDIR/empty" "$REDLOCK" run -n "$lock" -- touch "$marks/ran"
+  [ "$status" -eq 69 ]
+  [[ $stderr == *"unknown CA, 'the CA of the tests' (this system has no CAs: install ca-certificates): name the file with that CA as ca_file"* ]]
+  [ ! -e "$marks/ran" ]
+}
+
 @test "insecure_skip_verify takes any certificate, and warns at each use" {
   tls_nodes 1 expired
   configure 'insecure_skip_verify = true'

@@ -304,6 +304,22 @@ kill_by_name() {
   [ "$(grep -c 'waiting for process' "$output_file")" -eq 1 ]
 }
 
+@test "redlock was killed: its guard names a process that cannot die, and says that it has outlived the lease" {
+  start_driver --ttl-ms 3000 --end-file "$end_file" sleep 1000
+  wait_until 10 find_guard
+  wait_until 10 eval '[[ $(ps -o comm= --ppid "$guard") == sleep ]]'
+  local traced
+  traced=$(ps -o pid= --ppid "$guard" | tr -d ' ')
+  freeze "$traced"
+  kill -KILL "$driver"
+  wait_until 10 has_text "redlock itself was killed: its guard is waiting for process $traced of the command" "$output_file"
+  wait_until 10 eval '((${EPOCHREALTIME/./} > $(< "$end_file") + 2000))'
+  run ! has_text 'after the lease' "$output_file"
+  unfreeze
+  wait_until 10 has_text 'the last process of the command ended [0-9]* ms after the lease' "$output_file"
+  wait_until 10 is_dead "$guard"
+}
+
 @test "redlock names once a process of a cancelled command that cannot die, however long the lease" {
   start_driver --ttl-ms 60000 --kill-after-ms 100 bash -c 'setsid sleep 1000 & echo $! > "$1"; wait' - "$pid_file"
   wait_until 10 has_lines 1 "$pid_file"

@@ -12,6 +12,7 @@
 
 #include <deque>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -26,7 +27,7 @@ struct Asked {
 
 Asked asked_in(std::uint8_t flags) {
   Asked asked{.greeting = {redis::SetupStep::Info, redis::SetupStep::Role},
-              .request = static_cast<redis::RequestKind>((flags >> 2U) & 3U)};
+              .request = static_cast<redis::RequestKind>(((flags >> 2U) & 7U) % 8U)};
   if ((flags & 2U) != 0) asked.greeting.push_front(redis::SetupStep::Select);
   if ((flags & 1U) != 0) asked.greeting.push_front(redis::SetupStep::Auth);
   return asked;
@@ -75,8 +76,10 @@ void look_at(const redis::Value& answer) {
   const auto sane = [](std::chrono::milliseconds remaining) {
     must(remaining >= std::chrono::milliseconds{-1} && remaining <= kLongest, "a remaining time is in range");
   };
-  for (const auto what : {quorum::Probe::Holder, quorum::Probe::QueueState}) {
-    const redis::Found found = redis::decode_probe(what, answer);
+  for (const auto& [what, slots] : {std::pair{quorum::Probe::Holder, false},
+                                    {quorum::Probe::QueueState, false},
+                                    {quorum::Probe::QueueState, true}}) {
+    const redis::Found found = redis::decode_probe(what, answer, slots);
     if (const auto* state = std::get_if<quorum::QueueState>(&found)) {
       sane(state->remaining);
       must(!state->position || state->position->ahead < state->position->waiting,
@@ -126,7 +129,7 @@ class Listener {
     if (!asked_.greeting.empty()) return true;
     const quorum::Identity& identity = greeting_.identity();
     must(!identity.known || (!identity.run_id.empty() && identity.uptime.count() >= 0), "an identity is one");
-    heard_.push_back(identity.run_id + identity.version + std::to_string(identity.uptime.count()));
+    heard_.push_back(identity.run_id + std::to_string(identity.uptime.count()));
     return true;
   }
 

@@ -124,10 +124,11 @@ std::string noise() {
   return bytes;
 }
 
-// A holder that is none too short, in the ten parts of a refusal.
+// A holder that is none too short, in the eleven parts that a refusal says of one name.
 std::string refusal(std::size_t bytes) {
   const std::string text = bulk(std::string(bytes, 'x'));
-  return "*10\r\n:0\r\n" + text + ":1000\r\n" + text + text + text + text + text + ":-1\r\n:-1\r\n";
+  return "*4\r\n:0\r\n:-1\r\n:-1\r\n*1\r\n*11\r\n:0\r\n" + text + ":1000\r\n" + text + text + text + text +
+         text + text + text + text;
 }
 
 struct Trick {

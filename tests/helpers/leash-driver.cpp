@@ -139,7 +139,7 @@ int drive(int argc, char** argv) {
   const auto start_keeper = [&] {
     if (needs_keeper) keeper = std::jthread{keep};
   };
-  const auto note_end = [&options] {
+  const auto note_end = [&options](const process::ExitReason&) {
     if (!options.ended_file.empty()) write_file(options.ended_file, "");
   };
   process::CommandResult outcome = process::run_command(options.spec, std::move(child_lists),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""stampede.py COUNT LOCK: COUNT processes of `redlock run -n LOCK`, released at the same instant.
+"""stampede.py COUNT LOCK [OPTION...]: COUNT processes of `redlock run -n OPTION... LOCK`, released at the same instant.
 
-Whoever wins keeps the lock until all others have ended. Prints how many won, and the exit statuses of the others.
+Those that win keep the lock until all others have ended. Prints how many won, and the exit statuses of the others.
 """
 import glob
 import os
@@ -34,12 +34,12 @@ def reap(pids):
 
 
 def main():
-    count, lock = int(sys.argv[1]), sys.argv[2]
+    count, lock, options = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
     with tempfile.TemporaryDirectory() as folder:
         go = os.path.join(folder, "go")
         os.mkfifo(go)
         hold = 'echo > "$0/won.$$"; read _ < "$0/go"'
-        command = [os.environ["REDLOCK"], "run", "-q", "-n", lock, "--", "sh", "-c", hold, folder]
+        command = [os.environ["REDLOCK"], "run", "-q", "-n", *options, lock, "--", "sh", "-c", hold, folder]
         gate, write_end = os.pipe()
         running = {start(gate, write_end, command) for _ in range(count)}
         os.close(write_end)

@@ -1,5 +1,6 @@
 // Holds the simulated keys (keyspace.hpp) to what the scripts of redis/ do on a real redis-server: the same
 // commands to both, one by one, at random; the answers and what is stored afterwards must agree.
+#include "base/overload.hpp"
 #include "dice.hpp"
 #include "keyspace.hpp"
 #include "redis/keys.hpp"
@@ -10,6 +11,9 @@
 
 #include <array>
 #include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
 
 using namespace redlock;
 using namespace redlock::sim;
@@ -22,57 +26,84 @@ constexpr std::array<std::string_view, 3> kTokens{"a", "b", "c"};
 constexpr std::array kTtls{milliseconds{1'000'000}, milliseconds{2'000'000}, milliseconds{3'000'000}};
 constexpr std::int64_t kSlack = 300'000;
 
+const std::string kLock = "conformance";
+const std::vector<std::string> kNames{redis::slot_name(kLock, 1), redis::slot_name(kLock, 2)};
+
+// Each lock that these names make; the last has them as its slots.
+const std::array<Names, 5> kLocks{Names{0}, Names{1}, Names{0, 1}, Names{1, 0}, Names{0, 1}};
+constexpr std::size_t kOfSlots = 4;
+
+std::vector<std::string> names_of(const Names& lock) {
+  std::vector<std::string> names;
+  for (const std::size_t name : lock) names.push_back(kNames[name]);
+  return names;
+}
+
 // A real node and a simulated one that have been told the same.
 class Pair {
  public:
-  explicit Pair(test::RedisServer& server)
-      : client_{server.client()}, node_{server.unix_endpoint(), keys_.lock} {
+  explicit Pair(test::RedisServer& server) : client_{server.client()} {
     client_.ask({"FLUSHALL"});
+    for (const Names& lock : kLocks)
+      nodes_.push_back(std::make_unique<test::Conversation>(server.unix_endpoint(), names_of(lock)));
+    nodes_.back() = std::make_unique<test::Conversation>(server.unix_endpoint(), kLock, kNames.size());
   }
 
-  void tell(const Command& command) {
+  void tell(std::size_t lock, const Command& command) {
     INFO(command_name(command));
-    const quorum::Reply simulated = simulated_.execute(command, now_ms_);
+    const Names& names = kLocks.at(lock);
+    const quorum::Reply simulated = simulated_.execute(command, names, now_ms_);
     const auto* foreign = std::get_if<ForeignSet>(&command);
     if (foreign != nullptr) {
-      const std::string answer = client_.tell(
-          {"SET", keys_.lock, foreign->token.value, "NX", "PX", std::to_string(foreign->ttl.count())});
+      const std::string answer = client_.tell({"SET", kNames[names.front()], foreign->token.value, "NX", "PX",
+                                               std::to_string(foreign->ttl.count())});
       CHECK((answer == "OK") == std::holds_alternative<quorum::Granted>(simulated));
     } else {
-      check_reply(ask(command), simulated);
+      check_reply(ask(lock, command), simulated);
     }
-    check_state();
+    for (std::size_t name = 0; name < kNames.size(); ++name) check_state(name);
   }
 
-  // All of the lock's keys but the counter reach the end of their TTL.
+  // All of the names' keys but the counter reach the end of their TTL.
   void outlive() {
-    client_.ask({"PEXPIRE", keys_.lock, "1"});
-    client_.ask({"PEXPIRE", keys_.info, "1"});
-    REQUIRE(test::eventually([&] { return client_.ask({"EXISTS", keys_.lock, keys_.info}).integer == 0; }));
-    // The real server's clock cannot be put forward: its counter gets that much less to live.
-    const std::int64_t skip = simulated_.last_holder() != nullptr
-                                  ? std::max<std::int64_t>(simulated_.last_ms() + 1 - now_ms_, 0)
-                                  : 0;
+    std::int64_t skip = 0;
+    for (std::size_t name = 0; name < kNames.size(); ++name) {
+      const redis::LockKeys keys{kNames[name]};
+      client_.ask({"PEXPIRE", keys.lock, "1"});
+      client_.ask({"PEXPIRE", keys.info, "1"});
+      REQUIRE(test::eventually([&] { return client_.ask({"EXISTS", keys.lock, keys.info}).integer == 0; }));
+      NameKeys& simulated = simulated_.of(name);
+      // Nor can a note be kept from outliving what is put forward: both forget it.
+      for (const std::string_view token : kTokens) client_.ask({"DEL", keys.note(std::string{token})});
+      client_.ask({"DEL", keys.note("foreign")});
+      simulated.forget_notes();
+      client_.ask({"DEL", keys.queue});
+      client_.ask({"DEL", keys.bar});
+      simulated.forget_queue();
+      const redis::LockKeys of_slots{kLock, 1};
+      client_.ask({"DEL", of_slots.queue});
+      client_.ask({"DEL", of_slots.bar});
+      simulated_.of_slots().forget_queue();
+      if (simulated.last_holder() != nullptr) skip = std::max(skip, simulated.last_ms() + 1 - now_ms_);
+    }
+    // The real server's clock cannot be put forward: its counters get that much less to live.
     now_ms_ += skip;
-    // Nor can a note be kept from outliving what is put forward: both forget it.
-    for (const std::string_view token : kTokens) client_.ask({"DEL", keys_.note(std::string{token})});
-    client_.ask({"DEL", keys_.note("foreign")});
-    simulated_.forget_notes();
-    client_.ask({"DEL", keys_.queue});
-    simulated_.forget_queue();
-    const std::int64_t life = client_.ask({"PTTL", keys_.fence}).integer - skip;
-    if (life > 0) client_.ask({"PEXPIRE", keys_.fence, std::to_string(life)});
-    check_state();
+    for (std::size_t name = 0; name < kNames.size(); ++name) {
+      const redis::LockKeys keys{kNames[name]};
+      const std::int64_t life = client_.ask({"PTTL", keys.fence}).integer - skip;
+      if (life > 0) client_.ask({"PEXPIRE", keys.fence, std::to_string(life)});
+      check_state(name);
+    }
   }
 
  private:
   static std::string command_name(const Command& command) {
-    constexpr std::array kNames{"acquire", "confirm", "extend", "release", "SET NX"};
-    return kNames.at(command.index());
+    constexpr std::array kCommands{"acquire", "probe", "confirm", "extend", "release", "SET NX"};
+    return kCommands.at(command.index());
   }
 
-  quorum::Reply ask(const Command& command) {
-    const redis::Event event = node_.ask(std::visit(
+  quorum::Reply ask(std::size_t lock, const Command& command) {
+    const redis::Event event = nodes_[lock]->ask(std::visit(
         [](const auto& request) -> quorum::Request {
           if constexpr (std::is_same_v<std::decay_t<decltype(request)>, ForeignSet>) {
             std::abort();
@@ -86,20 +117,44 @@ class Pair {
     return *reply;
   }
 
+  static void check_position(const std::optional<quorum::QueuePosition>& real,
+                             const std::optional<quorum::QueuePosition>& simulated) {
+    REQUIRE(real.has_value() == simulated.has_value());
+    if (!real) return;
+    CHECK(real->ahead == simulated->ahead);
+    CHECK(real->waiting == simulated->waiting);
+  }
+
+  static void check_refusal(const quorum::Refused& real, const quorum::Refused& simulated) {
+    CHECK(real.name == simulated.name);
+    CHECK(real.barred == simulated.barred);
+    if (!real.barred) CHECK(real.holder == simulated.holder);
+    CHECK(std::abs((real.remaining - simulated.remaining).count()) < kSlack);
+    CHECK(real.holder_ttl == simulated.holder_ttl);
+    CHECK(real.info.resting.has_value() == simulated.info.resting.has_value());
+    check_position(real.position, simulated.position);
+    REQUIRE(real.others.size() == simulated.others.size());
+    for (std::size_t i = 0; i < real.others.size(); ++i) check_refusal(real.others[i], simulated.others[i]);
+    check_slots(real.slots, simulated.slots);
+  }
+
+  static void check_slots(const std::vector<quorum::Refused>& real,
+                          const std::vector<quorum::Refused>& simulated) {
+    REQUIRE(real.size() == simulated.size());
+    for (std::size_t i = 0; i < real.size(); ++i) check_refusal(real[i], simulated[i]);
+  }
+
   static void check_reply(const quorum::Reply& real, const quorum::Reply& simulated) {
     REQUIRE(real.index() == simulated.index());
     if (const auto* granted = std::get_if<quorum::Granted>(&real)) {
       CHECK(granted->fence == std::get<quorum::Granted>(simulated).fence);
+      check_slots(granted->slots, std::get<quorum::Granted>(simulated).slots);
+      CHECK(granted->already_there == std::get<quorum::Granted>(simulated).already_there);
     } else if (const auto* refused = std::get_if<quorum::Refused>(&real)) {
-      const auto& other = std::get<quorum::Refused>(simulated);
-      CHECK(refused->holder == other.holder);
-      CHECK(std::abs((refused->remaining - other.remaining).count()) < kSlack);
-      CHECK(refused->holder_ttl == other.holder_ttl);
-      REQUIRE(refused->position.has_value() == other.position.has_value());
-      if (refused->position) {
-        CHECK(refused->position->ahead == other.position->ahead);
-        CHECK(refused->position->waiting == other.position->waiting);
-      }
+      check_refusal(*refused, std::get<quorum::Refused>(simulated));
+    } else if (const auto* free = std::get_if<quorum::Free>(&real)) {
+      check_position(free->position, std::get<quorum::Free>(simulated).position);
+      check_slots(free->slots, std::get<quorum::Free>(simulated).slots);
     } else if (const auto* confirmed = std::get_if<quorum::Confirmed>(&real)) {
       CHECK(confirmed->accepted == std::get<quorum::Confirmed>(simulated).accepted);
     } else if (const auto* extended = std::get_if<quorum::Extended>(&real)) {
@@ -118,26 +173,27 @@ class Pair {
     }
   }
 
-  void check_state() {
-    const quorum::Token* holder = simulated_.holder(now_ms_);
-    CHECK(client_.tell({"GET", keys_.lock}) == (holder != nullptr ? holder->value : "(nil)"));
+  void check_state(std::size_t name) {
+    const redis::LockKeys keys{kNames[name]};
+    const NameKeys& simulated = simulated_.of(name);
+    const quorum::Token* holder = simulated.holder(now_ms_);
+    CHECK(client_.tell({"GET", keys.lock}) == (holder != nullptr ? holder->value : "(nil)"));
     if (holder != nullptr) {
-      CHECK(std::abs(client_.ask({"PTTL", keys_.lock}).integer - (simulated_.last_ms() - now_ms_)) < kSlack);
+      CHECK(std::abs(client_.ask({"PTTL", keys.lock}).integer - (simulated.last_ms() - now_ms_)) < kSlack);
     } else {
-      CHECK(client_.ask({"EXISTS", keys_.info}).integer == 0);
+      CHECK(client_.ask({"EXISTS", keys.info}).integer == 0);
     }
-    const quorum::Fence counter = simulated_.counter(now_ms_);
-    CHECK(client_.tell({"GET", keys_.fence}) == (counter > 0 ? std::to_string(counter) : "(nil)"));
+    const quorum::Fence counter = simulated.counter(now_ms_);
+    CHECK(client_.tell({"GET", keys.fence}) == (counter > 0 ? std::to_string(counter) : "(nil)"));
     if (counter > 0) {
-      const std::int64_t left = simulated_.counter_last_ms() - now_ms_;
-      CHECK(std::abs(client_.ask({"PTTL", keys_.fence}).integer - left) < kSlack);
+      const std::int64_t left = simulated.counter_last_ms() - now_ms_;
+      CHECK(std::abs(client_.ask({"PTTL", keys.fence}).integer - left) < kSlack);
     }
   }
 
-  redis::LockKeys keys_{"conformance"};
   test::Client client_;
-  test::Conversation node_;
-  Keyspace simulated_;
+  std::vector<std::unique_ptr<test::Conversation>> nodes_;  // by lock
+  Keyspace simulated_{kNames.size()};
   std::int64_t now_ms_ = 1'790'000'000'000;
 };
 
@@ -146,28 +202,46 @@ Command any_command(Dice& dice) {
   const milliseconds ttl = kTtls.at(dice.below(kTtls.size()));
   // Around each other, so that less, equal and more all occur; sometimes as large as they get.
   const quorum::Fence fence = dice.chance(0.05) ? quorum::kMaxFence - 1'000'000 : 1 + dice.below(20);
-  switch (dice.below(6)) {
+  switch (dice.below(7)) {
     case 0:
       return quorum::ConfirmRequest{
           .token = token, .fence = fence, .granted = dice.chance(0.5) ? 0 : 1 + dice.below(20)};
-    case 1:
-      return quorum::ReleaseRequest{
+    case 1: {
+      quorum::ReleaseRequest release{
           .token = token, .note = dice.chance(0.5) ? ttl : milliseconds{}, .breaks = dice.chance(0.5)};
+      if (dice.chance(0.4)) release.rest = quorum::Rest{.length = kTtls.at(dice.below(kTtls.size())) / 2};
+      return release;
+    }
     case 2: return ForeignSet{.token = token, .ttl = ttl};
-    case 3:
+    case 3: {
+      const bool asks = dice.chance(0.3);
       return quorum::ExtendRequest{.token = token,
                                    .ttl = ttl,
-                                   .fence = fence,
+                                   .fence = asks ? 0 : fence,
                                    .attempt = 1 + dice.below(5),
-                                   .repair = dice.chance(0.7),
+                                   .repair = !asks && dice.chance(0.7),
                                    .vouches = dice.chance(0.5) ? 0 : 1 + dice.below(20)};
+    }
+    case 4: {
+      quorum::ProbeRequest probe{.token = token};
+      if (dice.chance(0.7)) probe.waiter = {.began_us = 1 + dice.below(3), .number = dice.below(2)};
+      return probe;
+    }
     default: {
       quorum::AcquireRequest acquire{.token = token, .ttl = ttl, .proposal = fence};
       if (dice.chance(0.7)) acquire.waiter = {.began_us = 1 + dice.below(3), .number = dice.below(2)};
       acquire.in_turn = dice.chance(0.3);
+      acquire.bars = dice.chance(0.3);
       return acquire;
     }
   }
+}
+
+Command of_slot(Command command, Dice& dice) {
+  std::visit(Overload{[](quorum::ProbeRequest& probe) { probe.slots = true; }, [](ForeignSet&) {},
+                      [&](auto& other) { other.slot = 1 + dice.below(kNames.size()); }},
+             command);
+  return command;
 }
 
 }  // namespace
@@ -189,7 +263,8 @@ TEST_CASE("simulated keys and the scripts on a real server do the same, command 
           release != nullptr && dice.chance(0.3)) {
         release->token = foreign;  // which is what another library's release does
       }
-      pair.tell(command);
+      const std::size_t lock = dice.below(kLocks.size());
+      pair.tell(lock, lock == kOfSlots ? of_slot(command, dice) : command);
     }
   }
 }

@@ -29,15 +29,28 @@ using quorum::RequestId;
 using quorum::Send;
 
 Contender::Contender(Setting& setting, Referee& referee, std::string name,
-                     const std::vector<Server*>& server_of_address, const Habits& habits, std::uint64_t seed)
+                     const std::vector<Server*>& server_of_address, const Habits& habits, std::uint64_t seed,
+                     Names names)
     : Process{setting, std::move(name), server_of_address},
       referee_{referee},
       habits_{habits},
+      wanted_{std::move(names)},
       dice_{seed},
       membership_{server_of_address.size(), setting.scenario.quarantine},
       attempts_left_{habits.attempts},
       cycles_left_{habits.cycles},
       votes_(server_of_address.size()) {
+  set_names(wanted_);
+}
+
+Names Contender::names() const {
+  return slot_ > 0 ? Names{wanted_[slot_ - 1]} : wanted_;
+}
+
+// What says no slot is about the lock that it holds.
+Names Contender::names_for(const Command& command) const {
+  const auto* probe = std::get_if<quorum::ProbeRequest>(&command);
+  return slot_of(command) > 0 || (probe != nullptr && probe->slots) ? wanted_ : names();
 }
 
 void Contender::on_start() {
@@ -46,10 +59,13 @@ void Contender::on_start() {
 
 void Contender::begin_attempt() {
   --attempts_left_;
+  left_behind_ = {};
+  slot_ = 0;
   const quorum::AcquireRules rules{.ttl = habits_.ttl,
                                    .node_timeout = habits_.node_timeout,
                                    .least_validity = habits_.lead + quorum::stop_margin(habits_.ttl),
-                                   .max_rounds = habits_.max_rounds};
+                                   .max_rounds = habits_.max_rounds,
+                                   .slots = habits_.slots ? wanted_.size() : 0};
   acquisition_ = std::make_unique<AcquireOp>(rules, membership_, ids_, dice_);
   stage_ = Stage::Acquiring;
   attempt_began_ = now().boot;
@@ -82,9 +98,10 @@ void Contender::send_all(const std::vector<Send>& sends) {
       owed_.add(sending);
       referee_.release_sent(release->token, sending.node, sending.deadline);
     }
-    send(sending.node, sending.id,
-         std::visit([](const auto& request) -> Command { return request; }, sending.request),
-         sending.deadline);
+    const Command command =
+        std::visit([](const auto& request) -> Command { return request; }, sending.request);
+    set_names(names_for(command));
+    send(sending.node, sending.id, command, sending.deadline);
   }
 }
 
@@ -120,10 +137,10 @@ void Contender::failed(NodeIndex address, RequestId id, const Failure& failure) 
     referee_.release_failed(release->second, address, failure.detail == kErrorForGood);
     releases_.erase(release);
   }
-  if (acquisition_) send_all(acquisition_->on_failure(now(), address, id, failure));
+  if (acquisition_) send_all(acquisition_->on_reply(now(), address, id, failure));
   send_all(of_lease(lease_, std::vector<Send>{},
-                    [&](auto& lease) { return lease.on_failure(now(), address, id, failure); }));
-  if (releasing_) releasing_->on_failure(now(), address, id, failure);
+                    [&](auto& lease) { return lease.on_reply(now(), address, id, failure); }));
+  if (releasing_) releasing_->on_reply(now(), address, id, failure);
   advance();
 }
 
@@ -137,7 +154,7 @@ TimePoint Contender::stage_deadline() const {
     case Stage::Holding:
       return std::min(wake_at_,
                       of_lease(lease_, TimePoint::max(), [](const auto& lease) { return lease.deadline(); }));
-    case Stage::Resting:
+    case Stage::Idle:
     case Stage::Stopping: return wake_at_;
     case Stage::Releasing:
     case Stage::Done: return TimePoint::max();
@@ -153,16 +170,16 @@ void Contender::on_time() {
   for (const auto& expired : due.expired) failed(expired.node, expired.id, expired.failure);
   if (now().boot < stage_deadline()) return;
   switch (stage_) {
-    case Stage::Resting: begin_attempt(); return;
+    case Stage::Idle: begin_attempt(); return;
     case Stage::Acquiring: send_all(acquisition_->on_time(now())); break;
     case Stage::Holding:
       send_all(of_lease(lease_, std::vector<Send>{}, [&](auto& lease) { return lease.on_time(now()); }));
       if (now().boot >= wake_at_ &&
           of_lease(lease_, false, [](const auto& lease) { return !lease.lost(); })) {
-        return begin_releasing();
+        return begin_releasing(false);
       }
       break;
-    case Stage::Stopping: begin_releasing(); return;
+    case Stage::Stopping: begin_releasing(true); return;
     case Stage::Releasing:
     case Stage::Done: return;
   }
@@ -185,7 +202,7 @@ void Contender::advance() {
     cycles_left_ -= std::min(cycles_left_, 1U);
     attempts_left_ = habits_.attempts;
     if (cycles_left_ > 0) {
-      rest(setting_.dice.between(Duration{}, Duration{habits_.ttl}));
+      idle(setting_.dice.between(Duration{}, Duration{habits_.ttl}));
     } else {
       stage_ = Stage::Done;
     }
@@ -200,8 +217,10 @@ void Contender::judged() {
     setting_.say(name(), fmt::format("{} after {} rounds, {}", describe(verdict), acquisition_->rounds(),
                                      describe(took)));
   }
-  attempted_.push_back(
-      {.rounds = acquisition_->rounds(), .took = took, .won = std::holds_alternative<quorum::Won>(verdict)});
+  attempted_.push_back({.rounds = acquisition_->rounds(),
+                        .took = took,
+                        .won = std::holds_alternative<quorum::Won>(verdict),
+                        .decided = setting_.queue.now()});
   verdicts_.push_back(verdict);
   if (acquisition_->rounds() > habits_.max_rounds) {
     setting_.violated(fmt::format("{} took {} rounds", name(), acquisition_->rounds()));
@@ -218,10 +237,10 @@ void Contender::judged() {
   }
   // As a waiter does: at the time at which a quorum falls free, or soon.
   const auto* held = std::get_if<quorum::Held>(&verdict);
-  if (held != nullptr && held->free_in && setting_.dice.chance(0.7)) {
-    return rest(*held->free_in + setting_.dice.between(Duration{}, setting_.scenario.latency * 2));
+  if (held != nullptr && held->free_in && !habits_.polls && setting_.dice.chance(0.7)) {
+    return idle(*held->free_in + setting_.dice.between(Duration{}, setting_.scenario.latency * 2));
   }
-  rest(setting_.dice.between(setting_.scenario.latency, Duration{habits_.ttl} / 2));
+  idle(setting_.dice.between(setting_.scenario.latency, Duration{habits_.ttl} / 2));
 }
 
 bool Contender::interruptions() const {
@@ -231,7 +250,9 @@ bool Contender::interruptions() const {
 void Contender::hold(const quorum::Won& won) {
   referee_.granted(*this, won, votes_, round_began_, quorum::longest_round(habits_.longest_round));
   extensions_began_.clear();
+  slot_ = won.slot;
   stage_ = Stage::Holding;
+  won_at_ = now().boot;
   extensions_ = 0;
   wake_at_ = now().boot + setting_.dice.between(habits_.least_hold, habits_.hold);
   const quorum::LeaseRules rules{
@@ -281,12 +302,24 @@ void Contender::check_lease(const Lease& lease) {
   wake_at_ = now().boot + setting_.dice.between(Duration{}, std::max(end - now().boot, Duration{}));
 }
 
-void Contender::begin_releasing() {
+// As `redlock run --at-least`.
+std::optional<quorum::Rest> Contender::rest_left() const {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(won_at_ + habits_.at_least - now().boot);
+  return left.count() > 0 ? std::optional{quorum::Rest{.length = left}} : std::nullopt;
+}
+
+void Contender::begin_releasing(bool lost) {
   stage_ = Stage::Releasing;
+  released_ = setting_.queue.now();
   referee_.ended(token_);
   referee_.abandoned(token_);
-  const quorum::ReleaseRequest release{.token = token_,
-                                       .note = habits_.by_hand ? habits_.ttl : std::chrono::milliseconds{}};
+  quorum::ReleaseRequest release{.token = token_,
+                                 .note = habits_.by_hand ? habits_.ttl : std::chrono::milliseconds{}};
+  if (!lost && !habits_.by_hand) release.rest = rest_left();
+  if (release.rest) {
+    release.note = habits_.ttl;
+    left_behind_ = token_;
+  }
   releasing_ = std::make_unique<quorum::ReleaseOp>(membership_, release, habits_.node_timeout, ids_);
   lease_ = std::monostate{};
   token_ = {};
@@ -294,8 +327,8 @@ void Contender::begin_releasing() {
   advance();
 }
 
-void Contender::rest(Duration length) {
-  stage_ = Stage::Resting;
+void Contender::idle(Duration length) {
+  stage_ = Stage::Idle;
   wake_at_ = now().boot + length;
 }
 

@@ -9,6 +9,12 @@ std::string describe(const quorum::Token& token) {
   return token.value.empty() ? "nobody" : token.value.substr(0, 6);
 }
 
+std::string describe(const Names& names) {
+  std::string text;
+  for (const std::size_t name : names) text += static_cast<char>('a' + name);
+  return text;
+}
+
 std::string describe(Duration duration) {
   return fmt::format("{:.3f} ms", std::chrono::duration<double, std::milli>{duration}.count());
 }
@@ -19,6 +25,7 @@ std::string describe(const Command& command) {
                  return fmt::format("acquire {} for {} ms, proposing {}", describe(acquire.token),
                                     acquire.ttl.count(), acquire.proposal);
                },
+               [](const quorum::ProbeRequest&) -> std::string { return "probe"; },
                [](const quorum::ConfirmRequest& confirm) {
                  return fmt::format("confirm {} with fence {}", describe(confirm.token), confirm.fence);
                },
@@ -27,7 +34,9 @@ std::string describe(const Command& command) {
                                     extend.ttl.count(), extend.attempt);
                },
                [](const quorum::ReleaseRequest& release) {
-                 return fmt::format("release {}{}", describe(release.token),
+                 const std::string rests =
+                     release.rest ? fmt::format(", resting for {} ms", release.rest->length.count()) : "";
+                 return fmt::format("release {}{}{}", describe(release.token), rests,
                                     release.note.count() > 0 ? ", leaving a note" : "");
                },
                [](const ForeignSet& set) {
@@ -43,6 +52,7 @@ std::string describe(const quorum::Reply& reply) {
                  return fmt::format("refused: {} has it for {} ms", describe(refused.holder),
                                     refused.remaining.count());
                },
+               [](const quorum::Free&) -> std::string { return "free"; },
                [](const quorum::Confirmed& confirmed) -> std::string {
                  return confirmed.accepted ? "confirmed" : "not confirmed";
                },
@@ -62,12 +72,9 @@ std::string describe(const quorum::Reply& reply) {
                [](const quorum::Released& released) -> std::string {
                  if (released.was_ours) return "released";
                  return released.held_by_other ? "not released: another's" : "not released: absent";
-               }},
+               },
+               [](const quorum::Failure& failure) { return failure.detail; }},
       reply);
-}
-
-std::string describe(const quorum::Failure& failure) {
-  return failure.detail;
 }
 
 std::string describe(const quorum::AcquireVerdict& verdict) {

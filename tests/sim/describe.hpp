@@ -10,9 +10,9 @@ namespace redlock::sim {
 
 // Words for the trace. A token is cut to its first six digits.
 std::string describe(const quorum::Token& token);
+std::string describe(const Names& names);  // "ac": the first and the third
 std::string describe(const Command& command);
 std::string describe(const quorum::Reply& reply);
-std::string describe(const quorum::Failure& failure);
 std::string describe(const quorum::AcquireVerdict& verdict);
 std::string describe(const quorum::Loss& loss);
 

@@ -45,6 +45,18 @@ constexpr std::array kDefects{
     std::pair{std::string_view{"identity-forgotten"}, Defect::IdentityForgotten},
     std::pair{std::string_view{"release-overtakes-acquire"}, Defect::ReleaseOvertakesAcquire},
     std::pair{std::string_view{"note-only-on-the-token"}, Defect::NoteOnlyOnTheToken},
+    std::pair{std::string_view{"rest-outlives-counter"}, Defect::RestOutlivesCounter},
+    std::pair{std::string_view{"rest-is-cut-short"}, Defect::RestIsCutShort},
+    std::pair{std::string_view{"rest-is-shortened"}, Defect::RestIsShortened},
+    std::pair{std::string_view{"rest-is-restored"}, Defect::RestIsRestored},
+    std::pair{std::string_view{"rest-sets-the-key"}, Defect::RestSetsTheKey},
+    std::pair{std::string_view{"votes-for-some-names"}, Defect::VotesForSomeNames},
+    std::pair{std::string_view{"one-counter-raised"}, Defect::OneCounterRaised},
+    std::pair{std::string_view{"sets-what-is-free"}, Defect::SetsWhatIsFree},
+    std::pair{std::string_view{"part-set-anew-unseen"}, Defect::PartSetAnewUnseen},
+    std::pair{std::string_view{"extends-the-rest"}, Defect::ExtendsTheRest},
+    std::pair{std::string_view{"releases-one-name"}, Defect::ReleasesOneName},
+    std::pair{std::string_view{"counts-entries"}, Defect::CountsEntries},
 };
 
 }  // namespace

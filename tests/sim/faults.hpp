@@ -75,7 +75,21 @@ enum class Defect {
   UnconditionalWriteBack,   // the confirm script does not look whose the key is
   IdentityForgotten,        // the driver asks a node who it is on its first connection only
   ReleaseOvertakesAcquire,  // the driver releases on a connection of its own
-  NoteOnlyOnTheToken        // the release script leaves no note where the token is absent
+  NoteOnlyOnTheToken,       // the release script leaves no note where the token is absent
+  RestOutlivesCounter,      // a rest does not let the fence counter live longer
+  RestIsCutShort,           // a rest lasts half as long as it is told
+  RestIsShortened,          // the extend script gives a lock that rests the TTL of its lease
+  RestIsRestored,           // the extend script restores a lock that rests where it is absent
+  RestSetsTheKey,           // a rest sets the key where it is absent
+  // Of a lock with several names:
+  VotesForSomeNames,  // the acquire script grants, and sets, the names that are free
+  OneCounterRaised,   // it raises the fence counter of the first name alone
+  SetsWhatIsFree,     // it sets the names that are free when it refuses
+  PartSetAnewUnseen,  // the extend script says of a token that it has set anew on some names that it was there
+  ExtendsTheRest,     // it extends the other names when one is another's
+  ReleasesOneName,    // the release script deletes the first name alone
+  // Of a lock with slots:
+  CountsEntries  // a node grants as long as it has fewer entries than there are slots, whichever slot was asked for
 };
 std::optional<Defect> defect_named(std::string_view name);
 

@@ -6,12 +6,14 @@
 namespace redlock::sim {
 
 Foreigner::Foreigner(Setting& setting, Referee& referee, std::string name,
-                     const std::vector<Server*>& server_of_address, unsigned attempts, std::uint64_t seed)
+                     const std::vector<Server*>& server_of_address, unsigned attempts, std::uint64_t seed,
+                     std::size_t wanted)
     : Process{setting, std::move(name), server_of_address},
       referee_{referee},
       dice_{seed},
       nodes_{server_of_address.size()},
       attempts_left_{attempts} {
+  set_names({wanted});
 }
 
 void Foreigner::ask() {
@@ -52,7 +54,7 @@ void Foreigner::counted() {
     return;
   }
   setting_.say(name(), "won");
-  referee_.granted_to_foreigner(*this, token_, valid_until);
+  referee_.granted_to_foreigner(*this, token_, names(), valid_until);
   stage_ = Stage::Holding;
   wake_at_ = now().boot + dice_.between(Duration{}, valid_until - now().boot);
 }

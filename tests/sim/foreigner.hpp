@@ -15,7 +15,8 @@ namespace redlock::sim {
 class Foreigner final : public Process {
  public:
   Foreigner(Setting& setting, Referee& referee, std::string name,
-            const std::vector<Server*>& server_of_address, unsigned attempts, std::uint64_t seed);
+            const std::vector<Server*>& server_of_address, unsigned attempts, std::uint64_t seed,
+            std::size_t wanted);
 
  protected:
   void on_start() override { ask(); }

@@ -28,16 +28,20 @@ void Hand::act() {
   --looks_left_;
   std::vector<const Contender*> holders;
   for (const Contender* contender : contenders_) {
-    if (contender->holds() && !contender->dead()) holders.push_back(contender);
+    const bool has_token = contender->holds() || !contender->left_behind().value.empty();
+    if (has_token && !contender->dead()) holders.push_back(contender);
   }
-  if (holders.empty()) return rest();
+  if (holders.empty()) return idle();
   const Contender& holder = *holders[setting_.dice.below(holders.size())];
-  token_ = holder.token();
+  token_ = holder.holds() ? holder.token() : holder.left_behind();
+  // Somebody may know of one name only.
+  const Names& all = holder.names();
+  set_names(setting_.dice.chance(0.3) ? Names{all[setting_.dice.below(all.size())]} : all);
   judged_ = false;
   setting_.dice.chance(0.6) ? extend(holder) : break_lock(holder);
 }
 
-void Hand::rest() {
+void Hand::idle() {
   extension_.reset();
   releasing_.reset();
   wake_at_ = now().boot + setting_.dice.between(Duration{}, Duration{setting_.scenario.ttl} / 2);
@@ -89,8 +93,8 @@ void Hand::on_reply(quorum::NodeIndex address, quorum::RequestId id, const quoru
 
 void Hand::on_failure(quorum::NodeIndex address, quorum::RequestId id, const quorum::Failure& failure) {
   if (owed_.on_failure(now(), id, failure)) return;
-  if (extension_) send_all(extension_->on_failure(now(), address, id, failure));
-  if (releasing_) releasing_->on_failure(now(), address, id, failure);
+  if (extension_) send_all(extension_->on_reply(now(), address, id, failure));
+  if (releasing_) releasing_->on_reply(now(), address, id, failure);
   judge();
 }
 
@@ -104,7 +108,7 @@ void Hand::on_time() {
     send(again.node, again.id, std::get<quorum::ReleaseRequest>(again.request), again.deadline);
   }
   for (const auto& expired : due.expired) {
-    if (releasing_) releasing_->on_failure(now(), expired.node, expired.id, expired.failure);
+    if (releasing_) releasing_->on_reply(now(), expired.node, expired.id, expired.failure);
   }
   if (extension_) send_all(extension_->on_time(now()));
   judge();
@@ -117,7 +121,7 @@ void Hand::judge() {
   if (extension_ && extension_->verdict() && !std::exchange(judged_, true)) {
     if (std::holds_alternative<quorum::LeaseExtended>(*extension_->verdict())) {
       if (setting_.traced()) setting_.say(name(), fmt::format("has extended {}", describe(token_)));
-      referee_.hand_extended(token_, asked_);
+      referee_.hand_extended(token_, asked_, names());
     }
   }
   if (releasing_ && releasing_->done() && !std::exchange(judged_, true)) {
@@ -127,7 +131,7 @@ void Hand::judge() {
     }
   }
   const bool over = (extension_ && extension_->done()) || (releasing_ && releasing_->done());
-  if (over) rest();
+  if (over) idle();
 }
 
 }  // namespace redlock::sim

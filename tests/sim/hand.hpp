@@ -1,8 +1,8 @@
 #pragma once
 
+#include "lock/pending_releases.hpp"
 #include "process.hpp"
 #include "quorum/extend_op.hpp"
-#include "quorum/pending_releases.hpp"
 #include "quorum/release_op.hpp"
 #include "referee.hpp"
 
@@ -33,7 +33,7 @@ class Hand final : public Process {
   void break_lock(const Contender& holder);
   void send_all(const std::vector<quorum::Send>& sends);
   void judge();
-  void rest();
+  void idle();
 
   Referee& referee_;
   const std::vector<Contender*>& contenders_;
@@ -44,7 +44,7 @@ class Hand final : public Process {
   quorum::Token token_;  // of the lock under hand
   std::optional<quorum::ExtendOp> extension_;
   std::optional<quorum::ReleaseOp> releasing_;
-  quorum::PendingReleases owed_;
+  lock::PendingReleases owed_;
   Instant asked_{};
   bool judged_ = true;
 };

@@ -30,14 +30,6 @@ std::vector<quorum::Send> HandHeld::on_reply(Now now, quorum::NodeIndex node, qu
   return sends;
 }
 
-std::vector<quorum::Send> HandHeld::on_failure(Now now, quorum::NodeIndex node, quorum::RequestId id,
-                                               const quorum::Failure& failure) {
-  if (!extension_) return {};
-  std::vector<quorum::Send> sends = extension_->on_failure(now, node, id, failure);
-  judge(now);
-  return sends;
-}
-
 std::vector<quorum::Send> HandHeld::on_time(Now now) {
   if (lost_) return {};
   if (now.boot >= give_up_at()) {

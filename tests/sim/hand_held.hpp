@@ -19,8 +19,6 @@ class HandHeld {
 
   std::vector<quorum::Send> on_reply(Now now, quorum::NodeIndex node, quorum::RequestId id,
                                      const quorum::Reply& reply);
-  std::vector<quorum::Send> on_failure(Now now, quorum::NodeIndex node, quorum::RequestId id,
-                                       const quorum::Failure& failure);
   std::vector<quorum::Send> on_time(Now now);
 
   TimePoint deadline() const;

@@ -27,8 +27,8 @@ const std::string& Link::name() const {
   return owner_.name();
 }
 
-void Link::send(quorum::RequestId id, Command command, TimePoint deadline) {
-  Pending request{.id = id, .command = std::move(command), .deadline = deadline};
+void Link::send(quorum::RequestId id, Names names, Command command, TimePoint deadline) {
+  Pending request{.id = id, .names = std::move(names), .command = std::move(command), .deadline = deadline};
   if (state_ == State::Open) {
     write(request);
     written_.push_back(std::move(request));
@@ -83,7 +83,8 @@ void Link::write(const Pending& request) {
     if (setting_.traced()) setting_.say(name(), fmt::format("link to {} swallows requests", server().name()));
     break_later(index);
   }
-  messages_.push_back({.connection = index, .id = request.id, .command = request.command});
+  messages_.push_back(
+      {.connection = index, .id = request.id, .names = request.names, .command = request.command});
   const std::size_t message = messages_.size() - 1;
   if (setting_.traced()) {
     setting_.say(name(), fmt::format("to {}: {}", server().name(), describe(request.command)));

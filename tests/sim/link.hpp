@@ -44,7 +44,7 @@ class Link {
   Link(Setting& setting, Process& owner, Server& server, quorum::NodeIndex address);
 
   // ---- The driver: called while the client runs.
-  void send(quorum::RequestId id, Command command, TimePoint deadline);
+  void send(quorum::RequestId id, Names names, Command command, TimePoint deadline);
   void read(const Arrival& arrival, std::vector<Outcome>& outcomes);
   void expire(TimePoint now, std::vector<Outcome>& outcomes);
   TimePoint earliest_deadline() const;
@@ -59,6 +59,7 @@ class Link {
 
   // ---- The server's end of it.
   const Command& command(std::size_t message) const { return messages_[message].command; }
+  const Names& names(std::size_t message) const { return messages_[message].names; }
   void answer(std::size_t message, const std::variant<quorum::Reply, quorum::Failure>& reply);
   const std::string& name() const;
   // The server at the other end of the present connection.
@@ -67,12 +68,14 @@ class Link {
  private:
   struct Pending {
     quorum::RequestId id;
+    Names names;
     Command command;
     TimePoint deadline;
   };
   struct Message {
     std::size_t connection;
     quorum::RequestId id;
+    Names names;
     Command command;
   };
   // One connection after the other; what is under way belongs to one of them.

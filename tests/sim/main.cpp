@@ -69,13 +69,14 @@ int main(int argc, char** argv) {
   try {
     const Options options = parse_options(argc, argv);
     if (options.waiting && options.replay) {
-      fmt::print("{}", tell_waiting(*options.replay));
+      fmt::print("{}", tell_waiting(*options.replay, options.worlds));
       return 0;
     }
     if (options.waiting) {
       return run_waiting({.seed = options.campaign.seed,
                           .schedules = options.campaign.schedules,
-                          .expect_violation = options.expect_violation});
+                          .expect_violation = options.expect_violation,
+                          .worlds = options.worlds});
     }
     if (options.replay) return replay(options);
     if (options.stampedes > 0) {

@@ -34,6 +34,8 @@ const char* const kUsage =
     "  --threads N          (default 1)\n"
     "  --replay SEED        tells one schedule in full, with the seed that a violation was reported with\n"
     "  --waiting            schedules of clients that wait in the queue instead (see waiting.hpp)\n"
+    "  --names N            with --waiting: how many names a world has\n"
+    "  --meals N            with --waiting: five philosophers with two names each, who eat so often\n"
     "  --stampede N         N rounds each of many clients that want the lock at the same instant\n"
     "  --defect NAME        a fault in the simulated driver or scripts, to test the checks\n"
     "  --expect-violation   for such tests: exit 0 when a violation is found, 1 when not\n";
@@ -101,6 +103,11 @@ constexpr std::array kOptions{
            }},
     Option{"--replay", [](Options& o, std::string_view text) { o.replay = number(text, "--replay"); }},
     Option{"--stampede", [](Options& o, std::string_view text) { o.stampedes = number(text, "--stampede"); }},
+    Option{"--names", [](Options& o, std::string_view text) { o.worlds.names = number(text, "--names"); }},
+    Option{"--meals",
+           [](Options& o, std::string_view text) {
+             o.worlds.meals = static_cast<unsigned>(number(text, "--meals"));
+           }},
     Option{"--defect", set_defect},
 };
 

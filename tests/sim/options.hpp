@@ -1,6 +1,7 @@
 #pragma once
 
 #include "campaign.hpp"
+#include "waiting.hpp"
 
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@ struct Options {
   bool expect_violation = false;        // of a mutant: finding none is the failure
   std::uint64_t stampedes = 0;          // rounds of each kind; 0: schedules instead
   bool waiting = false;                 // schedules of clients that wait
+  WaitingWorlds worlds{};               // of these
 };
 
 struct BadUsage {

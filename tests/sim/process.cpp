@@ -43,7 +43,8 @@ void Process::start() {
 }
 
 void Process::send(quorum::NodeIndex address, quorum::RequestId id, Command command, TimePoint deadline) {
-  links_[address].send(id, std::move(command), deadline);
+  // A repeated request is for the same names, whatever has become of those since.
+  links_[address].send(id, names_of_.try_emplace(id, names_).first->second, std::move(command), deadline);
 }
 
 void Process::arrive(const Arrival& arrival) {

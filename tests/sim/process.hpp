@@ -7,6 +7,7 @@
 #include "views.hpp"
 
 #include <deque>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,9 @@ class Process : public ClientView {
   virtual void on_time() = 0;
   virtual TimePoint deadline() const = 0;
 
+  // Of the lock that it wants, or has under hand.
+  const Names& names() const { return names_; }
+  void set_names(Names names) { names_ = std::move(names); }
   void send(quorum::NodeIndex address, quorum::RequestId id, Command command, TimePoint deadline);
   // The server that answers at this address now.
   const Server& server_at(quorum::NodeIndex address) const { return links_[address].server(); }
@@ -67,6 +71,8 @@ class Process : public ClientView {
   void arm();
 
   std::string name_;
+  Names names_{0};
+  std::map<quorum::RequestId, Names> names_of_;  // the requests
   Machine machine_;
   std::deque<Link> links_;
   std::vector<Arrival> unread_;

@@ -53,6 +53,12 @@ Scenario draw(const Request& request, Dice& dice) {
     world.server_of.push_back(std::min(address, world.servers - 1));
   }
 
+  // Three names are enough for sets that overlap in a circle.
+  if (request.names > 0)
+    world.names = request.names;
+  else if (dice.chance(0.5))
+    world.names = 2 + dice.below(2);
+
   const std::size_t more = request.most_clients - request.least_clients + 1;
   const std::size_t clients = request.least_clients + dice.below(more);
   world.foreigners = has(world.faults, Fault::Foreign) ? 1 + dice.below(2) : 0;
@@ -88,17 +94,49 @@ Scenario draw(const Request& request, Dice& dice) {
     world.cycles = 1;
     world.one_ttl = true;
     world.trouble = 0;
+    world.names = 1;
   }
+
+  const bool can_forget = !request.whole && !world.wiped_vote && has(world.faults, Fault::Amnesia) &&
+                          has(world.faults, Fault::Outages) && world.servers == world.nodes;
+  world.unequal_ttls = can_forget && world.nodes >= 3 && dice.chance(0.1);
+  if (world.unequal_ttls) {
+    world.foreigners = 0;
+    world.contenders = 2;
+    world.ttl = milliseconds{6000 + dice.below(6000)};
+    world.one_ttl = false;
+    world.node_timeout = milliseconds{100};
+    world.latency = std::min<Duration>(world.latency, milliseconds{3});
+    world.quarantine = milliseconds{200 + dice.below(800)};
+    world.hold = Duration{world.ttl} * 3 / 2;
+    world.attempts = 10'000;
+    world.cycles = 1;
+    world.trouble = 0;
+  }
+  // Not by the dice: the other worlds stay as they were.
+  constexpr std::uint64_t one_in = 4;
+  world.slots = world.names > 1 && mix(request.seed ^ one_in) % one_in == 0;
   return world;
+}
+
+// Neighbours, so that a lock of two names overlaps with the next, and the last with the first.
+Names Scenario::draw_names(Dice& dice) const {
+  const std::size_t first = dice.below(names);
+  const std::size_t count = 1 + (dice.chance(0.7) ? dice.below(names) : 0);
+  Names drawn;
+  for (std::size_t i = 0; i < count; ++i) drawn.push_back((first + i) % names);
+  if (dice.chance(0.5)) std::reverse(drawn.begin(), drawn.end());
+  return drawn;
 }
 
 std::string Scenario::describe() const {
   return fmt::format(
-      "{} addresses of {} servers, {} clients and {} foreign ones, ttl {} ms{}, node_timeout {}, latency {}, "
+      "{} {}, {} addresses of {} servers, {} clients and {} foreign ones, ttl {} ms{}, node_timeout {}, "
+      "latency {}, "
       "trouble {:.3f}, {} attempts, {} cycles, hold {}\nfaults: {}\n",
-      nodes, servers, contenders, foreigners, ttl.count(), one_ttl ? "" : " and less",
-      sim::describe(node_timeout), sim::describe(latency), trouble, attempts, cycles, sim::describe(hold),
-      names_of(faults));
+      names, slots ? "slots" : "names", nodes, servers, contenders, foreigners, ttl.count(),
+      one_ttl ? "" : " and less", sim::describe(node_timeout), sim::describe(latency), trouble, attempts,
+      cycles, sim::describe(hold), names_of(faults));
 }
 
 }  // namespace redlock::sim

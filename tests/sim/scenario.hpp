@@ -2,6 +2,7 @@
 
 #include "dice.hpp"
 #include "faults.hpp"
+#include "keyspace.hpp"
 #include "quorum/types.hpp"
 
 #include <string>
@@ -17,7 +18,8 @@ struct Request {
   std::size_t most_clients = 8;
   Faults faults = faults_inside_model();
   Defect defect = Defect::None;
-  bool whole = false;  // see whole/whole_world.hpp
+  std::size_t names = 0;  // 0: drawn
+  bool whole = false;     // see whole/whole_world.hpp
 };
 
 // The parameters of one world.
@@ -25,11 +27,14 @@ struct Scenario {
   std::size_t nodes;    // configured addresses
   std::size_t servers;  // fewer than addresses where some lead to the same
   std::vector<std::size_t> server_of;
+  std::size_t names = 1;  // in all; a lock has one of them, or several
+  bool slots = false;     // they are slots of one lock
   std::size_t contenders;
   std::size_t foreigners;
   Faults faults;      // of this world
   bool inside_model;  // no fault outside the model
   bool wiped_vote;    // a vote that a crash has wiped out is read late: see World::plan_wiped_vote
+  bool unequal_ttls;  // a short quarantine meets a holder with a long TTL: see World::plan_unequal_ttls
   Defect defect;
 
   std::chrono::milliseconds ttl;  // the longest in use
@@ -44,6 +49,7 @@ struct Scenario {
   unsigned cycles;    // wins of each client
   Duration hold;      // at most this long
 
+  Names draw_names(Dice& dice) const;  // of one client's lock
   std::string describe() const;
 };
 

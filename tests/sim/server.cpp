@@ -35,7 +35,8 @@ Server::Server(Setting& setting, Referee& referee, std::size_t index)
       referee_{referee},
       index_{index},
       name_{fmt::format("node {}", index + 1)},
-      clock_{kWallOrigin + setting.dice.between(Duration{}, std::chrono::seconds{5}), draw_rate(setting)} {
+      clock_{kWallOrigin + setting.dice.between(Duration{}, std::chrono::seconds{5}), draw_rate(setting)},
+      keys_{setting.scenario.names} {
   // Long ago, but for the quarantine of the first seconds.
   started_ms_ = now_ms() - milliseconds{std::chrono::hours{24}}.count();
 }
@@ -61,8 +62,7 @@ quorum::Identity Server::identity() const {
           .run_id = fmt::format("server {} start {}", index_, starts_),
           .uptime = std::chrono::seconds{uptime},
           .role = quorum::Role::Master,
-          .cluster = false,
-          .version = {}};
+          .cluster = false};
 }
 
 void Server::receive(Link& link, std::size_t message) {
@@ -87,15 +87,22 @@ void Server::execute(Link& link, std::size_t message) {
     return;
   }
   const std::int64_t now = now_ms();
-  const quorum::Token* present = keys_.holder(now);
-  if (present == nullptr && keys_.last_holder() != nullptr) referee_.expired(*this);
-  const quorum::Token before = present != nullptr ? *present : quorum::Token{};
-  const quorum::Fence counter = keys_.counter(now);
-  const quorum::Reply reply = keys_.execute(command, now, setting_.scenario.defect);
-  if (setting_.traced()) {
-    setting_.say(name_, fmt::format("{}: {} -> {}", link.name(), describe(command), describe(reply)));
+  note_expiries();
+  const Names& wanted = link.names(message);
+  const quorum::Slot slot = slot_of(command);
+  const Names names = slot > 0 ? Names{wanted[slot - 1]} : wanted;
+  std::vector<Before> before;
+  for (const std::size_t name : names) {
+    const quorum::Token* present = keys_.of(name).holder(now);
+    before.push_back(
+        {.holder = present != nullptr ? *present : quorum::Token{}, .counter = keys_.of(name).counter(now)});
   }
-  referee_.executed(*this, command, reply, before, counter);
+  const quorum::Reply reply = keys_.execute(command, wanted, now, setting_.scenario.defect);
+  if (setting_.traced()) {
+    setting_.say(name_, fmt::format("{}: {} of {} -> {}", link.name(), describe(command), describe(names),
+                                    describe(reply)));
+  }
+  referee_.executed(*this, command, names, reply, before);
   link.answer(message, reply);
 }
 
@@ -124,7 +131,7 @@ void Server::crash(Duration down, bool forgets, bool silent) {
   waiting_.clear();
   paused_until_ = {};
   if (forgets) {
-    if (keys_.holder(now_ms()) == nullptr && keys_.last_holder() != nullptr) referee_.expired(*this);
+    note_expiries();
     referee_.forgot(*this);
     keys_.forget_everything();
     ++losses_;
@@ -141,11 +148,18 @@ void Server::crash(Duration down, bool forgets, bool silent) {
   });
 }
 
-void Server::delete_key() {
-  if (keys_.holder(now_ms()) == nullptr) return;
+void Server::delete_key(std::size_t name) {
+  if (keys_.of(name).holder(now_ms()) == nullptr) return;
   setting_.say(name_, "somebody deletes the key by hand");
-  referee_.forgot(*this);
-  keys_.delete_key();
+  referee_.deleted(*this, name);
+  keys_.of(name).delete_key();
+}
+
+void Server::note_expiries() {
+  for (std::size_t name = 0; name < setting_.scenario.names; ++name) {
+    if (keys_.of(name).holder(now_ms()) == nullptr && keys_.of(name).last_holder() != nullptr)
+      referee_.expired(*this, name);
+  }
 }
 
 void Server::jump_clock(milliseconds by) {

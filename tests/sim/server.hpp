@@ -33,7 +33,7 @@ class Server final : public ServerView {
   void pause(Duration length);
   // `forgets`: it comes back empty. `silent`: the machine goes, and nobody is told that connections are gone.
   void crash(Duration down, bool forgets, bool silent);
-  void delete_key();
+  void delete_key(std::size_t name);
   void jump_clock(std::chrono::milliseconds by);
 
   void connect(Link& link) {
@@ -50,11 +50,16 @@ class Server final : public ServerView {
   // ---- ServerView
   std::size_t index() const override { return index_; }
   const std::string& name() const override { return name_; }
-  const std::string* holder() const override { return text_of(keys_.holder(now_ms())); }
-  const std::string* last_holder() const override { return text_of(keys_.last_holder()); }
-  std::int64_t last_ms() const override { return keys_.last_ms(); }
-  quorum::Fence counter() const override { return keys_.counter(now_ms()); }
-  quorum::Fence written_fence() const override { return keys_.written_fence(); }
+  const std::string* holder(std::size_t name) const override {
+    return text_of(keys_.of(name).holder(now_ms()));
+  }
+  const std::string* last_holder(std::size_t name) const override {
+    return text_of(keys_.of(name).last_holder());
+  }
+  std::int64_t last_ms(std::size_t name) const override { return keys_.of(name).last_ms(); }
+  quorum::Fence counter(std::size_t name) const override { return keys_.of(name).counter(now_ms()); }
+  std::int64_t counter_last_ms(std::size_t name) const override { return keys_.of(name).counter_last_ms(); }
+  quorum::Fence written_fence(std::size_t name) const override { return keys_.of(name).written_fence(); }
   unsigned losses() const override { return losses_; }
   Instant started_at() const override { return started_at_; }
   Instant gone_at(std::int64_t last_ms) const override;
@@ -64,6 +69,7 @@ class Server final : public ServerView {
     return token != nullptr ? &token->value : nullptr;
   }
   void execute(Link& link, std::size_t message);
+  void note_expiries();
   void resume();
 
   Setting& setting_;

@@ -36,6 +36,7 @@ class Setting {
   // How long one message takes.
   Duration latency() {
     if (strikes(Fault::Jitter)) return dice.between(scenario.latency, Duration{scenario.ttl} * 5 / 4);
+    if (scenario.unequal_ttls) return scenario.latency;  // a refusal that comes late protects nobody
     return dice.between(scenario.latency / 2, scenario.latency * 3 / 2);
   }
 

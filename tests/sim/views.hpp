@@ -19,19 +19,20 @@ class ClientView {
   virtual TimePoint read(Instant instant) const = 0;  // the same, at any time
 };
 
-// A server, as far as the one lock of a world is concerned.
+// A server, as far as the names of a world are concerned.
 class ServerView {
  public:
   virtual ~ServerView() = default;
   virtual std::size_t index() const = 0;
   virtual const std::string& name() const = 0;
 
-  virtual const std::string* holder() const = 0;  // the token that is there; nullptr: none
+  virtual const std::string* holder(std::size_t name) const = 0;  // the token that is there; nullptr: none
   // The one that is still written down, expired or not, and the last millisecond of its life.
-  virtual const std::string* last_holder() const = 0;
-  virtual std::int64_t last_ms() const = 0;
-  virtual quorum::Fence counter() const = 0;
-  virtual quorum::Fence written_fence() const = 0;  // beside the token; 0: none
+  virtual const std::string* last_holder(std::size_t name) const = 0;
+  virtual std::int64_t last_ms(std::size_t name) const = 0;
+  virtual quorum::Fence counter(std::size_t name) const = 0;
+  virtual std::int64_t counter_last_ms(std::size_t name) const = 0;  // of its life
+  virtual quorum::Fence written_fence(std::size_t name) const = 0;   // beside the token; 0: none
 
   virtual unsigned losses() const = 0;     // how often it has forgotten everything
   virtual Instant started_at() const = 0;  // the process

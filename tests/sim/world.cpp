@@ -3,6 +3,8 @@
 #include "quorum/validity.hpp"
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 namespace redlock::sim {
 namespace {
@@ -11,6 +13,9 @@ using std::chrono::milliseconds;
 
 // Far more than any world needs: what gets there goes round in circles.
 constexpr std::uint64_t kMostEvents = 200'000;
+
+// INFO tells an uptime by two readings in whole seconds, of which a client believes one less.
+constexpr Duration kUptimeGrain = milliseconds{2100};
 
 class World {
  public:
@@ -24,12 +29,16 @@ class World {
     referee_.begin({server_of_address_.begin(), server_of_address_.end()});
     for (std::size_t i = 0; i < drawn.contenders; ++i) add_contender(i, request.seed);
     for (std::size_t i = 0; i < drawn.foreigners; ++i) {
-      processes_.push_back(std::make_unique<Foreigner>(setting_, referee_, fmt::format("other {}", i + 1),
-                                                       server_of_address_, drawn.attempts,
-                                                       mix(request.seed ^ (1000 + i))));
+      processes_.push_back(std::make_unique<Foreigner>(
+          setting_, referee_, fmt::format("other {}", i + 1), server_of_address_, drawn.attempts,
+          mix(request.seed ^ (1000 + i)), setting_.dice.below(drawn.names)));
     }
     if (drawn.wiped_vote) {
       plan_wiped_vote();
+      return;
+    }
+    if (drawn.unequal_ttls) {
+      plan_unequal_ttls();
       return;
     }
     const std::size_t hands = has(drawn.faults, Fault::Hands) ? 1 + setting_.dice.below(2) : 0;
@@ -55,6 +64,7 @@ class World {
           setting_.violated(fmt::format("{} waits for ever", contender->name()));
         }
       }
+      check_served();
       referee_.final_whistle();
     } catch (const Violation& violation) {
       result.violation = violation.what;
@@ -75,24 +85,35 @@ class World {
   void add_contender(std::size_t index, std::uint64_t seed) {
     const Scenario& drawn = setting_.scenario;
     Dice& dice = setting_.dice;
-    const milliseconds ttl = drawn.one_ttl
-                                 ? drawn.ttl
-                                 : milliseconds{dice.between(quorum::kLeastTtl, drawn.ttl) / milliseconds{1}};
+    milliseconds ttl = drawn.one_ttl
+                           ? drawn.ttl
+                           : milliseconds{dice.between(quorum::kLeastTtl, drawn.ttl) / milliseconds{1}};
+    if (drawn.unequal_ttls) ttl = index == 0 ? drawn.ttl : milliseconds{drawn.quarantine / milliseconds{1}};
     const Duration lead = drawn.wiped_vote ? Duration{ttl} / 50
                                            : dice.between(milliseconds{1}, quorum::greatest_kill_after(ttl));
-    const Habits habits{
-        .ttl = ttl,
-        .node_timeout = std::min(drawn.node_timeout, Duration{ttl} / (drawn.short_rounds ? 3 : 1)),
-        .longest_round = drawn.node_timeout,
-        .lead = lead,
-        .max_rounds = 24,
-        .attempts = drawn.attempts,
-        .cycles = drawn.cycles,
-        .hold = drawn.hold,
-        .least_hold = drawn.wiped_vote ? drawn.hold : Duration{},
-        .by_hand = !drawn.wiped_vote && dice.chance(0.3)};
-    auto contender = std::make_unique<Contender>(setting_, referee_, fmt::format("client {}", index + 1),
-                                                 server_of_address_, habits, mix(seed ^ (index + 1)));
+    Habits habits{.ttl = ttl,
+                  .node_timeout = std::min(drawn.node_timeout, Duration{ttl} / (drawn.short_rounds ? 3 : 1)),
+                  .longest_round = drawn.node_timeout,
+                  .lead = lead,
+                  .max_rounds = 24,
+                  .attempts = drawn.attempts,
+                  .cycles = drawn.cycles,
+                  .hold = drawn.hold,
+                  .least_hold = drawn.wiped_vote ? drawn.hold : Duration{},
+                  .by_hand = !drawn.wiped_vote && !drawn.unequal_ttls && dice.chance(0.3),
+                  .polls = drawn.unequal_ttls};
+    if (!drawn.wiped_vote && !drawn.unequal_ttls && dice.chance(0.3))
+      habits.at_least = dice.between(Duration{}, Duration{drawn.ttl} * 3);
+    Names names = drawn.draw_names(dice);
+    // Others want one of the slots as the lock that it is, or two of them together.
+    habits.slots = drawn.slots && mix(seed ^ ~index) % 4 != 0;
+    if (habits.slots) {
+      names.resize(drawn.names);
+      std::iota(names.begin(), names.end(), 0);
+    }
+    auto contender =
+        std::make_unique<Contender>(setting_, referee_, fmt::format("client {}", index + 1),
+                                    server_of_address_, habits, mix(seed ^ (index + 1)), std::move(names));
     contenders_.push_back(contender.get());
     processes_.push_back(std::move(contender));
   }
@@ -131,8 +152,9 @@ class World {
     some(Fault::Deaths, 2, [this] { contenders_[setting_.dice.below(contenders_.size())]->interrupt(); });
     some(Fault::WallJumps, 4, [this] { any_process().jump_wall_clock(any_wall_clock()); });
     some(Fault::HandDeletes, 4, [this] {
-      if (setting_.dice.chance(0.5)) return any_server().delete_key();
-      for (const auto& server : servers_) server->delete_key();
+      const std::size_t name = setting_.dice.below(setting_.scenario.names);
+      if (setting_.dice.chance(0.5)) return any_server().delete_key(name);
+      for (const auto& server : servers_) server->delete_key(name);
     });
     some(Fault::NodeJumps, 3, [this] {
       const milliseconds ttl_ms = setting_.scenario.ttl;
@@ -188,6 +210,63 @@ class World {
                         [this, &rival, wakes_at] { rival.pause(wakes_at - setting_.queue.now(), false); });
   }
 
+  // The first client holds the lock with a long TTL, the second has a short one and a quarantine of as much. A majority
+  // forgets the first, and has a vote for the second soon: what the others show must keep the second away, also when it
+  // does not see them any more, and must not do so for longer than the first holds.
+  void plan_unequal_ttls() {
+    const Scenario& drawn = setting_.scenario;
+    Dice& dice = setting_.dice;
+    const Duration ttl = drawn.ttl;
+    Contender& holder = *contenders_[0];
+    Contender& rival = *contenders_[1];
+    if (dice.chance(0.7)) {
+      for (const auto& server : servers_) server->crash(Duration{1}, false, false);
+    }
+    const Instant starts{drawn.quarantine + kUptimeGrain};
+    setting_.queue.plan(starts, [&holder] { holder.start(); });
+    setting_.queue.plan(starts + ttl / 50, [&rival] { rival.start(); });
+
+    setting_.queue.plan(starts + dice.between(ttl / 5, ttl * 3 / 2), [this] { forget_holder(); });
+  }
+
+  void forget_holder() {
+    const Scenario& drawn = setting_.scenario;
+    Dice& dice = setting_.dice;
+    const Instant now = setting_.queue.now();
+    Contender& holder = *contenders_[0];
+    Contender& rival = *contenders_[1];
+    // The rival has seen the last extension. What it cannot have seen, nothing protects.
+    const Duration look = drawn.quarantine;
+    if (holder.holds() && now - holder.last_asked() < look) {
+      setting_.queue.plan(now + look, [this] { forget_holder(); });
+      return;
+    }
+    const std::size_t first = dice.below(drawn.nodes);
+    const bool holder_is_cut_off = dice.chance(0.7);
+    const bool rival_is_cut_off = dice.chance(0.4);
+    const Duration later = dice.chance(0.5) ? Duration{} : dice.between(Duration{}, std::chrono::seconds{2});
+    const Instant mended_at = now + Duration{drawn.ttl} * 3;
+    for (std::size_t i = 0; i < drawn.nodes; ++i) {
+      const std::size_t node = (first + i) % drawn.nodes;
+      if (i < majority_of(drawn.nodes)) {
+        servers_[node]->crash(Duration{1}, true, false);
+        if (holder_is_cut_off) holder.hold_back_link(node, mended_at);
+      } else if (rival_is_cut_off) {
+        setting_.queue.plan(now + later,
+                            [&rival, node, mended_at] { rival.hold_back_link(node, mended_at); });
+      }
+    }
+    if (!rival_is_cut_off) served_after_ = now + drawn.quarantine + kUptimeGrain;
+  }
+
+  // In a world of plan_unequal_ttls.
+  void check_served() {
+    if (!served_after_) return;
+    const Instant free = std::max(*served_after_, contenders_[0]->released());
+    const Instant won = contenders_[1]->attempted().back().decided;
+    if (won > free + std::chrono::seconds{2}) setting_.violated("the lock was free and not to be had");
+  }
+
   // Other libraries do not look at uptimes: with them, a node that forgot everything must stay away for as
   // long as the longest TTL ("Performance, crash recovery and fsync" of the Redis page).
   void crash(bool forgets) {
@@ -223,6 +302,7 @@ class World {
   std::vector<Server*> server_of_address_;
   std::vector<std::unique_ptr<Process>> processes_;
   std::vector<Contender*> contenders_;
+  std::optional<Instant> served_after_;  // nodes vote for the second client by then
 };
 
 }  // namespace

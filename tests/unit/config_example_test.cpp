@@ -48,6 +48,27 @@ TEST_CASE_FIXTURE(Fixture, "the example is a valid configuration") {
   CHECK(messages().empty());
 }
 
+TEST_CASE_FIXTURE(Fixture, "the first ten lines of the example name the nodes, the user and the password") {
+  std::istringstream in{example()};
+  std::string beginning;
+  std::string line;
+  for (int i = 0; i < 10 && std::getline(in, line); ++i) {
+    if (line.starts_with("#username") || line.starts_with("#password_file")) line.erase(0, 1);
+    beginning += line + "\n";
+  }
+  const std::string name = "/etc/redlock/password";
+  const std::size_t at = beginning.find(name);
+  REQUIRE(at != std::string::npos);
+  config(beginning.replace(at, name.size(), write("password", "secret\n")));
+  const Settings settings = load();
+  REQUIRE(settings.nodes.size() == 3);
+  for (const redis::NodeEndpoint& node : settings.nodes) {
+    CHECK(node.username == "redlock");
+    CHECK(node.password.reveal() == "secret");
+  }
+  CHECK(messages().empty());
+}
+
 TEST_CASE_FIXTURE(Fixture, "every key is in the example") {
   for (const Key& key : kKeys) {
     CAPTURE(key.name);
@@ -83,6 +104,9 @@ TEST_CASE_FIXTURE(Fixture, "the defaults that the example shows are the defaults
   CHECK(shown.restart_quarantine == built_in.restart_quarantine);
   CHECK(shown.key_prefix == built_in.key_prefix);
   CHECK(shown.release_when == built_in.release_when);
+  CHECK(shown.at_least == built_in.at_least);
+  CHECK(shown.release_on_failure == built_in.release_on_failure);
+  CHECK(shown.reentrant == built_in.reentrant);
   CHECK(shown.wait == 5min);  // an example: by default there is no limit
   CHECK(shown.retry_count == 10);
 }

@@ -35,19 +35,20 @@ TEST_CASE_FIXTURE(Fixture, "a malformed URL is the mistake of whoever wrote it")
   CHECK(problem<UsageError>(with_nodes({"redis://a:70000"})) ==
         "--node: 'redis://a:70000': the port is not a number from 1 to 65535");
   CHECK(contains(problem<UsageError>(with_nodes({"redis://a", "nonsense"})),
-                 "--node 2: the URL does not begin"));
+                 "URL 2 of --node: the URL does not begin"));
   CHECK(contains(problem<UsageError>(with_nodes({""})), "--node: the URL does not begin"));
   environment.set("REDLOCK_NODES", "redis://a redis://b/x");
-  CHECK(contains(problem(), "REDLOCK_NODES 2: 'redis://b/***': the database"));
+  CHECK(contains(problem(), "URL 2 of REDLOCK_NODES: 'redis://b/***': the database"));
 }
 
 TEST_CASE_FIXTURE(Fixture, "one server named twice is refused, whatever the database") {
   CHECK(problem<UsageError>(with_nodes({"redis://a", "redis://b", "redis://A:6379/3"})) ==
-        "--node 3: redis://A:6379/3 is the same server as redis://a:6379/0 (--node 1), and one server has "
+        "URL 3 of --node: redis://A:6379/3 is the same server as redis://a:6379/0 (URL 1 of --node), and one "
+        "server has "
         "one vote; "
         "name each node once");
   environment.set("REDLOCK_NODES", "unix:///s unix:///s?db=1 redis://b");
-  CHECK(contains(problem(), "REDLOCK_NODES 2: unix:///s?db=1 is the same server as unix:///s "));
+  CHECK(contains(problem(), "URL 2 of REDLOCK_NODES: unix:///s?db=1 is the same server as unix:///s "));
   environment.unset("REDLOCK_NODES");
   config("[[node]]\nurl = 'redis://a'\n[[node]]\nurl = 'redis://:x@a'\n");
   CHECK(

@@ -62,6 +62,31 @@ TEST_CASE_FIXTURE(Fixture, "one newline at the end of a password_file is not a p
   CHECK(login(load()) == ":pw");
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "what looks wrong with a password of a file or a variable is kept for when it is refused") {
+  const auto doubt = [this](const std::string& password) {
+    config(kNode + "password_file = 'secret'\n");
+    write("secret", password);
+    std::string text = load().nodes.at(0).password_doubt;
+    const std::string file = "file " + path("secret") + " ";
+    if (text.starts_with(file)) text.erase(0, file.size());
+    return text;
+  };
+  CHECK(doubt("pw").empty());
+  CHECK(doubt("p w\n").empty());
+  CHECK(doubt("pw \n") == "ends in a blank");
+  CHECK(doubt("pw\t") == "ends in a blank");
+  CHECK(doubt(" pw\n") == "begins with a blank");
+  CHECK(doubt("pw\n\n") == "ends in a second newline");
+  CHECK(doubt("\xef\xbb\xbfpw\n") == "begins with a byte order mark");
+  CHECK(doubt(std::string{"p\0w\n", 4}) == "holds a NUL byte");
+  environment.set("TEST_REDLOCK_PASSWORD", "pw ");
+  config(kNode + "password_env = 'TEST_REDLOCK_PASSWORD'\n");
+  CHECK(load().nodes.at(0).password_doubt == "variable TEST_REDLOCK_PASSWORD ends in a blank");
+  config(kNode + "password = 'pw '\n");
+  CHECK(load().nodes.at(0).password_doubt.empty());
+}
+
 TEST_CASE_FIXTURE(Fixture, "a password that cannot be had is an error that names where it should be") {
   config(kNode + "password_file = '/nonexistent/secret'\n");
   CHECK(problem() == "CONFIG:3:1: password_file: /nonexistent/secret: no such file or directory");

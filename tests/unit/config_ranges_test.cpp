@@ -37,6 +37,18 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(contains(problem(), "CONFIG:2:7: ttl: 40d is too long; use 30d or less"));
 }
 
+TEST_CASE_FIXTURE(Fixture, "a note is cut to 256 bytes, and not within a character") {
+  CHECK(load().note.empty());
+  CHECK(load(with_layer({.note = std::string(300, 'a')})).note == std::string(256, 'a'));
+  CHECK(load(with_layer({.note = std::string(255, 'a') + "\xe2\x82\xac"})).note == std::string(255, 'a'));
+  CHECK(load(with_layer({.note = std::string(253, 'a') + "\xe2\x82\xac!"})).note ==
+        std::string(253, 'a') + "\xe2\x82\xac");
+  CHECK(load(with_layer({.note = std::string(300, '\x80')})).note.size() == 253);  // no UTF-8 at all
+  CHECK(load(with_layer({.note = "redlock.is-a-good-note"})).note == "redlock.is-a-good-note");
+  CHECK(
+      contains(problem<UsageError>(with_layer({.note = std::string{"a\0b", 3}})), "--note: it holds a NUL"));
+}
+
 TEST_CASE_FIXTURE(Fixture, "kill_after is 5s unless a third of the ttl is less") {
   CHECK(load(with_layer({.ttl = 15s})).kill_after == 5s);
   CHECK(load(with_layer({.ttl = 3s})).kill_after == 1s);

@@ -22,6 +22,12 @@ TEST_CASE("a duration is one or more counts with units, from large to small, or 
       {"5m", 5min},
       {"1h30m", 90min},
       {"2d", 48h},
+      {"1w", 168h},
+      {"1w2d", 216h},
+      {"10min", 10min},
+      {"1h30min", 90min},
+      {"1h 30m", 90min},
+      {"1d  2h 3min 4.5s", 26h + 3min + 4500ms},
       {"250us", 250us},
       {"1d2h3m4s5ms6us", 26h + 3min + 4s + 5ms + 6us},
       {"0", 0s},
@@ -50,9 +56,11 @@ TEST_CASE("a duration is one or more counts with units, from large to small, or 
 
 TEST_CASE("text that is not exactly a duration is refused") {
   for (const char* const text :
-       {"",     " ",     "-1",   "-1s", "+1",  "5 m",  " 5m",   "5m ",   "1m1m", "1s1m",     "30m1h",
-        "5x",   "5S",    "5sec", "1e3", "nan", "inf",  "s",     ".",     ".s",   "1.",       "1.s",
-        "1..5", "1.5.5", "1h30", "30 ", "1,5", "0x10", "1_000", "1h-5m", "five", "\xc2\xb5s"}) {
+       {"",       " ",      "1m 2min", "2d1w", "1h 30",    "1h 30m ", " 1h",  "1 h", "1h\t30m",
+        "10mins", "10 min", "-1",      "-1s",  "+1",       "5 m",     " 5m",  "5m ", "1m1m",
+        "1s1m",   "30m1h",  "5x",      "5S",   "5sec",     "1e3",     "nan",  "inf", "s",
+        ".",      ".s",     "1.",      "1.s",  "1..5",     "1.5.5",   "1h30", "30 ", "1,5",
+        "0x10",   "1_000",  "1h-5m",   "five", "\xc2\xb5s"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_duration(text).has_value());
   }
@@ -89,10 +97,14 @@ TEST_CASE("a formatted duration reads back as the same one, to the microsecond")
   }
 }
 
-TEST_CASE("a duration for people has two units at most, rounded down") {
+TEST_CASE("a duration for people has two units or two digits, rounded down") {
   CHECK(human_duration(2h + 5min + 59s) == "2h 5m");
   CHECK(human_duration(12s + 900ms) == "12s");
+  CHECK(human_duration(1978ms) == "1.9s");
+  CHECK(human_duration(9999ms) == "9.9s");
+  CHECK(human_duration(5049ms) == "5s");
   CHECK(human_duration(340ms) == "340 ms");
+  CHECK(human_duration(1500us) == "1.5 ms");
   CHECK(human_duration(999us) == "999 us");
   CHECK(human_duration(2h) == "2h");
   CHECK(human_duration(49h + 59min) == "2d 1h");

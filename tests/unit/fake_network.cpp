@@ -23,29 +23,36 @@ std::string bulk(std::string_view text) {
 // The Lua text that asks for this.
 std::string script_of(const quorum::Request& request) {
   redis::ReplyReader reader;
-  reader.feed(redis::Scripts{"k", {}}.encode(request, 0).reveal());
+  reader.feed(redis::Scripts{{redis::LockKeys{"k"}}, {}}.encode(request, 0).reveal());
   return std::get<redis::Value>(reader.next()).elements.at(1).text;
 }
 
 std::optional<RequestKind> kind_of_script(const std::string& script) {
   static const std::map<std::string, RequestKind> kinds{
       {script_of(quorum::AcquireRequest{}), RequestKind::Acquire},
+      {script_of(quorum::ProbeRequest{}), RequestKind::Probe},
       {script_of(quorum::ConfirmRequest{}), RequestKind::Confirm},
       {script_of(quorum::ExtendRequest{}), RequestKind::Extend},
-      {script_of(quorum::ReleaseRequest{}), RequestKind::Release}};
+      {script_of(quorum::ReleaseRequest{}), RequestKind::Release},
+      {script_of(quorum::ReleaseRequest{.token = {}, .rest = quorum::Rest{}}), RequestKind::Rest}};
   const auto found = kinds.find(script);
   return found == kinds.end() ? std::nullopt : std::optional{found->second};
 }
 
 // Executes a request; the answer is as redis/answers reads it.
 std::string execute(FakeNode& node, RequestKind kind, const std::string& token, std::uint64_t proposal) {
-  const std::string nobody = bulk("") + bulk("") + bulk("") + bulk("0") + bulk("0");
+  const std::string nobody = bulk("") + bulk("") + bulk("") + bulk("0") + bulk("0") + bulk("");
+  const std::string holds = bulk("");  // it does not rest
   const bool ours = node.token == token;
   const bool free = node.token.empty();
+  const std::string position =
+      fmt::format(":{}\r\n:{}\r\n", node.ahead, node.ahead < 0 ? -1 : node.ahead + 1);
+  const std::string refusal = "*4\r\n:0\r\n" + position + "*1\r\n*11\r\n:0\r\n" + bulk(node.token) +
+                              ":60000\r\n" + nobody + bulk("60000") + holds;
   switch (kind) {
+    case RequestKind::Probe: return ours || free ? "*4\r\n:1\r\n:-1\r\n:-1\r\n*0\r\n" : refusal;
     case RequestKind::Acquire:
-      if (!ours && !free)
-        return "*11\r\n:0\r\n" + bulk(node.token) + ":60000\r\n" + nobody + bulk("60000") + ":-1\r\n:-1\r\n";
+      if (!ours && !free) return refusal;
       node.token = token;
       node.fence = std::max(node.fence + 1, proposal);
       return "*2\r\n:1\r\n" + bulk(std::to_string(node.fence));
@@ -53,10 +60,15 @@ std::string execute(FakeNode& node, RequestKind kind, const std::string& token, 
     case RequestKind::Extend:
       if (ours) return "*4\r\n:1\r\n" + bulk("0") + bulk(std::to_string(node.fence)) + bulk("0");
       return free ? "*3\r\n:0\r\n" + bulk("") + ":0\r\n"
-                  : "*8\r\n:0\r\n" + bulk(node.token) + ":0\r\n" + nobody;
+                  : "*10\r\n:0\r\n" + bulk(node.token) + ":0\r\n" + nobody + holds;
+    case RequestKind::AcquireSlot:
+    case RequestKind::ProbeSlots: return "-ERR it has no slots\r\n";
     case RequestKind::Release:
       if (ours) node.token.clear();
-      return ours ? "*2\r\n:1\r\n:0\r\n" : free ? "*2\r\n:0\r\n:0\r\n" : "*7\r\n:0\r\n:1\r\n" + nobody;
+      return ours   ? "*2\r\n:1\r\n:0\r\n"
+             : free ? "*2\r\n:0\r\n:0\r\n"
+                    : "*9\r\n:0\r\n:1\r\n" + nobody + holds;
+    case RequestKind::Rest: return ours ? "*2\r\n:1\r\n:0\r\n" : "*2\r\n:0\r\n:0\r\n";
   }
   return {};
 }
@@ -193,7 +205,7 @@ class FakeNetwork::FakeDial final : public net::Dial {
     network_.connections_[fd] = std::make_shared<Connection>(node_);
     return std::make_unique<FakeStream>(network_, fd);
   }
-  Phase phase() const noexcept override { return Phase::Connecting; }
+  bool resolving() const noexcept override { return false; }
   void watch(net::Poller&) const override {}
   TimePoint next_timer() const noexcept override { return TimePoint::max(); }
 

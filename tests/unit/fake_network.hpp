@@ -35,6 +35,7 @@ struct FakeNode {
   // The lock, which is without an end here.
   std::string token{};
   std::uint64_t fence = 0;
+  int ahead = -1;  // of each waiter, in the queue; -1: there is none
 
   std::vector<RequestKind> requests{};  // all that came in
   std::size_t count(RequestKind kind) const;

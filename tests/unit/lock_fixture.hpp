@@ -1,6 +1,7 @@
 #pragma once
 
 #include "fake_network.hpp"
+#include "lock/acquirer.hpp"
 #include "lock/driver.hpp"
 
 #include <string>
@@ -25,7 +26,7 @@ struct LockCase {
   lock::DriverOptions options() {
     return {.surroundings = network.surroundings(),
             .nodes = network.endpoints(),
-            .subject = {.key = "k", .holder = {}},
+            .subject = {.keys = {"k"}, .holder = {}},
             .node_timeout = kNodeTimeout,
             .restart_quarantine = {},
             .observer = &recorder};
@@ -34,6 +35,19 @@ struct LockCase {
 
   FakeNetwork network;
   Recorder recorder;
+};
+
+// A client that asks for the lock of these nodes.
+struct AcquirerCase : LockCase {
+  lock::Driver driver{options()};
+  lock::Acquirer acquirer{driver};
+  quorum::AcquireRules rules{.ttl = std::chrono::seconds{10},
+                             .node_timeout = kNodeTimeout,
+                             .least_validity = std::chrono::seconds{1}};
+  lock::WaitPolicy policy{.retry_delay = std::chrono::milliseconds{200}};
+  TimePoint began = network.boot_now();
+
+  Duration took() { return network.boot_now() - began; }
 };
 
 }  // namespace redlock::test

@@ -67,6 +67,18 @@ TEST_SUITE("keeper") {
     CHECK(network.node(0).token.empty());
   }
 
+  TEST_CASE_FIXTURE(KeeperCase,
+                    "a keeper that stops leaves the lock behind to rest, if that is wanted by then") {
+    start();
+    releaser.leave_behind(quorum::Rest{.length = 1h}, 3s);
+    keeper->stop_and_release();
+    releaser.leave_behind(std::nullopt, 3s);  // too late
+    CHECK(releaser.finish() == quorum::ReleaseResult::Ours);
+    CHECK(network.node(0).count(RequestKind::Rest) == 1);
+    CHECK(network.node(0).count(RequestKind::Release) == 0);
+    CHECK(releaser.rest().has_value());
+  }
+
   TEST_CASE_FIXTURE(KeeperCase, "a keeper that was never started releases, too") {
     keeper.emplace(driver, releaser,
                    quorum::LeaseRules{.ttl = 3s, .node_timeout = kNodeTimeout, .lead = 100ms}, won,

@@ -67,7 +67,7 @@ class Pair {
     endpoint.transport = redis::NodeEndpoint::Transport::Tls;
     endpoint.host = wishes.host;
     endpoint.tls = std::get<0>(net::TlsContext::make(settings));
-    client_ = net::make_stream(endpoint, UniqueFd{fds[0]});
+    client_ = net::make_tls_stream(endpoint, UniqueFd{fds[0]});
   }
 
   net::Stream& client() { return *client_; }

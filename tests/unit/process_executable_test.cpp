@@ -53,6 +53,8 @@ TEST_CASE("a missing command is 127, one that cannot be executed 126, and each s
   };
   for (const Case& known :
        {Case{"no-such-command-anywhere", 127, "command not found"},
+        Case{"echo a b", 127,
+             "'echo a b': command not found: a line for the shell needs one: sh -c 'echo a b'"},
         Case{"/no/such/file", 127, "command not found"}, Case{"/dev/null/x", 127, "command not found"},
         Case{"/", 126, "permission denied"}, Case{"/dev/null", 126, "permission denied"}}) {
     CAPTURE(known.command);
@@ -61,6 +63,15 @@ TEST_CASE("a missing command is 127, one that cannot be executed 126, and each s
     const NotStarted reason = plan.explain(plan.exec(good_leash(), system_clock));
     CHECK(reason.exit_status == known.exit_status);
     CHECK(reason.message.find(known.words) != std::string::npos);
+  }
+}
+
+TEST_CASE("the shell is spoken of only where one word was meant as a line for it") {
+  for (const Names& argv : {Names{"no-such-command-anywhere"}, Names{"no such", "a"}, Names{"a-b", "c d"}}) {
+    CAPTURE(argv.front());
+    const ExecPlan plan{argv, {}};
+    const std::string message = plan.explain(plan.exec(good_leash(), system_clock)).message;
+    CHECK(message.find("sh -c") == std::string::npos);
   }
 }
 

@@ -54,6 +54,33 @@ TEST_CASE("a quorum for one other token is a lock that is held, and what was gra
   CHECK(attempt.request<ReleaseRequest>(4) != nullptr);
 }
 
+TEST_CASE("a held lock is told to rest where all that name its token say so") {
+  const auto rests = [] {
+    Refused refusal = refused("them", 300ms);
+    refusal.info = {.host = "web3", .resting = Resting{.status = 3, .since = 1min}};
+    return refusal;
+  };
+  Attempt attempt{3};
+  attempt.start();
+  SUBCASE("all") {
+    attempt.answer(0, rests());
+    attempt.answer(1, rests());
+    REQUIRE(attempt.verdict<Held>() != nullptr);
+    REQUIRE(attempt.verdict<Held>()->info.resting.has_value());
+    CHECK(attempt.verdict<Held>()->info.resting->status == 3);
+  }
+  SUBCASE("the first only") {
+    attempt.answer(0, rests());
+    attempt.answer(1, refused("them"));
+    CHECK_FALSE(attempt.verdict<Held>()->info.resting);
+  }
+  SUBCASE("the last only") {
+    attempt.answer(0, refused("them"));
+    attempt.answer(1, rests());
+    CHECK_FALSE(attempt.verdict<Held>()->info.resting);
+  }
+}
+
 TEST_CASE("a held lock without a TTL has no time at which it falls free") {
   Attempt attempt{3};
   attempt.start();
@@ -330,12 +357,12 @@ TEST_CASE(
     shown.holder_ttl = 60s;
     attempt.answer(2, shown);
     CHECK(attempt.verdict<NoQuorum>() != nullptr);
-    CHECK(attempt.membership.quarantine() == Duration{60s});
+    CHECK(attempt.membership.quarantine(attempt.now.boot) == Duration{60s});
     CHECK(attempt.count<ReleaseRequest>() == 2);
   }
   SUBCASE("of another library what is left of its key is known") {
     attempt.answer(2, refused("theirs", 30s));
-    CHECK(attempt.membership.quarantine() == Duration{30s});
+    CHECK(attempt.membership.quarantine(attempt.now.boot) == Duration{30s});
   }
   SUBCASE("a node that hangs shows nothing, and is waited for as long again as a quorum took") {
     attempt.answer(0, Granted{7});
@@ -346,11 +373,180 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a quarantine of zero stays, whatever a refusal shows, and no quarantine is longer than any TTL") {
+TEST_CASE("a refusal that comes when the lock is known to be held still says who is seen there") {
+  Attempt attempt{3};
+  attempt.membership.on_identity(attempt.now, 2, identity("third", 4s));
+  attempt.start();
+  attempt.answer(0, refused("theirs", 1s));
+  attempt.answer(1, refused("theirs", 1s));
+  REQUIRE(attempt.verdict<Held>() != nullptr);
+  REQUIRE(attempt.membership.quarantine(attempt.now.boot) == kTtl);
+  attempt.answer(2, refused("theirs", 60s));
+  CHECK(attempt.membership.quarantine(attempt.now.boot) == Duration{60s});
+}
+
+TEST_CASE("a quarantine of zero stays, whatever a refusal shows") {
   Membership trusting{3, Duration::zero()};
-  trusting.on_holder_ttl(1h);
-  CHECK(trusting.quarantine() == Duration::zero());
-  Membership careful{3, 1s};
-  careful.on_holder_ttl(Duration{std::chrono::hours{24 * 365}});
-  CHECK(careful.quarantine() == Duration{std::chrono::hours{30 * 24}});
+  const Now now{.boot = TimePoint{1h}, .wall_us = kWallUs};
+  trusting.on_identity(now, 0, identity("a", 1s));
+  const Refused shown = refused("theirs", 1h);
+  trusting.on_answer(now, now.boot, 1, &shown);
+  CHECK(trusting.quarantine(now.boot) == Duration::zero());
+  CHECK(trusting.eligibility(0, now.boot) == VoteEligibility::Voter);
+}
+
+TEST_CASE("a waiter has the lock as soon as the holder with a longer TTL has released it") {
+  Attempt attempt{3};
+  for (NodeIndex node = 0; node < 3; ++node) {
+    attempt.membership.on_identity(attempt.now, node, identity("young " + std::to_string(node), 4s));
+    const Refused shown = refused("theirs", 10min);
+    attempt.membership.on_answer(attempt.now, attempt.now.boot, node, &shown);
+  }
+  attempt.pass(1s);
+  attempt.start();
+  SUBCASE("no quorum may vote, so it looks first") {
+    CHECK(attempt.count<AcquireRequest>() == 0);
+    CHECK(attempt.count<ProbeRequest>() == 3);
+    SUBCASE("and asks once the lock is free") {
+      attempt.answer(0, Free{});  // deleted there: released
+      attempt.answer(1, Free{});
+      REQUIRE(attempt.count<AcquireRequest>() == 3);
+      attempt.answer(0, Granted{7});
+      attempt.answer(1, Granted{7});
+      attempt.answer(2, Granted{7});
+      CHECK(attempt.verdict<Won>() != nullptr);
+    }
+    SUBCASE("and leaves nothing behind where it is held") {
+      attempt.answer(0, refused("theirs", 10min));
+      attempt.answer(2, refused("theirs", 10min));
+      CHECK(attempt.verdict<Held>() != nullptr);
+      CHECK(attempt.count<ReleaseRequest>() == 0);
+    }
+    SUBCASE("and where a quorum has restarted and forgotten the holder") {
+      for (const NodeIndex node : {0U, 1U}) {
+        attempt.membership.on_identity(attempt.now, node, identity("younger " + std::to_string(node), 4s));
+        attempt.answer(node, Free{});
+      }
+      REQUIRE(attempt.undecided());
+      attempt.answer(2, refused("theirs", 10min));
+      CHECK(attempt.verdict<NoQuorum>() != nullptr);
+      CHECK(attempt.count<ReleaseRequest>() == 0);
+    }
+  }
+}
+
+// ---- Several names
+
+namespace {
+
+Refused refused_names(std::vector<std::pair<std::size_t, std::string>> names) {
+  Refused first = refused(names.front().second);
+  first.name = names.front().first;
+  for (std::size_t i = 1; i < names.size(); ++i) {
+    first.others.push_back(refused(names[i].second));
+    first.others.back().name = names[i].first;
+  }
+  return first;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a lock of several names is held where one token has a quorum of one of them, and the verdict says "
+    "which") {
+  Attempt attempt;
+  attempt.start();
+  attempt.answer(0, refused_names({{0, "a rival"}, {1, "the holder"}}));
+  attempt.answer(1, refused_names({{1, "the holder"}}));
+  CHECK(attempt.undecided());
+  attempt.answer(2, refused_names({{1, "the holder"}, {2, "another"}}));
+  REQUIRE(attempt.verdict<Held>() != nullptr);
+  CHECK(attempt.verdict<Held>()->holder == Token{"the holder"});
+  CHECK(attempt.verdict<Held>()->name == 1);
+  CHECK(attempt.verdict<Held>()->votes == 3);
+}
+
+TEST_CASE("a token that has each name on too few nodes holds none of them") {
+  Attempt attempt;
+  attempt.start();
+  attempt.answer(0, refused_names({{0, "a rival"}}));
+  attempt.answer(1, refused_names({{0, "a rival"}}));
+  attempt.answer(2, refused_names({{1, "a rival"}}));
+  attempt.answer(3, Granted{7});
+  attempt.answer(4, Granted{7});
+  CHECK(attempt.undecided());
+  // But it has votes on three nodes, more than we have: we yield.
+  CHECK(attempt.count<ReleaseRequest>() == 2);
+}
+
+TEST_CASE("a rival counts once a node, however many of its names are in our way there") {
+  Attempt attempt;
+  attempt.start();
+  const std::string greater(40, 'z');
+  attempt.answer(0, refused_names({{0, greater}, {1, greater}}));
+  attempt.answer(1, refused_names({{0, greater}, {1, greater}}));
+  attempt.answer(2, refused_names({{0, "a third"}}));
+  attempt.answer(3, Granted{7});
+  attempt.answer(4, Granted{7});
+  CHECK(attempt.undecided());
+  CHECK(attempt.sent.empty());  // two votes each: the lesser token stays
+}
+
+TEST_CASE("a bar has no TTL that could be anybody's quarantine") {
+  Attempt attempt;
+  attempt.start();
+  Refused barred = refused("a waiter", 1h);
+  barred.barred = true;
+  for (const NodeIndex node : {0U, 1U, 2U}) attempt.answer(node, barred);
+  REQUIRE(attempt.verdict<Held>() != nullptr);
+  CHECK(attempt.verdict<Held>()->barred);
+  CHECK(attempt.membership.quarantine() == Duration{kTtl});
+}
+
+TEST_CASE(
+    "a node that does not say who it is, and has the token before it was asked for it, was asked by another "
+    "address") {
+  Attempt attempt{3};
+  attempt.start();
+  for (const NodeIndex node : {0, 2}) attempt.membership.on_identity(attempt.now, node, Identity{});
+  SUBCASE("the answers come in the order of the requests") {
+    attempt.answer(0, Granted{7});
+    CHECK(attempt.undecided());
+    attempt.answer(2, Granted{.fence = 8, .already_there = true});
+  }
+  SUBCASE("the answers come the other way round") {
+    attempt.answer(2, Granted{.fence = 8, .already_there = true});
+  }
+  const SameServer* same = attempt.verdict<SameServer>();
+  REQUIRE(same != nullptr);
+  CHECK(same->first == 2);
+  CHECK(same->second == 2);
+  CHECK(attempt.count<ReleaseRequest>() == 3);
+}
+
+TEST_CASE("a node that says who it is is judged by that, whatever it has already") {
+  Attempt attempt{3};
+  attempt.start();
+  attempt.answer(0, Granted{7});
+  attempt.membership.on_identity(attempt.now, 2, identity("c"));
+  attempt.answer(2, Granted{.fence = 7, .already_there = true});
+  CHECK(attempt.verdict<Won>() != nullptr);
+}
+
+TEST_CASE("the token of an earlier round is no sign of a second address") {
+  Attempt attempt;
+  attempt.start();
+  for (NodeIndex node = 0; node < 5; ++node) attempt.membership.on_identity(attempt.now, node, Identity{});
+  attempt.answer(0, Granted{7});
+  attempt.answer(1, Granted{7});
+  attempt.answer(2, refused("them", 300ms));
+  attempt.answer(3, refused("others", 300ms));
+  attempt.answer(4, refused("more", 300ms));
+  REQUIRE(attempt.undecided());  // the strongest keeps its votes
+  attempt.wait();
+  REQUIRE(attempt.count<AcquireRequest>() == 5);
+  attempt.answer(0, Granted{.fence = 8, .already_there = true});
+  attempt.answer(1, Granted{.fence = 8, .already_there = true});
+  attempt.answer(2, Granted{8});
+  CHECK(attempt.verdict<Won>() != nullptr);
 }

@@ -29,7 +29,7 @@ class ByHand : public Client {
   void vouched(NodeIndex node, Fence counter, std::uint64_t set_by = 0) {
     answer(node, Extended{.set_by = set_by, .counter = counter, .fence = kFence});
   }
-  void fail(NodeIndex node) { take(extension.on_failure(now, node, asked[node], kTimedOut)); }
+  void fail(NodeIndex node) { take(extension.on_reply(now, node, asked[node], kTimedOut)); }
   template <class Kind>
   const Kind* verdict() const {
     return extension.verdict() ? std::get_if<Kind>(&*extension.verdict()) : nullptr;
@@ -229,4 +229,33 @@ TEST_CASE("an extension that awaits only the outcome of a repair has nothing to 
   one.here(2);
   CHECK_FALSE(one.extension.done());
   CHECK(one.extension.deadline() == TimePoint::max());
+}
+
+TEST_CASE("nodes without a vote cannot say that a lease is over") {
+  ByHand one{3};
+  Identity replica = identity("run-1");
+  replica.role = Role::Replica;
+  one.membership.on_identity(one.now, 1, replica);
+  one.answer(0, absent());
+  SUBCASE("a replica says that nobody has it") {
+    one.answer(1, absent());
+  }
+  SUBCASE("a replica says that another has it") {
+    one.answer(1, elsewhere());
+  }
+  SUBCASE("a node that may have forgotten it says that nobody has it") {
+    one.membership.on_identity(one.now, 1, identity("new", 0s));
+    one.answer(1, absent());
+  }
+  CHECK_FALSE(one.extension.verdict());
+  one.fail(2);
+  CHECK(one.verdict<NoQuorum>() != nullptr);
+}
+
+TEST_CASE("a node in quarantine that has another token says that a lease is over") {
+  ByHand one{3};
+  one.membership.on_identity(one.now, 1, identity("new", 0s));
+  one.answer(0, elsewhere());
+  one.answer(1, elsewhere());
+  CHECK(one.verdict<HeldByOther>() != nullptr);
 }

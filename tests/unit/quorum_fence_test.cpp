@@ -42,6 +42,8 @@ TEST_CASE("a write-back that reaches no quorum begins anew, with nothing left be
   CHECK(attempt.undecided());
   CHECK(attempt.count<ReleaseRequest>() == 3);
   attempt.wait();
+  CHECK(attempt.count<ProbeRequest>() == 3);
+  for (const NodeIndex node : {0U, 1U}) attempt.answer(node, Free{});
   CHECK(attempt.count<AcquireRequest>() == 3);
   CHECK(attempt.token != token);
 }

@@ -70,12 +70,8 @@ class Client {
 };
 
 inline Identity identity(std::string run_id, std::chrono::seconds uptime = 24h) {
-  return {.known = true,
-          .run_id = std::move(run_id),
-          .uptime = uptime,
-          .role = Role::Master,
-          .cluster = false,
-          .version = {}};
+  return {
+      .known = true, .run_id = std::move(run_id), .uptime = uptime, .role = Role::Master, .cluster = false};
 }
 inline const Failure kConnectionRefused{
     .may_have_arrived = false, .connection_gone = true, .detail = "connection refused"};
@@ -91,13 +87,15 @@ inline Refused refused(std::string holder, std::chrono::milliseconds remaining =
 class Attempt : public Client {
  public:
   explicit Attempt(std::size_t nodes = 5, unsigned max_rounds = 24, Duration least_validity = 100ms,
-                   Duration node_timeout = kNodeTimeout, TimePoint give_up_at = TimePoint::max())
+                   Duration node_timeout = kNodeTimeout, TimePoint give_up_at = TimePoint::max(),
+                   std::size_t slots = 0)
       : Client{nodes},
         acquisition{{.ttl = kTtl,
                      .node_timeout = node_timeout,
                      .least_validity = least_validity,
                      .max_rounds = max_rounds,
-                     .give_up_at = give_up_at},
+                     .give_up_at = give_up_at,
+                     .slots = slots},
                     membership,
                     ids,
                     entropy} {}
@@ -110,9 +108,7 @@ class Attempt : public Client {
   void answer(NodeIndex node, const Reply& reply) {
     take(acquisition.on_reply(now, node, asked[node], reply));
   }
-  void fail(NodeIndex node, const Failure& failure = kTimedOut) {
-    take(acquisition.on_failure(now, node, asked[node], failure));
-  }
+  void fail(NodeIndex node, const Failure& failure = kTimedOut) { answer(node, failure); }
   // Time passes until the attempt wants to be called.
   void wait() {
     REQUIRE(acquisition.deadline() != TimePoint::max());
@@ -125,7 +121,6 @@ class Attempt : public Client {
   }
   bool undecided() const { return !acquisition.verdict(); }
 
- private:
   void take(std::vector<Send> sends) {
     sent = std::move(sends);
     for (const Send& send : sent) {

@@ -19,6 +19,15 @@ TEST_CASE("a node that has said nothing, or may not, has a vote") {
   CHECK_FALSE(membership.anonymous(1));
 }
 
+TEST_CASE(
+    "a node that may not say whether it is in cluster mode has no vote where a cluster would take the keys") {
+  Membership membership{2, 10s, true};
+  membership.on_identity(kNow, 0, Identity{});
+  membership.on_identity(kNow, 1, identity("a", 100s));
+  CHECK(membership.eligibility(0, kNow.boot) == VoteEligibility::Anonymous);
+  CHECK(membership.eligibility(1, kNow.boot) == VoteEligibility::Voter);
+}
+
 TEST_CASE("a node is in quarantine until it has surely been up for long enough") {
   Membership membership{1, 10s};
   // INFO's seconds are up to one more than the truth.

@@ -6,16 +6,21 @@ using namespace redlock::quorum::test;
 
 namespace {
 
-constexpr Released kOurs{.was_ours = true, .held_by_other = false};
-constexpr Released kAbsent{.was_ours = false, .held_by_other = false};
-constexpr Released kOthers{.was_ours = false, .held_by_other = true};
+const Released kOurs{.was_ours = true, .held_by_other = false};
+const Released kAbsent{.was_ours = false, .held_by_other = false};
+const Released kOthers{.was_ours = false, .held_by_other = true};
 
 struct Case : Client {
   Case() : Client{3} { sent = releasing.start(now); }
   void answer(NodeIndex node, const Released& released) {
     releasing.on_reply(now, node, sent[node].id, released);
   }
-  void fail(NodeIndex node) { releasing.on_failure(now, node, sent[node].id, kTimedOut); }
+  void fail(NodeIndex node) { releasing.on_reply(now, node, sent[node].id, kTimedOut); }
+  ReleaseOp releasing{membership, {.token = {"ours"}}, kNodeTimeout, ids};
+};
+
+struct Unsent : Client {
+  Unsent() : Client{3} {}
   ReleaseOp releasing{membership, {.token = {"ours"}}, kNodeTimeout, ids};
 };
 
@@ -28,6 +33,30 @@ TEST_CASE_FIXTURE(Case, "a release goes to all nodes with the holder's token") {
     CHECK(send.deadline == now.boot + kNodeTimeout);
   }
   CHECK_FALSE(releasing.done());
+}
+
+TEST_CASE_FIXTURE(Unsent, "a lock that is left behind gets a rest and a note, and is no release by hand") {
+  releasing.leave_behind(Rest{.length = 1h, .status = 3}, kTtl);
+  SUBCASE("which is sent") {
+    const auto sends = releasing.start(now);
+    REQUIRE(!sends.empty());
+    for (const Send& send : sends) {
+      const auto& release = std::get<ReleaseRequest>(send.request);
+      REQUIRE(release.rest.has_value());
+      CHECK(release.rest->length == 1h);
+      CHECK(release.rest->status == 3);
+      CHECK(release.note == kTtl);
+      CHECK_FALSE(release.by_hand());
+    }
+  }
+  SUBCASE("unless that is taken back") {
+    releasing.leave_behind(std::nullopt, kTtl);
+    for (const Send& send : releasing.start(now)) {
+      const auto& release = std::get<ReleaseRequest>(send.request);
+      CHECK_FALSE(release.rest.has_value());
+      CHECK(release.note == 0ms);
+    }
+  }
 }
 
 TEST_CASE_FIXTURE(Case, "a release is done with a quorum of answers, and settled with all") {
@@ -82,5 +111,42 @@ TEST_CASE_FIXTURE(Case, "two addresses of one server do not release a lock of th
   SUBCASE("the third node does not") {
     fail(2);
     CHECK(releasing.result() == ReleaseResult::NoQuorum);
+  }
+}
+
+TEST_CASE_FIXTURE(Case, "a node without a vote cannot say that the lock is not ours any more") {
+  Identity replica = identity("b");
+  replica.role = Role::Replica;
+  membership.on_identity(now, 1, replica);
+  answer(0, kOurs);
+  SUBCASE("a replica says that nobody has it") {
+    answer(1, kAbsent);
+  }
+  SUBCASE("a replica says that another has it") {
+    answer(1, kOthers);
+  }
+  SUBCASE("a replica that can be written to says that it was ours") {
+    answer(1, kOurs);
+  }
+  SUBCASE("a node that may have forgotten it says that nobody has it") {
+    membership.on_identity(now, 1, identity("c", 0s));
+    answer(1, kAbsent);
+  }
+  CHECK_FALSE(releasing.done());
+  fail(2);
+  CHECK(releasing.result() == ReleaseResult::NoQuorum);
+}
+
+TEST_CASE_FIXTURE(Case, "what a node in quarantine still has counts") {
+  membership.on_identity(now, 1, identity("c", 0s));
+  SUBCASE("the token") {
+    answer(0, kOurs);
+    answer(1, kOurs);
+    CHECK(releasing.result() == ReleaseResult::Ours);
+  }
+  SUBCASE("another token") {
+    answer(0, kOthers);
+    answer(1, kOthers);
+    CHECK(releasing.result() == ReleaseResult::Others);
   }
 }

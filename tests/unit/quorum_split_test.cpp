@@ -35,7 +35,9 @@ TEST_CASE("the strongest contender keeps its votes and asks again with the same 
   CHECK(attempt.acquisition.rounds() == 2);
 }
 
-TEST_CASE("the others release their votes at once and return with another token") {
+TEST_CASE(
+    "the others release their votes at once, probe, and ask again with another token where a quorum is "
+    "free") {
   Attempt attempt;
   attempt.start();
   const Token token = attempt.token;
@@ -46,8 +48,42 @@ TEST_CASE("the others release their votes at once and return with another token"
   const TimePoint gave_back = attempt.now.boot;
   attempt.wait();
   CHECK(attempt.now.boot - gave_back >= 8ms);  // two round trips: the strongest is faster
+  CHECK(attempt.count<ProbeRequest>() == 5);
+  attempt.answer(0, Free{});
+  attempt.answer(1, refused(kLeast));
+  attempt.answer(2, Free{});
+  CHECK(attempt.sent.empty());
+  attempt.answer(3, Free{});
   CHECK(attempt.count<AcquireRequest>() == 5);
   CHECK(attempt.token != token);
+}
+
+TEST_CASE("a contender that has yielded sets nothing while the strongest collects") {
+  Attempt attempt;
+  attempt.start();
+  divide(attempt, kLeast);
+  attempt.wait();
+  for (const NodeIndex node : {0U, 1U}) attempt.answer(node, Free{});
+  for (const NodeIndex node : {2U, 3U}) attempt.answer(node, refused(kLeast));
+  attempt.answer(4, refused("a third"));
+  CHECK(attempt.undecided());
+  CHECK(attempt.sent.empty());
+  attempt.wait();
+  CHECK(attempt.count<ProbeRequest>() == 5);
+  attempt.take(attempt.acquisition.cancel(attempt.now));
+  CHECK(attempt.sent.empty());  // there is nothing to release
+}
+
+TEST_CASE("a node in quarantine is no part of the quorum that a probe finds free") {
+  Attempt attempt;
+  attempt.start();
+  divide(attempt, kLeast);
+  attempt.wait();
+  attempt.membership.on_identity(attempt.now, 2, identity("young", 0s));
+  for (const NodeIndex node : {0U, 1U, 2U}) attempt.answer(node, Free{});
+  CHECK(attempt.sent.empty());
+  attempt.answer(3, Free{});
+  CHECK(attempt.count<AcquireRequest>() == 5);
 }
 
 TEST_CASE("more votes beat the lesser token") {
@@ -153,7 +189,8 @@ TEST_CASE("no round begins after the time is up, and none is given up before") {
   while (attempt.undecided()) {
     REQUIRE(attempt.now.boot <= TimePoint{1h} + 50ms + kNodeTimeout);
     attempt.pass(8ms);
-    attempt.answer(0, Granted{7});
+    const bool asked = attempt.request<AcquireRequest>(0) != nullptr;
+    attempt.answer(0, asked ? Reply{Granted{7}} : Reply{Free{}});
     attempt.answer(1, refused(kLeast + std::to_string(++round)));  // we yield, and pause for long
     if (attempt.undecided()) attempt.wait();
   }

@@ -327,6 +327,57 @@ TEST_SUITE("redis link") {
     CHECK(lengths[1] > 6);
   }
 
+  // As KeyDB does: it reads all that is there before it executes any of it, and refuses long commands before AUTH.
+  TEST_CASE(
+      "where a long command may not follow AUTH in one write, AUTH goes ahead of the rest from then on") {
+    std::atomic<bool> right = true;
+    FakeServer server{[&](int fd, int) {
+      bool authenticated = false;
+      redis::ReplyReader reader;
+      char bytes[65536];
+      for (ssize_t count = 0; (count = ::read(fd, bytes, sizeof bytes)) > 0;) {
+        reader.feed({bytes, static_cast<std::size_t>(count)});
+        std::vector<redis::Value> commands;
+        for (auto next = reader.next(); std::holds_alternative<redis::Value>(next); next = reader.next())
+          commands.push_back(std::get<redis::Value>(std::move(next)));
+        for (const redis::Value& command : commands) {
+          if (authenticated || command.elements.size() <= 10) continue;
+          write_all(fd, "-ERR Protocol error: unauthenticated multibulk length\r\n");
+          return;
+        }
+        for (const redis::Value& command : commands) {
+          const std::string& name = command.elements[0].text;
+          if (name == "AUTH") {
+            authenticated = right;
+            write_all(fd, authenticated ? "+OK\r\n" : "-WRONGPASS no\r\n");
+          }
+          if (name == "INFO") write_all(fd, authenticated ? healthy_greeting() : "-NOAUTH\r\n-NOAUTH\r\n");
+          if (name == "EVAL") write_all(fd, command.elements.size() == 6 ? kRelease : kGrant);
+        }
+      }
+    }};
+    redis::NodeEndpoint endpoint = server.endpoint();
+    endpoint.password = Secret{"pw"};
+    Conversation node{endpoint};
+    CHECK(reply_as<Granted>(node.ask(acquire("t"))) != nullptr);
+    CHECK(server.connections() == 2);
+    CHECK(node.identities().size() == 1);
+    CHECK(reply_as<Released>(node.ask(quorum::ReleaseRequest{{"t"}})) != nullptr);
+    CHECK(reply_as<Granted>(node.ask(acquire("t"))) != nullptr);
+    CHECK(server.connections() == 2);
+
+    right = false;
+    Conversation stranger{endpoint};
+    const auto refused = stranger.ask(acquire("t"));
+    REQUIRE(failure_of(refused) != nullptr);
+    CHECK(failure_of(refused)->kind == Kind::AuthFailed);
+    endpoint.password = {};
+    Conversation nobody{endpoint};
+    const auto unknown = nobody.ask(acquire("t"));
+    REQUIRE(failure_of(unknown) != nullptr);
+    CHECK(failure_of(unknown)->kind == Kind::AuthRequired);
+  }
+
   TEST_CASE("a server that quotes the password back does not get it shown") {
     const std::string_view quoting[] = {
         "-ERR unknown command `AUTH`, with args beginning with: `hunter2`, \r\n",
@@ -344,6 +395,51 @@ TEST_SUITE("redis link") {
       CHECK(!contains(failure_of(event)->detail, "hunter2"));
       CHECK(!contains(redis::describe(*failure_of(event), endpoint), "hunter2"));
     }
+  }
+
+  TEST_CASE("an active replica of KeyDB is a replica, and a sentinel is one though it knows no SELECT") {
+    const struct {
+      std::string_view select;
+      std::string_view role;
+      quorum::Role read;
+    } cases[] = {{"+OK\r\n", "*2\r\n$14\r\nactive-replica\r\n$9\r\n127.0.0.1\r\n", quorum::Role::Replica},
+                 {"-ERR unknown command `SELECT`, with args beginning with: `1`, \r\n",
+                  "*2\r\n$8\r\nsentinel\r\n*0\r\n", quorum::Role::Sentinel}};
+    const std::string role = "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n";
+    const std::string info = healthy_greeting().substr(0, healthy_greeting().size() - role.size());
+    for (const auto& each : cases) {
+      FakeServer server{[&](int fd, int) {
+        CommandReader commands{fd};
+        for (int nth = 1; commands.next(); ++nth) {
+          if (nth == 1) write_all(fd, each.select);
+          if (nth == 2) write_all(fd, info);
+          if (nth == 3) write_all(fd, each.role);
+          if (nth > 3) write_all(fd, "-ERR unknown command\r\n");
+        }
+      }};
+      redis::NodeEndpoint endpoint = server.endpoint();
+      endpoint.db = 1;
+      Conversation node{endpoint};
+      CHECK(failure_of(node.ask(acquire("t")))->kind == Kind::UnknownCommand);
+      REQUIRE(node.identities().size() == 1);
+      CHECK(node.identities()[0].role == each.read);
+    }
+  }
+
+  TEST_CASE("a server that is none of these and knows no SELECT has no such database") {
+    FakeServer server{[](int fd, int) {
+      CommandReader commands{fd};
+      for (int nth = 1; commands.next(); ++nth) {
+        if (nth == 1) write_all(fd, "-ERR unknown command `SELECT`\r\n");
+        if (nth == 3) write_all(fd, healthy_greeting());
+        if (nth > 3) write_all(fd, kGrant);
+      }
+    }};
+    redis::NodeEndpoint endpoint = server.endpoint();
+    endpoint.db = 1;
+    Conversation node{endpoint};
+    CHECK(failure_of(node.ask(acquire("t")))->kind == Kind::NoSuchDatabase);
+    CHECK(node.identities().empty());
   }
 
   TEST_CASE("a node whose ACL hides INFO or ROLE has an identity that says so, and its replies count") {

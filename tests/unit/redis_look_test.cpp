@@ -15,7 +15,7 @@
 using namespace redlock;
 using namespace redlock::test;
 using quorum::Failure;
-using quorum::NodeLockState;
+using redis::NodeLockState;
 using std::chrono::milliseconds;
 using Kind = redlock::redis::NodeError;
 
@@ -38,16 +38,7 @@ redis::Value answer(Conversation& node, std::vector<std::string> words) {
   return std::get<redis::Value>(std::move(event.what));
 }
 
-// A server that all cases of this file share, emptied for each.
-struct Bench {
-  Bench() {
-    static const std::unique_ptr<RedisServer> shared = RedisServer::start();
-    if (!shared) return;
-    server = shared.get();
-    client.emplace(server->client());
-    client->ask({"FLUSHALL"});
-    node.emplace(server->unix_endpoint());
-  }
+struct Bench : ServerBench {
   NodeLockState look(const std::string& key = "k") {
     auto decoded = redis::decode_look(answer(*node, redis::look_words(redis::LockKeys{key})));
     if (const auto* failure = std::get_if<Failure>(&decoded)) FAIL(failure->detail);
@@ -65,10 +56,6 @@ struct Bench {
     std::sort(keys.begin(), keys.end());
     return keys;
   }
-
-  RedisServer* server = nullptr;
-  std::optional<Client> client;
-  std::optional<Conversation> node;
 };
 
 redis::Value string_value(std::string text) {
@@ -115,7 +102,7 @@ TEST_SUITE("questions to a node") {
     Bench bench;
     if (bench.server == nullptr) return;
     bench.client->ask({"LPUSH", "k", "x"});
-    CHECK(failure_of(ask(*bench.node, {"GET", "k"}))->kind == Kind::OtherError);
+    CHECK(failure_of(ask(*bench.node, {"GET", "k"}))->kind == Kind::WrongType);
     CHECK(answer(*bench.node, {"PING"}).text == "PONG");
     CHECK(bench.node->identities().size() == 1);
   }
@@ -160,6 +147,7 @@ TEST_SUITE("looking at a lock") {
     CHECK(seen.info.command == "c d");
     CHECK(seen.info.pid == 42);
     CHECK(seen.info.since_us == 7);
+    CHECK(seen.info.note == "n");
     CHECK(seen.counter == 4711);
   }
 
@@ -168,6 +156,25 @@ TEST_SUITE("looking at a lock") {
     if (bench.server == nullptr) return;
     CHECK_FALSE(bench.look().holder);
     CHECK(bench.client->tell({"DBSIZE"}) == "0");
+  }
+
+  TEST_CASE("of a free lock it is told who waits, and for whom it is kept") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    bench.client->ask({"ZADD", "redlock.queue:k", "1", "a", "2", "b"});
+    CHECK(bench.look().waiting == 2);
+    CHECK_FALSE(bench.look().kept_for);
+    bench.client->ask({"SET", "redlock.bar:k", "a", "PX", "60000"});
+    CHECK(bench.look().kept_for == quorum::Token{"a"});
+    bench.client->ask({"PERSIST", "redlock.bar:k"});
+    CHECK_FALSE(bench.look().kept_for);  // none of redlock's
+    bench.client->ask({"DEL", "redlock.bar:k"});
+    bench.client->ask({"LPUSH", "redlock.bar:k", "a"});
+    CHECK_FALSE(bench.look().kept_for);
+    bench.client->ask({"DEL", "redlock.bar:k"});
+    bench.client->ask({"SET", "redlock.bar:k", "a", "PX", "60000"});
+    bench.client->ask({"SET", "k", "t"});
+    CHECK_FALSE(bench.look().kept_for);  // it is held
   }
 
   TEST_CASE("the info of another token is not the holder's") {
@@ -205,7 +212,7 @@ TEST_SUITE("looking at a lock") {
     };
     CHECK(garbled(string_value("OK")));
     redis::Value fields{.type = redis::Value::Type::Array, .elements = {}};
-    for (int i = 0; i < 10; ++i) fields.elements.push_back(string_value("1"));
+    for (int i = 0; i < 14; ++i) fields.elements.push_back(string_value("1"));
     CHECK(garbled(fields));
     fields.elements[1] = fields.elements[3] = {.type = redis::Value::Type::Integer, .integer = 1};
     CHECK_FALSE(garbled(fields));
@@ -215,7 +222,7 @@ TEST_SUITE("looking at a lock") {
 
   TEST_CASE("numbers without bounds are kept within them") {
     redis::Value fields{.type = redis::Value::Type::Array, .elements = {}};
-    for (int i = 0; i < 10; ++i) fields.elements.push_back(string_value("99999999999999999999999"));
+    for (int i = 0; i < 14; ++i) fields.elements.push_back(string_value("99999999999999999999999"));
     fields.elements[1] = {.type = redis::Value::Type::Integer, .integer = 9'223'372'036'854'775'807};
     fields.elements[3] = {.type = redis::Value::Type::Integer, .integer = -5};
     const NodeLockState seen = std::get<NodeLockState>(redis::decode_look(fields));
@@ -266,9 +273,21 @@ TEST_SUITE("reports of servers") {
     const auto valkey = report_of("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.3\r\n");
     CHECK(valkey.product == "Valkey");
     CHECK(valkey.version == "8.1.3");
-    const auto keydb = report_of("redis_version:6.3.4\r\nexecutable:/usr/bin/keydb-server\r\n");
-    CHECK(keydb.product == "KeyDB");
-    CHECK(keydb.version == "6.3.4");
+    const auto redict =
+        report_of("redict_version:7.3.6\r\nredict_mode:standalone\r\nredis_version:7.2.4\r\n");
+    CHECK(redict.product == "Redict");
+    CHECK(redict.version == "7.3.6");
+    for (const char* info :
+         {"redis_version:6.3.4\r\nexecutable:/usr/bin/keydb-server\r\n",
+          "redis_version:6.3.4\r\nexecutable:/opt/redis-server\r\n# KeyDB\r\nmvcc_depth:0\r\n"}) {
+      const auto keydb = report_of(info);
+      CHECK(keydb.product == "KeyDB");
+      CHECK(keydb.version == "6.3.4");
+    }
+    const auto next = report_of("redis_version:7.2.4\r\nserver_name:nextdis\r\nnextdis_version:1.0\r\n");
+    CHECK(next.product == "nextdis");
+    CHECK(next.version == "1.0");
+    CHECK(report_of("redis_version:9.0.0\r\nserver_name:redis\r\n").product == "Redis");
     const auto dragonfly = report_of("redis_version:7.4.0\r\ndragonfly_version:df-v1.27.1\r\n");
     CHECK(dragonfly.product == "Dragonfly");
     CHECK(dragonfly.version == "df-v1.27.1");
@@ -298,14 +317,36 @@ TEST_SUITE("reports of servers") {
   TEST_CASE("the trial changes nothing, and fails as a lock would") {
     Bench bench;
     if (bench.server == nullptr) return;
-    CHECK(answer(*bench.node, redis::trial_words()).type == redis::Value::Type::Nil);
+    const auto trial = [&] { return redis::decode_trial(answer(*bench.node, redis::trial_words())); };
+    CHECK_FALSE(trial());
     CHECK(bench.client->tell({"DBSIZE"}) == "0");
     bench.client->ask({"CONFIG", "SET", "maxmemory", "1"});
-    CHECK(failure_of(ask(*bench.node, redis::trial_words()))->kind == Kind::OutOfMemory);
+    CHECK(trial().value().kind == Kind::OutOfMemory);
     bench.client->ask({"CONFIG", "SET", "maxmemory", "0"});
-    bench.client->ask({"CONFIG", "SET", "min-replicas-to-write", "1"});
-    CHECK(failure_of(ask(*bench.node, redis::trial_words()))->kind == Kind::NoReplicas);
-    bench.client->ask({"CONFIG", "SET", "min-replicas-to-write", "0"});
+    bench.client->ask({"REPLICAOF", "127.0.0.1", "1"});
+    CHECK(trial().value().kind == Kind::ReadOnly);
+    bench.client->ask({"REPLICAOF", "NO", "ONE"});
+  }
+
+  TEST_CASE("the trial names the command that the user may not use in a script") {
+    Bench bench;
+    if (bench.server == nullptr) return;
+    for (const char* command : {"get", "set", "del", "pttl", "pexpire", "hset", "hmget"}) {
+      CAPTURE(command);
+      bench.client->ask(
+          {"ACL", "SETUSER", "some", "reset", "on", ">pw", "~*", "+@all", std::string{"-"} + command});
+      redis::NodeEndpoint endpoint = bench.server->unix_endpoint();
+      endpoint.username = "some";
+      endpoint.password = Secret{"pw"};
+      Conversation node{endpoint};
+      const auto refusal = redis::decode_trial(answer(node, redis::trial_words()));
+      REQUIRE(refusal);
+      CHECK(refusal->kind == Kind::NotPermitted);
+      std::string name{command};
+      std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
+      CHECK(refusal->detail == "NOPERM for " + name);
+    }
+    CHECK(bench.client->tell({"DBSIZE"}) == "0");
   }
 
   TEST_CASE("impossible reports are bounded or refused") {

@@ -29,15 +29,28 @@ TEST_SUITE("redis classify") {
         {"ERR AUTH <password> called without any password configured for the default user.",
          Kind::AuthFailed},
         {"NOPERM this user has no permissions to run the 'eval' command", Kind::NotPermitted},
-        // Redis 6.0 to 7.0, and 7.2 and Valkey
+        // Redis 6.0 and 6.2, 7.0, and from 7.2 on
         {"NOPERM this user has no permissions to access one of the keys used as arguments",
+         Kind::KeysNotPermitted},
+        {"NOPERM this user has no permissions to access one of the channels used as arguments",
          Kind::NotPermitted},
         {"ERR The user executing the script can't run this command or subcommand script: 85, on "
          "@user_script:1.",
          Kind::NotPermitted},
-        {"NOPERM ACL failure in script: User a has no permissions to run the 'set' command script: 85, on "
+        {"ERR Error running script (call to f_1): @user_script:1: @user_script: 1: The user executing the "
+         "script can't run this command or subcommand",
+         Kind::NotPermitted},
+        {"ERR Error running script (call to f_1): @user_script:1: @user_script: 1: The user executing the "
+         "script can't access at least one of the keys mentioned in the command arguments",
+         Kind::KeysNotPermitted},
+        {"@user_script: 1: The user executing the script can't run this command or subcommand",
+         Kind::NotPermitted},
+        {"ERR ACL failure in script: User a has no permissions to run the 'set' command script: 85, on "
          "@user_script:1.",
          Kind::NotPermitted},
+        {"ERR ACL failure in script: No permissions to access a key script: on @user_script:1.",
+         Kind::KeysNotPermitted},
+        {"NOPERM No permissions to access a key", Kind::KeysNotPermitted},
         {"ERR invalid password", Kind::AuthFailed},                          // Redis 5
         {"ERR Client sent AUTH, but no password is set", Kind::AuthFailed},  // Redis 5
         {"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", Kind::ReadOnly},
@@ -67,7 +80,7 @@ TEST_SUITE("redis classify") {
         {"DENIED Redis is running in protected mode", Kind::ProtectedMode},
         {"ERR max number of clients reached", Kind::TooManyClients},
         {"ERR DB index is out of range", Kind::NoSuchDatabase},
-        {"WRONGTYPE Operation against a key holding the wrong kind of value", Kind::OtherError},
+        {"WRONGTYPE Operation against a key holding the wrong kind of value", Kind::WrongType},
         {"BUSYKEY Target key name already exists.", Kind::OtherError},
         {"", Kind::OtherError},
     };
@@ -97,6 +110,43 @@ TEST_SUITE("redis classify") {
               .kind == Kind::NoReplicas);
   }
 
+  TEST_CASE("a command that an ACL forbids is named as every server names it") {
+    for (const char* error :
+         {"NOPERM this user has no permissions to run the 'hset' command or its subcommand",
+          "NOPERM User u has no permissions to run the 'hset' command",
+          "ERR ACL failure in script: User u has no permissions to run the 'hset' command "
+          "script: e6a86ad1a924540477c9472c2190eee2a2a70445, on @user_script:1.",
+          "ERR ACL failure in script: User u has no permissions to run the 'hset' command"}) {
+      CAPTURE(error);
+      CHECK(classify(error).detail == "NOPERM for hset");
+    }
+    CHECK(classify("NOPERM No permissions to access a key").detail ==
+          "NOPERM No permissions to access a key");
+    CHECK(classify("NOPERM no permissions to run the '").detail == "NOPERM no permissions to run the '");
+    CHECK(classify("NOPERM no permissions to run the '\x1b").detail == "NOPERM for \\x1b");
+  }
+
+  TEST_CASE("a command that a server does not know is named, and nothing of its arguments") {
+    for (const char* error : {"ERR unknown command 'EVAL', with args beginning with: 'local call' ",
+                              "ERR unknown command `EVAL`, with args beginning with: `local call`, ",
+                              "ERR unknown command 'EVAL'"}) {
+      CAPTURE(error);
+      CHECK(classify(error).kind == Kind::UnknownCommand);
+      CHECK(classify(error).detail == "EVAL");
+    }
+    for (const char* error :
+         {"ERR unknown command", "ERR unknown command ",
+          "ERR Unknown Redis command called from script script: 1c655e, on @user_script:8.",
+          "ERR Unknown command called from script script: 1c655e, on @user_script:8.",
+          "ERR Unknown Redict command called from script script: 1c655e, on @user_script:8.",
+          "ERR Error running script (call to f_1c): @user_script:8: @user_script: 8: Unknown Redis command "
+          "called from Lua script"}) {
+      CAPTURE(error);
+      CHECK(classify(error).kind == Kind::UnknownCommand);
+      CHECK(classify(error).detail.empty());
+    }
+  }
+
   TEST_CASE("what a server says is escaped and cut before it is shown") {
     const auto failure = classify("ERR \x1b[31mred\r\n" + std::string(5000, 'x'));
     CHECK(contains(failure.detail, "ERR \\x1b[31mred\\r\\nxx"));
@@ -118,8 +168,8 @@ TEST_SUITE("redis classify") {
       CHECK(failure.passes == is_one_of(kind, {Loading, Busy, TooManyClients}));
       CHECK(is_answer(failure) == !(failure.connection_gone || is_one_of(kind, {TimedOut, Cancelled})));
       CHECK(is_about_command(failure) ==
-            is_one_of(kind, {NotPermitted, ReadOnly, OutOfMemory, PersistenceBroken, ClusterMode, NoReplicas,
-                             OtherError}));
+            is_one_of(kind, {KeysNotPermitted, NotPermitted, UnknownCommand, WrongType, BadCounter, ReadOnly,
+                             OutOfMemory, PersistenceBroken, ClusterMode, NoReplicas, OtherError}));
     }
     CHECK(redlock::quorum::Failure{}.kind == NotCounted);  // as quorum/ makes them
   }
@@ -143,6 +193,10 @@ TEST_SUITE("redis classify") {
     CHECK(contains(describe(node_failure(Kind::TimedOut, "connecting"), endpoint), "connecting"));
     CHECK(contains(describe(node_failure(Kind::NotPermitted, "NOPERM for HSET"), endpoint),
                    "its ACL forbids this user what a lock needs (NOPERM for HSET)"));
+    CHECK(contains(describe(node_failure(Kind::KeysNotPermitted), endpoint), "~KEY ~redlock.*:KEY"));
+    const std::string keys[] = {"a", "b\n"};
+    CHECK(contains(describe(node_failure(Kind::KeysNotPermitted), endpoint, keys),
+                   "~a ~b\\n ~redlock.*:a ~redlock.*:b\\n"));
     endpoint.username = "carol";
     CHECK(contains(describe(node_failure(Kind::NotPermitted, ""), endpoint), "forbids user 'carol' what"));
   }

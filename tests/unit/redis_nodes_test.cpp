@@ -40,7 +40,6 @@ TEST_SUITE("redis nodes") {
       CHECK(node.identities()[0].known);
       CHECK(node.identities()[0].run_id.size() == 40);
       CHECK(node.identities()[0].role == quorum::Role::Master);
-      CHECK(!node.identities()[0].version.empty());
       const auto released = node.ask(quorum::ReleaseRequest{{"t"}});
       REQUIRE(reply_as<Released>(released) != nullptr);
       CHECK(reply_as<Released>(released)->was_ours);
@@ -99,10 +98,10 @@ TEST_SUITE("redis nodes") {
     CHECK(reply_as<Granted>(blind.ask(acquire("t"))) != nullptr);
     REQUIRE(blind.identities().size() == 1);
     CHECK(!blind.identities()[0].known);
-    for (const char* user : {"mute", "elsewhere"}) {
-      endpoint.username = user;
-      CHECK(kind_of_failure(Conversation{endpoint}.ask(acquire("t"))) == Kind::NotPermitted);
-    }
+    endpoint.username = "mute";
+    CHECK(kind_of_failure(Conversation{endpoint}.ask(acquire("t"))) == Kind::NotPermitted);
+    endpoint.username = "elsewhere";
+    CHECK(kind_of_failure(Conversation{endpoint}.ask(acquire("t"))) == Kind::KeysNotPermitted);
   }
 
   TEST_CASE("a replica says that it is one and takes no lock") {
@@ -132,6 +131,7 @@ TEST_SUITE("redis nodes") {
     server->client().ask({"CONFIG", "SET", "maxmemory", "1"});
     CHECK(kind_of_failure(node.ask(acquire("t"))) == Kind::OutOfMemory);
     server->client().ask({"CONFIG", "SET", "maxmemory", "0"});
+    if (!server_is_at_least(7, 0)) return;  // a script writes all the same
     server->client().ask({"CONFIG", "SET", "min-replicas-to-write", "1"});
     CHECK(kind_of_failure(node.ask(acquire("t"))) == Kind::NoReplicas);
     server->client().ask({"CONFIG", "SET", "min-replicas-to-write", "0"});

@@ -24,22 +24,6 @@ namespace {
 
 constexpr const char* kQueue = "redlock.queue:k";
 
-// A server that all cases of this file share, emptied for each.
-struct Bench {
-  Bench() {
-    static const std::unique_ptr<RedisServer> shared = RedisServer::start();
-    if (!shared) return;
-    server = shared.get();
-    client.emplace(server->client());
-    client->ask({"FLUSHALL"});
-    node.emplace(server->unix_endpoint());
-  }
-
-  RedisServer* server = nullptr;
-  std::optional<Client> client;
-  std::optional<Conversation> node;
-};
-
 QueueEntry waiter(std::uint64_t began_us, std::uint64_t number = 7) {
   return {.began_us = began_us, .number = number};
 }
@@ -67,8 +51,8 @@ std::vector<std::uint64_t> position_of(const std::optional<QueuePosition>& posit
 }
 using Numbers = std::vector<std::uint64_t>;
 
-redis::Found probe(Bench& bench, Probe what, const QueueEntry& who) {
-  const redis::LockKeys keys{"k"};
+redis::Found probe(ServerBench& bench, Probe what, const QueueEntry& who) {
+  const std::vector<redis::LockKeys> keys{redis::LockKeys{"k"}};
   bench.node->nodes().ask({.node = 0,
                            .id = 1'000'000,
                            .words = redis::probe_words(what, keys, who),
@@ -83,7 +67,7 @@ redis::Found probe(Bench& bench, Probe what, const QueueEntry& who) {
 
 TEST_SUITE("the queue") {
   TEST_CASE("a waiter that is refused enters it, in the order of when they began") {
-    Bench bench;
+    ServerBench bench;
     if (bench.server == nullptr) return;
     Conversation& node = *bench.node;
     answer<Granted>(node, acquire("holder"));
@@ -94,8 +78,26 @@ TEST_SUITE("the queue") {
     CHECK(position_of(answer<Refused>(node, waiting("d", waiter(2'000, 8))).position) == Numbers{2, 4});
   }
 
+  TEST_CASE("a request that only probes takes no lock; a waiter that it finds refused enters the queue") {
+    ServerBench bench;
+    if (bench.server == nullptr) return;
+    Conversation& node = *bench.node;
+    answer<quorum::Free>(node, quorum::ProbeRequest{.token = {"mine"}, .waiter = waiter(2'000)});
+    CHECK(bench.client->ask({"DBSIZE"}).integer == 0);
+    answer<Granted>(node, acquire("holder"));
+    const std::string before = bench.client->tell({"GET", "redlock.fence:k"});
+    const auto unqueued = answer<Refused>(node, quorum::ProbeRequest{.token = {"mine"}});
+    CHECK(unqueued.holder.value == "holder");
+    CHECK(!unqueued.position);
+    const auto queued =
+        answer<Refused>(node, quorum::ProbeRequest{.token = {"mine"}, .waiter = waiter(2'000)});
+    CHECK(position_of(queued.position) == Numbers{0, 1});
+    CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == before);
+    CHECK(bench.client->tell({"GET", "k"}) == "holder");
+  }
+
   TEST_CASE("a client that does not wait leaves no trace of a queue") {
-    Bench bench;
+    ServerBench bench;
     if (bench.server == nullptr) return;
     answer<Granted>(*bench.node, acquire("holder"));
     CHECK_FALSE(answer<Refused>(*bench.node, acquire("other")).position);
@@ -104,7 +106,7 @@ TEST_SUITE("the queue") {
 
   TEST_CASE(
       "a waiter that is granted the lock leaves it; in turn, so do those before, and never those behind") {
-    Bench bench;
+    ServerBench bench;
     if (bench.server == nullptr) return;
     Conversation& node = *bench.node;
     const auto queue_after = [&](bool in_turn) {
@@ -124,7 +126,7 @@ TEST_SUITE("the queue") {
   }
 
   TEST_CASE("when a waiter is granted the lock the next two are called, in the order of when they began") {
-    Bench bench;
+    ServerBench bench;
     if (bench.server == nullptr) return;
     Conversation& node = *bench.node;
     const auto enter = [&](std::uint64_t began) {
@@ -163,7 +165,7 @@ TEST_SUITE("the queue") {
   }
 
   TEST_CASE("the dead drop out, and a queue of the dead only is gone by itself") {
-    Bench bench;
+    ServerBench bench;
     if (bench.server == nullptr) return;
     Conversation& node = *bench.node;
     answer<Granted>(node, acquire("holder"));
@@ -180,7 +182,7 @@ TEST_SUITE("the queue") {
   }
 
   TEST_CASE("where no queue can be kept the lock works without") {
-    Bench bench;
+    ServerBench bench;
     if (bench.server == nullptr) return;
     bench.client->ask({"SET", kQueue, "not a queue"});
     answer<Granted>(*bench.node, waiting("holder", waiter(1)));
@@ -190,7 +192,9 @@ TEST_SUITE("the queue") {
     bench.client->ask({"DEL", kQueue});
 
     for (const char* forbidden : {"-time", "-zadd", "-zrange"}) {
-      bench.client->ask({"ACL", "SETUSER", "some", "reset", "on", "nopass", "~*", "&*", "+@all", forbidden});
+      const std::string_view channels = server_is_at_least(6, 2) ? "&*" : "on";
+      bench.client->ask(
+          {"ACL", "SETUSER", "some", "reset", "on", "nopass", "~*", channels, "+@all", forbidden});
       redis::NodeEndpoint endpoint = bench.server->unix_endpoint();
       endpoint.username = "some";
       endpoint.password = Secret{"any"};
@@ -201,22 +205,48 @@ TEST_SUITE("the queue") {
     }
   }
 
-  TEST_CASE("a waiter that leaves is no longer counted") {
-    Bench bench;
+  TEST_CASE("a waiter that leaves is no longer counted, and the two who are next now are told") {
+    ServerBench bench;
     if (bench.server == nullptr) return;
-    answer<Granted>(*bench.node, acquire("holder"));
-    answer<Refused>(*bench.node, waiting("a", waiter(1)));
-    answer<Refused>(*bench.node, waiting("b", waiter(2)));
-    bench.node->nodes().ask({.node = 0,
-                             .id = 1'000'000,
-                             .words = redis::leave_words(redis::LockKeys{"k"}, waiter(1)),
-                             .deadline = BootClock::now() + kPatience});
-    REQUIRE(bench.node->outcome());
-    CHECK(position_of(answer<Refused>(*bench.node, waiting("b", waiter(2))).position) == Numbers{0, 1});
+    Conversation& node = *bench.node;
+    answer<Granted>(node, acquire("holder"));
+    for (const std::uint64_t began : {1U, 2U, 3U, 4U})
+      answer<Refused>(node, waiting("w" + std::to_string(began), waiter(began)));
+    Client listener = bench.server->client();
+    for (const std::uint64_t began : {1U, 2U, 3U, 4U})
+      listener.ask({"SUBSCRIBE", redis::channel_of(waiter(began))});
+    const auto leaves = [&](std::uint64_t began) {
+      node.nodes().ask({.node = 0,
+                        .id = 1'000'000,
+                        .words = redis::leave_words(std::vector{redis::LockKeys{"k"}}, waiter(began)),
+                        .deadline = BootClock::now() + kPatience});
+      const auto event = node.outcome();
+      REQUIRE(event);
+      CHECK(failure_of(*event) == nullptr);
+    };
+    const auto hears = [&](std::uint64_t began, const std::string& message) {
+      const redis::Value heard = listener.read();
+      REQUIRE(heard.elements.size() == 3);
+      CHECK(heard.elements[1].text == redis::channel_of(waiter(began)));
+      CHECK(heard.elements[2].text == message);
+    };
+    leaves(3);  // has two before it, and nobody moves up
+    leaves(1);
+    hears(2, "left 0");
+    hears(4, "left 1");
+    CHECK(position_of(answer<Refused>(node, waiting("w4", waiter(4))).position) == Numbers{1, 2});
+    leaves(1);  // once more
+    leaves(2);
+    hears(4, "left 0");
+    CHECK(redis::decode_call("left 1")->ahead == 1);
+    CHECK_FALSE(redis::decode_call("left 1")->granted);
+    CHECK(redis::decode_call("0")->granted);
+    for (const char* other : {"", "left", "left ", "left 2", "2", "0 ", "-1", "right 0"})
+      CHECK_FALSE(redis::decode_call(other));
   }
 
   TEST_CASE("a probe tells who holds the lock, for how long, and which position one has in the queue") {
-    Bench bench;
+    ServerBench bench;
     if (bench.server == nullptr) return;
     CHECK_FALSE(std::get<redis::FoundHolder>(probe(bench, Probe::Holder, waiter(2))).token);
     CHECK_FALSE(std::get<QueueState>(probe(bench, Probe::QueueState, waiter(2))).holder);
@@ -244,7 +274,7 @@ TEST_SUITE("the queue") {
   }
 
   TEST_CASE("a probe changes nothing") {
-    Bench bench;
+    ServerBench bench;
     if (bench.server == nullptr) return;
     for (const Probe what : {Probe::Holder, Probe::QueueState}) probe(bench, what, waiter(1));
     CHECK(bench.client->tell({"DBSIZE"}) == "0");
@@ -261,21 +291,28 @@ TEST_SUITE("the queue") {
     };
     CHECK(none(Probe::Holder, number(1)));
     CHECK(none(Probe::QueueState, text("OK")));
-    Value free{.type = Value::Type::Array, .elements = {number(1), number(0), number(1)}};
+    const auto list = [](std::vector<Value> values) {
+      return Value{.type = Value::Type::Array, .elements = std::move(values)};
+    };
+    Value free = list({number(1), number(0), number(1), list({})});
     CHECK_FALSE(none(Probe::QueueState, free));
     free.elements[2] = text("1");
     CHECK(none(Probe::QueueState, free));
-    const auto most = std::numeric_limits<long long>::max();
-    Value held{.type = Value::Type::Array,
-               .elements = {number(0), text("t"), number(most), text(""), text(""), text(""), text(""),
-                            text(""), text(""), number(5), number(5)}};
-    const auto far = std::get<QueueState>(redis::decode_probe(Probe::QueueState, held));
+    const auto held = [&](long long remaining) {
+      const Value name = list({number(0), text("t"), number(remaining), text(""), text(""), text(""),
+                               text(""), text(""), text(""), text(""), text("")});
+      return list({number(0), number(5), number(5), list({name})});
+    };
+    const auto far = std::get<QueueState>(
+        redis::decode_probe(Probe::QueueState, held(std::numeric_limits<long long>::max())));
     CHECK(Duration{far.remaining} > std::chrono::hours{24 * 365});  // no overflow
     CHECK_FALSE(far.position);
-    held.elements[2] = number(std::numeric_limits<long long>::min());
-    CHECK(std::get<QueueState>(redis::decode_probe(Probe::QueueState, held)).remaining == milliseconds{-1});
-    held.elements.pop_back();
-    CHECK(none(Probe::QueueState, held));
+    const auto past = std::get<QueueState>(
+        redis::decode_probe(Probe::QueueState, held(std::numeric_limits<long long>::min())));
+    CHECK(past.remaining == milliseconds{-1});
+    Value cut = held(5);
+    cut.elements[3].elements[0].elements.pop_back();
+    CHECK(none(Probe::QueueState, cut));
     CHECK_FALSE(redis::position_in_queue(-1, 5));
     CHECK_FALSE(redis::position_in_queue(5, 5));
     CHECK_FALSE(redis::position_in_queue(0, -1));

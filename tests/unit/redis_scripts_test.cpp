@@ -1,5 +1,7 @@
 #include "redis/answers.hpp"
+#include "redis/keys.hpp"
 #include "redis/node_error.hpp"
+#include "redis/queue.hpp"
 #include "redis/scripts.hpp"
 #include "redis_support.hpp"
 
@@ -26,21 +28,8 @@ namespace {
 constexpr milliseconds kTtl{30'000};
 constexpr long long kFenceLifeMs = 30LL * 24 * 3600 * 1000;
 
-// A server that all cases of this file share, emptied for each.
-struct Bench {
-  Bench() {
-    static const std::unique_ptr<RedisServer> shared = RedisServer::start();
-    if (!shared) return;
-    server = shared.get();
-    client.emplace(server->client());
-    client->ask({"FLUSHALL"});
-    node.emplace(server->unix_endpoint());
-  }
+struct Bench : ServerBench {
   long long pttl(std::string_view key) { return client->ask({"PTTL", key}).integer; }
-
-  RedisServer* server = nullptr;
-  std::optional<Client> client;
-  std::optional<Conversation> node;
 };
 
 template <class What>
@@ -75,6 +64,7 @@ TEST_SUITE("redis scripts") {
     CHECK(bench.client->tell({"HGET", "redlock.info:k", "command"}) == "c d");
     CHECK(bench.client->tell({"HGET", "redlock.info:k", "pid"}) == "42");
     CHECK(bench.client->tell({"HGET", "redlock.info:k", "since"}) == "7");
+    CHECK(bench.client->tell({"HGET", "redlock.info:k", "note"}) == "n");
     CHECK(bench.client->tell({"HGET", "redlock.info:k", "planted"}) == "0");
     CHECK(bench.client->tell({"HGET", "redlock.info:k", "ttl"}) == "30000");
     CHECK(bench.pttl("redlock.info:k") > 0);
@@ -103,6 +93,7 @@ TEST_SUITE("redis scripts") {
     CHECK(refused.info.command == "c d");
     CHECK(refused.info.pid == 42);
     CHECK(refused.info.since_us == 7);
+    CHECK(refused.info.note == "n");
     CHECK(refused.holder_ttl == kTtl);
     CHECK(bench.client->tell({"GET", "k"}) == "theirs");
     CHECK(bench.client->tell({"GET", "redlock.fence:k"}) == "1000");
@@ -201,7 +192,7 @@ TEST_SUITE("redis scripts") {
     answer<Released>(bench, quorum::ReleaseRequest{{"ours"}});
     const redis::Event event = bench.node->ask(acquire("ours"));
     REQUIRE(failure_of(event) != nullptr);
-    CHECK(failure_of(event)->kind == redis::NodeError::OtherError);
+    CHECK(failure_of(event)->kind == redis::NodeError::BadCounter);
     CHECK(bench.client->tell({"EXISTS", "k"}) == "0");
   }
 
@@ -466,6 +457,205 @@ TEST_SUITE("redis scripts") {
   }
 }
 
+TEST_SUITE("a lock of several names") {
+  // A node, and locks of it.
+  struct Locks {
+    Bench bench;
+    std::optional<Conversation> both, one, other;
+
+    Locks() {
+      if (bench.server == nullptr) return;
+      both.emplace(bench.server->unix_endpoint(), std::vector<std::string>{"k", "m"});
+      one.emplace(bench.server->unix_endpoint(), "k");
+      other.emplace(bench.server->unix_endpoint(), "m");
+    }
+    std::string at(const std::string& key) { return bench.client->tell({"GET", key}); }
+  };
+
+  template <class What>
+  What reply(Conversation & lock, quorum::Request request) {
+    const redis::Event event = lock.ask(std::move(request));
+    if (const auto* failure = failure_of(event)) FAIL(failure->detail);
+    const What* what = reply_as<What>(event);
+    REQUIRE(what != nullptr);
+    return *what;
+  }
+
+  quorum::AcquireRequest waiting(std::string token, std::uint64_t began_us) {
+    quorum::AcquireRequest request = acquire(std::move(token));
+    request.waiter = {.began_us = began_us, .number = 1};
+    return request;
+  }
+
+  TEST_CASE("a grant is for all names, with one fence above all that they had") {
+    Locks locks;
+    if (locks.bench.server == nullptr) return;
+    reply<Granted>(*locks.other, acquire("earlier", std::chrono::seconds{30}, 5000));
+    reply<Released>(*locks.other, quorum::ReleaseRequest{{"earlier"}});
+    CHECK(reply<Granted>(*locks.both, acquire("ours")).fence == 5001);
+    CHECK(locks.at("k") == "ours");
+    CHECK(locks.at("m") == "ours");
+    CHECK(locks.at("redlock.fence:k") == "5001");
+    CHECK(locks.at("redlock.fence:m") == "5001");
+    CHECK(reply<Granted>(*locks.both, acquire("ours")).fence == 5002);  // refreshed
+  }
+
+  TEST_CASE("a refusal names the holder of every name that is held, and touches none") {
+    Locks locks;
+    if (locks.bench.server == nullptr) return;
+    reply<Granted>(*locks.other, acquire("theirs"));
+    const auto refused = reply<Refused>(*locks.both, acquire("ours"));
+    CHECK(refused.holder.value == "theirs");
+    CHECK(refused.name == 1);
+    CHECK(refused.info.host == "h");
+    CHECK(refused.others.empty());
+    CHECK(locks.at("k") == "(nil)");
+    CHECK(locks.at("redlock.fence:k") == "(nil)");
+    reply<Granted>(*locks.one, acquire("hers"));
+    const auto twice = reply<Refused>(*locks.both, acquire("ours"));
+    CHECK(twice.holder.value == "hers");
+    REQUIRE(twice.others.size() == 1);
+    CHECK(twice.others[0].holder.value == "theirs");
+    CHECK(twice.others[0].name == 1);
+  }
+
+  TEST_CASE("an extension touches nothing where one name is another's, and sets those that are absent") {
+    Locks locks;
+    if (locks.bench.server == nullptr) return;
+    const auto extension = [](std::uint64_t attempt, bool repair) {
+      return quorum::ExtendRequest{.token = {"ours"},
+                                   .ttl = std::chrono::seconds{60},
+                                   .fence = 1000,
+                                   .attempt = attempt,
+                                   .repair = repair};
+    };
+    reply<Granted>(*locks.both, acquire("ours"));
+    CHECK(reply<Extended>(*locks.both, extension(1, true)).set_by == 0);
+
+    locks.bench.client->ask({"DEL", "m"});
+    CHECK(reply<NotOurs>(*locks.both, extension(2, false)).holder.value.empty());
+    CHECK(locks.at("m") == "(nil)");
+    CHECK(reply<Restored>(*locks.both, extension(2, true)).counter == 1000);
+    CHECK(locks.at("m") == "ours");
+    // It was not there whole: it counts as set anew on each name.
+    CHECK(reply<Extended>(*locks.both, extension(3, true)).set_by == 2);
+
+    locks.bench.client->ask({"DEL", "m"});
+    reply<Granted>(*locks.other, acquire("theirs"));
+    locks.bench.client->ask({"PEXPIRE", "k", "9000"});
+    CHECK(reply<NotOurs>(*locks.both, extension(4, true)).holder.value == "theirs");
+    CHECK(locks.bench.pttl("k") <= 9000);
+  }
+
+  TEST_CASE("a confirmation is for all names or for none") {
+    Locks locks;
+    if (locks.bench.server == nullptr) return;
+    reply<Granted>(*locks.both, acquire("ours"));
+    CHECK(reply<Confirmed>(*locks.both, quorum::ConfirmRequest{{"ours"}, 2000}).accepted);
+    CHECK(locks.at("redlock.fence:k") == "2000");
+    CHECK(locks.at("redlock.fence:m") == "2000");
+    locks.bench.client->ask({"DEL", "m"});
+    CHECK(!reply<Confirmed>(*locks.both, quorum::ConfirmRequest{{"ours"}, 3000}).accepted);
+    CHECK(locks.at("redlock.fence:k") == "2000");
+  }
+
+  TEST_CASE("a release is of each name by itself, and leaves a note for each") {
+    Locks locks;
+    if (locks.bench.server == nullptr) return;
+    reply<Granted>(*locks.both, acquire("ours"));
+    locks.bench.client->ask({"DEL", "k"});
+    reply<Granted>(*locks.one, acquire("theirs"));
+    const auto released = reply<Released>(
+        *locks.both, quorum::ReleaseRequest{.token = {"ours"}, .note = std::chrono::seconds{30}});
+    CHECK(!released.was_ours);
+    CHECK(released.held_by_other);
+    CHECK(locks.at("k") == "theirs");
+    CHECK(locks.at("m") == "(nil)");
+    CHECK(locks.at(redis::LockKeys{"k"}.note("ours")) == "released");
+    CHECK(locks.at(redis::LockKeys{"m"}.note("ours")) == "released");
+  }
+
+  TEST_CASE("a release may be of one name, whoever has the others") {
+    Locks locks;
+    if (locks.bench.server == nullptr) return;
+    reply<Granted>(*locks.one, acquire("first"));
+    reply<Granted>(*locks.other, acquire("second"));
+    const quorum::ReleaseRequest release{
+        .token = {"second"}, .note = milliseconds{5000}, .breaks = true, .name = 1};
+    CHECK(reply<Released>(*locks.both, release).was_ours);
+    CHECK(locks.at("k") == "first");
+    CHECK(locks.at("m") == "(nil)");
+    CHECK(locks.at("redlock.released.second:m") == "broken");
+    CHECK(locks.at("redlock.released.second:k") == "(nil)");
+  }
+
+  TEST_CASE("the first in all queues bars waiters from each of its names, and nobody else") {
+    Locks locks;
+    if (locks.bench.server == nullptr) return;
+    reply<Granted>(*locks.other, acquire("theirs"));
+    CHECK(reply<Refused>(*locks.both, waiting("ours", 1000)).position->ahead == 0);
+    const auto barred = reply<Refused>(*locks.one, waiting("hers", 2000));
+    CHECK(barred.barred);
+    CHECK(barred.holder.value == redis::name_in_queue({.began_us = 1000, .number = 1}));
+    CHECK(barred.remaining > std::chrono::seconds{1});
+    CHECK(barred.remaining <= std::chrono::seconds{3});
+    CHECK(barred.position->ahead == 1);
+    reply<Granted>(*locks.one, acquire("in no queue"));
+    reply<Released>(*locks.one, quorum::ReleaseRequest{{"in no queue"}});
+
+    reply<Released>(*locks.other, quorum::ReleaseRequest{{"theirs"}});
+    reply<Granted>(*locks.both, waiting("ours", 1000));
+    CHECK(locks.at("redlock.bar:k") == redis::name_in_queue({.began_us = 2000, .number = 1}));
+    CHECK(locks.at("redlock.bar:m") == "(nil)");
+  }
+
+  TEST_CASE(
+      "a waiter for one name that says so bars others when it is the first, until it is granted the lock") {
+    Locks locks;
+    if (locks.bench.server == nullptr) return;
+    reply<Granted>(*locks.one, acquire("theirs"));
+    auto ours = waiting("ours", 1000);
+    ours.bars = true;
+    auto hers = waiting("hers", 2000);
+    hers.bars = true;
+    reply<Refused>(*locks.one, ours);
+    reply<Refused>(*locks.one, hers);  // is not the first
+    reply<Released>(*locks.one, quorum::ReleaseRequest{{"theirs"}});
+    CHECK(reply<Refused>(*locks.one, hers).holder.value ==
+          redis::name_in_queue({.began_us = 1000, .number = 1}));
+    reply<Granted>(*locks.one, ours);
+    CHECK(locks.at("redlock.bar:k") == "(nil)");
+  }
+
+  TEST_CASE("a waiter for several names that is behind another in one queue bars the others") {
+    Locks locks;
+    if (locks.bench.server == nullptr) return;
+    reply<Granted>(*locks.other, acquire("theirs"));
+    reply<Refused>(*locks.other, waiting("first", 500));
+    const auto position = reply<Refused>(*locks.both, waiting("ours", 1000)).position;
+    CHECK(position->ahead == 1);
+    CHECK(position->waiting == 2);
+    CHECK(locks.at("redlock.bar:k") == redis::name_in_queue({.began_us = 1000, .number = 1}));
+    CHECK(locks.at("redlock.bar:m") == "(nil)");
+  }
+
+  TEST_CASE("a grant of several names bars each for the next in its queue") {
+    Locks locks;
+    if (locks.bench.server == nullptr) return;
+    reply<Granted>(*locks.both, acquire("theirs"));
+    reply<Refused>(*locks.other, waiting("next", 2000));
+    reply<Refused>(*locks.other, waiting("last", 3000));
+    reply<Released>(*locks.both, quorum::ReleaseRequest{{"theirs"}});
+    reply<Granted>(*locks.both, waiting("ours", 1000));
+    CHECK(locks.at("redlock.bar:k") == "(nil)");
+    CHECK(locks.at("redlock.bar:m") == redis::name_in_queue({.began_us = 2000, .number = 1}));
+    reply<Released>(*locks.both, quorum::ReleaseRequest{{"ours"}});
+    CHECK(reply<Refused>(*locks.other, waiting("last", 3000)).barred);
+    reply<Granted>(*locks.other, waiting("next", 2000));
+    CHECK(locks.at("redlock.bar:m") == "(nil)");
+  }
+}
+
 TEST_SUITE("redis answers") {
   using redis::RequestKind;
   using redis::Value;
@@ -516,6 +706,24 @@ TEST_SUITE("redis answers") {
       CHECK(garbled(RequestKind::Release, each));
     }
     CHECK(garbled(RequestKind::Acquire, list({number(1), text("0")})));
+    const auto refusal = [](long long name) {
+      return list({number(0), number(-1), number(-1), list({list({number(name), text("t"), number(1)})})});
+    };
+    CHECK(!garbled(RequestKind::Acquire, refusal(15)));
+    CHECK(garbled(RequestKind::Acquire, refusal(16)));
+    CHECK(garbled(RequestKind::Acquire, refusal(-1)));
+    CHECK(garbled(RequestKind::Acquire, list({number(0), number(-1), number(-1), list({})})));
+    CHECK(!garbled(RequestKind::Probe, list({number(1), number(-1), number(-1), list({})})));
+    CHECK(garbled(RequestKind::Probe, list({number(2), number(-1), number(-1), list({})})));
+    const auto slot = [](long long name) { return list({list({number(name), text("t"), number(1)})}); };
+    CHECK(!garbled(RequestKind::AcquireSlot, list({number(1), text("7"), slot(100)})));
+    CHECK(garbled(RequestKind::AcquireSlot, list({number(1), text("7"), slot(101)})));
+    CHECK(garbled(RequestKind::AcquireSlot, list({number(1), text("7"), slot(0)})));
+    CHECK(garbled(RequestKind::AcquireSlot, list({number(1), text("7")})));
+    CHECK(garbled(RequestKind::AcquireSlot, list({number(1), text("0"), slot(1)})));
+    CHECK(!garbled(RequestKind::ProbeSlots, list({number(1), number(-1), number(-1), slot(1)})));
+    CHECK(garbled(RequestKind::Probe, list({number(1), number(-1), number(-1), slot(1)})));
+    CHECK(garbled(RequestKind::ProbeSlots, list({number(0), number(-1), number(-1), list({})})));
     CHECK(garbled(RequestKind::Release, list({number(1), number(1)})));
     CHECK(garbled(RequestKind::Release, list({number(0), number(2)})));
     CHECK(garbled(RequestKind::Extend, list({number(2), text("9007199254740992")})));
@@ -538,11 +746,16 @@ TEST_SUITE("redis answers") {
         const std::string name{command};
         commands += name + " ";
         CHECK(said(kind, begins + "@user_script:" + std::to_string(line) + ".") == "NOPERM for " + name);
-        CHECK(
-            said(kind, "ERR Error running script (call to f_1): @user_script:" + std::to_string(line) +
-                           ": @user_script: " + std::to_string(line) +
-                           ": -NOPERM The user executing the script can't run this command or subcommand") ==
-            "NOPERM for " + name);
+        CHECK(said(kind, "ERR Error running script (call to f_1): @user_script:" + std::to_string(line) +
+                             ": @user_script: " + std::to_string(line) +
+                             ": The user executing the script can't run this command or subcommand") ==
+              "NOPERM for " + name);
+        const auto renamed = redis::decode(
+            kind, {.type = Value::Type::Error,
+                   .text = "ERR Unknown Redis command called from script script: 85, on @user_script:" +
+                           std::to_string(line) + "."});
+        CHECK(std::get<Failure>(renamed).kind == redis::NodeError::UnknownCommand);
+        CHECK(std::get<Failure>(renamed).detail == name);
       }
     }
     for (const char* each : {"GET ", "SET ", "DEL ", "PTTL ", "PEXPIRE ", "HSET ", "HMGET "}) {
@@ -554,15 +767,16 @@ TEST_SUITE("redis answers") {
       CHECK(said(RequestKind::Acquire, text) == text);
     }
     const std::string names_it =
-        "NOPERM ACL failure in script: User a has no permissions to run the 'set' command script: 85, on "
+        "ERR ACL failure in script: User a has no permissions to run the 'set' command script: 85, on "
         "@user_script:3.";
-    CHECK(said(RequestKind::Acquire, names_it) == names_it);
+    CHECK(said(RequestKind::Acquire, names_it) == "NOPERM for set");
   }
 
   TEST_CASE("a remaining time beyond all measure, and nonsense about the holder, do not spoil a refusal") {
-    const auto outcome = redis::decode(
-        RequestKind::Acquire, list({number(0), text("t"), number(9223372036854775807LL), text("h"), text("u"),
-                                    text("c"), text("pid"), text("-1"), text("-5"), number(7), number(3)}));
+    const Value name = list({number(0), text("t"), number(9223372036854775807LL), text("h"), text("u"),
+                             text("c"), text("pid"), text("-1"), text("n"), text("-5"), text("256")});
+    const auto outcome =
+        redis::decode(RequestKind::Acquire, list({number(0), number(7), number(3), list({name})}));
     const auto& refused = std::get<Refused>(std::get<quorum::Reply>(outcome));
     CHECK(refused.remaining > std::chrono::hours{24 * 365});
     CHECK(std::chrono::nanoseconds{refused.remaining}.count() > 0);
@@ -570,6 +784,9 @@ TEST_SUITE("redis answers") {
     CHECK(refused.info.pid == 0);
     CHECK(refused.info.since_us == 0);
     CHECK(refused.holder_ttl == milliseconds{0});
+    REQUIRE(refused.info.resting.has_value());
+    CHECK(refused.info.resting->status == 0);
+    CHECK(!refused.info.resting->since);
     CHECK(!refused.position);  // the eighth of three
   }
 }

@@ -18,6 +18,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
@@ -101,10 +102,33 @@ std::string Client::tell(std::initializer_list<std::string_view> words) {
 
 // ---- RedisServer ---------------------------------------------------------------------------------
 
+const std::string& server_program() {
+  static const std::string program = [] {
+    const char* const named = std::getenv("REDLOCK_TEST_SERVER");
+    return std::string{named != nullptr && *named != '\0' ? named : "redis-server"};
+  }();
+  return program;
+}
+
+bool server_is_at_least(unsigned major, unsigned minor) {
+  static const std::pair<unsigned, unsigned> version = [] {
+    std::pair<unsigned, unsigned> numbers{};
+    FILE* const said = popen((server_program() + " --version").c_str(), "r");
+    char line[256] = "";
+    if (said == nullptr || std::fgets(line, sizeof line, said) == nullptr) line[0] = '\0';
+    if (said != nullptr) pclose(said);
+    const char* const at = std::strstr(line, " v=");
+    if (at != nullptr) std::sscanf(at, " v=%u.%u", &numbers.first, &numbers.second);
+    return numbers;
+  }();
+  return version >= std::pair{major, minor};
+}
+
 std::unique_ptr<RedisServer> RedisServer::start(std::vector<std::string> options) {
-  static const bool there = std::system("command -v redis-server >/dev/null 2>&1") == 0;
+  static const bool there =
+      std::system(("command -v '" + server_program() + "' >/dev/null 2>&1").c_str()) == 0;
   if (!there) {
-    MESSAGE("skipped: redis-server is not on PATH");
+    MESSAGE("skipped: there is no " << server_program());
     return nullptr;
   }
   return std::unique_ptr<RedisServer>{new RedisServer{std::move(options)}};
@@ -122,15 +146,15 @@ void RedisServer::spawn() {
   for (int attempt = 0; attempt < 5; ++attempt) {
     if (!again) loopback_socket(port_).reset();
     std::vector<std::string> words{
-        "redis-server", "--port",    std::to_string(port_), "--bind", "127.0.0.1",
-        "--save",       "",          "--appendonly",        "no",     "--unixsocket",
-        socket_,        "--logfile", dir_.file("log"),      "--dir",  dir_.file("")};
+        server_program(), "--port",    std::to_string(port_), "--bind", "127.0.0.1",
+        "--save",         "",          "--appendonly",        "no",     "--unixsocket",
+        socket_,          "--logfile", dir_.file("log"),      "--dir",  dir_.file("")};
     words.insert(words.end(), options_.begin(), options_.end());
     std::vector<char*> argv;
     argv.reserve(words.size() + 1);
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
-    require(posix_spawnp(&pid_, "redis-server", nullptr, nullptr, argv.data(), environ) == 0, "redis-server");
+    require(posix_spawnp(&pid_, argv[0], nullptr, nullptr, argv.data(), environ) == 0, argv[0]);
     const bool up = eventually([&] {
       if (waitpid(pid_, nullptr, WNOHANG) == pid_) {
         pid_ = -1;
@@ -290,9 +314,32 @@ Conversation::Conversation(std::vector<redis::NodeEndpoint> endpoints, std::stri
     : nodes_{std::make_unique<redis::Nodes>(
           std::move(endpoints),
           redis::LockSubject{
-              .key = std::move(key),
-              .holder = {.host = "h", .user = "u", .command = "c d", .pid = 42, .since_us = 7}},
+              .keys = {std::move(key)},
+              .holder = {.host = "h", .user = "u", .command = "c d", .pid = 42, .since_us = 7, .note = "n"}},
           surroundings(), node_timeout)} {
+}
+
+Conversation::Conversation(redis::NodeEndpoint endpoint, std::vector<std::string> keys)
+    : nodes_{std::make_unique<redis::Nodes>(std::vector<redis::NodeEndpoint>{std::move(endpoint)},
+                                            redis::LockSubject{.keys = keys,
+                                                               .holder = {.host = "h",
+                                                                          .user = "u",
+                                                                          .command = "c d",
+                                                                          .pid = 42,
+                                                                          .since_us = 7,
+                                                                          .names = keys,
+                                                                          .note = "n"}},
+                                            surroundings(), kPatience)} {
+}
+
+Conversation::Conversation(redis::NodeEndpoint endpoint, std::string key, std::size_t slots)
+    : nodes_{std::make_unique<redis::Nodes>(
+          std::vector<redis::NodeEndpoint>{std::move(endpoint)},
+          redis::LockSubject{
+              .keys = {std::move(key)},
+              .holder = {.host = "h", .user = "u", .command = "c d", .pid = 42, .since_us = 7, .note = "n"},
+              .slots = slots},
+          surroundings(), kPatience)} {
 }
 
 quorum::RequestId Conversation::send(quorum::Request request, std::chrono::milliseconds allowance,
@@ -325,6 +372,15 @@ redis::Event Conversation::ask(quorum::Request request, std::chrono::millisecond
   REQUIRE(event.has_value());
   REQUIRE(event->id == id);
   return std::move(*event);
+}
+
+ServerBench::ServerBench() {
+  static const std::unique_ptr<RedisServer> shared = RedisServer::start();
+  if (!shared) return;
+  server = shared.get();
+  client.emplace(server->client());
+  client->ask({"FLUSHALL"});
+  node.emplace(server->unix_endpoint());
 }
 
 quorum::AcquireRequest acquire(std::string token, std::chrono::milliseconds ttl, quorum::Fence proposal) {

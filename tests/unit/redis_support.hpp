@@ -54,6 +54,11 @@ class Client {
   redis::ReplyReader reader_;
 };
 
+// The program that REDLOCK_TEST_SERVER names, or else redis-server.
+const std::string& server_program();
+// Whether it is of this version of Redis, or a later one, or derived from such.
+bool server_is_at_least(unsigned major, unsigned minor);
+
 // A redis-server without persistence, on a unix socket and a loopback port.
 class RedisServer {
  public:
@@ -137,6 +142,10 @@ class Conversation {
                         Duration node_timeout = kPatience);
   explicit Conversation(std::vector<redis::NodeEndpoint> endpoints, std::string key = "k",
                         Duration node_timeout = kPatience);
+  // With a lock of several names.
+  Conversation(redis::NodeEndpoint endpoint, std::vector<std::string> keys);
+  // Or slots.
+  Conversation(redis::NodeEndpoint endpoint, std::string key, std::size_t slots);
 
   redis::Nodes& nodes() { return *nodes_; }
   // Sends and returns the id.
@@ -153,6 +162,15 @@ class Conversation {
   std::vector<redis::Event> events_;
   std::vector<quorum::Identity> identities_;
   quorum::RequestId last_ = 0;
+};
+
+// A server that tests share, emptied for each. Leave it running, and configured as it was.
+struct ServerBench {
+  ServerBench();
+
+  RedisServer* server = nullptr;  // none: there is no redis-server on PATH
+  std::optional<Client> client;
+  std::optional<Conversation> node;
 };
 
 quorum::AcquireRequest acquire(std::string token, std::chrono::milliseconds ttl = std::chrono::seconds{30},

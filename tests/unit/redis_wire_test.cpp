@@ -126,10 +126,26 @@ TEST_SUITE("redis wire") {
     CHECK(more(first_of("+" + std::string(1000, 'x'))));
   }
 
-  TEST_CASE("deep nesting is refused") {
+  TEST_CASE("arrays are nested to a depth, and no deeper") {
+    std::string nested = ":1\r\n";
+    for (int i = 0; i < kMaxReplyDepth; ++i) nested.insert(0, "*1\r\n");
+    CHECK(std::holds_alternative<Value>(first_of(nested)));
+    CHECK(contains(why(first_of("*1\r\n" + nested)), "does not speak the Redis protocol: it nests arrays"));
     std::string bytes;
     for (int i = 0; i < 100; ++i) bytes += "*1\r\n";
-    CHECK(!why(first_of(bytes)).empty());
+    CHECK(contains(why(first_of(bytes)), "it nests arrays"));
+  }
+
+  TEST_CASE("the types of RESP3 are refused, also inside of an array") {
+    for (const std::string_view value : {",1.5\r\n", "#t\r\n", "_\r\n", "(12\r\n", "=5\r\ntxt:a\r\n",
+                                         "%1\r\n:1\r\n:2\r\n", "~1\r\n:1\r\n", ">1\r\n:1\r\n"}) {
+      CAPTURE(value);
+      CHECK(contains(why(first_of("*1\r\n" + std::string{value})), "does not speak the Redis protocol"));
+      ReplyReader second;
+      second.feed(":1\r\n" + std::string{value});
+      CHECK(std::holds_alternative<Value>(second.next()));
+      CHECK(contains(why(second.next()), "does not speak the Redis protocol"));
+    }
   }
 
   TEST_CASE("what is not the Redis protocol is named") {

@@ -53,6 +53,9 @@ TEST_CASE("a URL names host, port and database, and each but the host may be lef
   CHECK(good("redis://h:65535/2147483647").db == 2147483647);
   CHECK(good("REDIS://h").transport == Transport::Tcp);
   CHECK(good("rediss://h").transport == Transport::Tls);
+  CHECK(good("valkey://h:7000/1").transport == Transport::Tcp);
+  CHECK(good("valkey://h:7000/1").display() == "redis://h:7000/1");
+  CHECK(good("valkeys://u:p@h").transport == Transport::Tls);
 }
 
 TEST_CASE("an IPv6 address stands in brackets and has one spelling") {
@@ -64,7 +67,8 @@ TEST_CASE("an IPv6 address stands in brackets and has one spelling") {
   CHECK(refused("redis://[::1", "']'"));
   CHECK(refused("redis://[hello]", "not an IPv6 address"));
   CHECK(refused("redis://[::1]7000", "only a ':'"));
-  CHECK(refused("redis://::1", "missing"));
+  CHECK(refused("redis://::1", "brackets"));
+  CHECK(refused("redis://::1:6379", "brackets"));
   CHECK(refused("redis://fe80::1", "brackets"));
   CHECK(refused("redis://[fe80::1%25]", "zone"));
 }
@@ -103,15 +107,32 @@ TEST_CASE("a socket has a path, and may have a database, a user and a password")
   CHECK(refused("unix:///s?db=x", "not a number"));
   CHECK(refused("unix:///s?db=", "not a number"));
   CHECK(refused("unix:///s?database=1", "not db=N"));
-  CHECK(refused("unix:///s?db=1&x=2", "not a number"));
+  CHECK(refused("unix:///s?db=1&x=2", "nothing else"));
+  CHECK(refused("unix:///p?db=0&password=hunter2", "before the path, as in unix://USER:PASSWORD@/"));
+  CHECK(refused("unix:///p?password=hunter2", "before the path"));
   CHECK(refused("unix:///s%00", "NUL"));
 }
 
 TEST_CASE("what is wrong with a URL is said with the part that is wrong") {
   CHECK(refused("", "does not begin with"));
   CHECK(refused("10.0.0.1:6379", "does not begin with"));
-  CHECK(refused("http://h", "does not begin with"));
-  CHECK(refused("redis:/h", "does not begin with"));
+  CHECK(refused("ftp://h",
+                "what stands before '://': write redis://, rediss:// for TLS, or unix:// for a socket"));
+  CHECK(refused("rdis://h", "what stands before '://': write redis://"));
+  CHECK(refused("rediss+ssl://h", "what stands before '://': write rediss://"));
+  CHECK(refused("redis:/h", "followed by '//'"));
+  CHECK(refused("redis:h", "followed by '//'"));
+  CHECK(refused("redis:6379", "does not begin with redis://, rediss:// or unix://; write redis://HOST:6379"));
+  CHECK(refused("unix:/run/redis.sock", "the path: unix:///run/redis.sock"));
+  CHECK(refused("/run/redis.sock", "write unix:// before it"));
+  CHECK(refused("::1", "the address in brackets: redis://[::1]:6379"));
+  CHECK(refused("fe80::1:6379", "the address in brackets: redis://[::1]:6379"));
+  CHECK(refused("[::1]:6379", "write redis:// before it"));
+  CHECK(refused("\"redis://h\"", "quotation mark"));
+  CHECK(refused("'redis://h'", "quotation mark"));
+  CHECK(refused("redis://[::1%lo]:1", "only an IPv6 address that begins with fe80: has a zone"));
+  CHECK(refused("redis://a:1,redis://b:2", "it holds a ','"));
+  CHECK(refused("redis://u:p@a:1,redis://u:p@b:2", "it holds a ','"));
   CHECK(refused("redis://", "host is missing"));
   CHECK(refused("redis://:6379", "host is missing"));
   CHECK(refused("redis:///0", "host is missing"));
@@ -134,6 +155,16 @@ TEST_CASE("what is wrong with a URL is said with the part that is wrong") {
   CHECK(refused(std::string{"redis://h\0x", 11}, "control character"));
   CHECK(refused("redis://h%41", "letters, digits"));
   CHECK(refused("redis://" + std::string(254, 'a'), "letters, digits"));
+}
+
+TEST_CASE("a scheme of other clients is told what to write instead") {
+  CHECK(refused("redis+ssl://u:hunter2@h", "no redis+ssl://...: write rediss://"));
+  CHECK(refused("TLS://h", "write rediss://"));
+  CHECK(refused("redis+socket:///s", "write unix://"));
+  CHECK(refused("redis-sentinel://h:26379/mymaster", "sentinel keeps no keys; name the master"));
+  CHECK(refused("redis+sentinel://h", "sentinel"));
+  CHECK(refused("redis-cluster://h", "independent servers"));
+  CHECK(refused("https://h", "write redis://"));
 }
 
 TEST_CASE("no part of a password is in what is said about a URL, whichever character was not encoded") {
@@ -160,6 +191,10 @@ TEST_CASE("no part of a password is in what is said about a URL, whichever chara
                                 "redis://h#hunter2",
                                 "redis://h?password=hunter2",
                                 "redi://u:hunter2@h",
+                                "redis+ssl://u:hunter2@h",
+                                "redis-sentinel://:hunter2@h",
+                                "unix:///s?password=hunter2",
+                                "unix:///s?db=0&password=hunter2",
                                 "hunter2",
                                 "hunter2@h",
                                 "u:hunter2@redis://h",

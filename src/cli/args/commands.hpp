@@ -22,6 +22,7 @@ inline constexpr CommandSet kList = 1U << 7U;
 inline constexpr CommandSet kBreak = 1U << 8U;
 inline constexpr CommandSet kNodes = 1U << 9U;
 inline constexpr CommandSet kHelp = 1U << 10U;
+inline constexpr CommandSet kFence = 1U << 11U;
 
 // Each executes the command of its name and returns the exit status (redlock(1), EXIT STATUS). Throws Error.
 int run(const Arguments& arguments);
@@ -33,6 +34,7 @@ int status(const Arguments& arguments);
 int list(const Arguments& arguments);
 int break_lock(const Arguments& arguments);
 int nodes(const Arguments& arguments);
+int fence(const Arguments& arguments);
 
 struct CommandRow {
   CommandSet bit;
@@ -44,28 +46,30 @@ struct CommandRow {
 
   // Whether a command to run follows "--". For other commands "--" ends the options: an argument may begin with '-'.
   constexpr bool runs_command() const { return arguments.find("-- COMMAND") != std::string_view::npos; }
+  constexpr bool may_lack_command() const { return arguments.find("[-- COMMAND") != std::string_view::npos; }
 };
 
 inline constexpr CommandRow kCommands[] = {
-    {kRun, "run", "NAME -- COMMAND [ARG...]", "Run a command while holding a lock, on one machine at a time",
+    {kRun, "run", "NAME... -- COMMAND [ARG...]",
+     "Run a command while holding a lock, on one machine at a time",
      "Exit status: the command's own; 128+N when signal N killed it; 64 usage, 69 no quorum, 70 internal,\n"
      "71 system, 75 held by somebody else (see -E), 78 configuration, 79 lock lost and command stopped,\n"
      "126 cannot be executed, 127 not found.\n"
-     "\nDURATION: 500ms, 30s, 5m, 1h30m, 2d; a bare number is seconds.",
+     "\nDURATION: 500ms, 30s, 5m, 1h30m, 2d, 1w; a bare number is seconds.",
      run},
-    {kAcquire, "acquire", "NAME", "Acquire a lock for a script, and print its token",
+    {kAcquire, "acquire", "NAME...", "Acquire a lock for a script, and print its token",
      "Exit status: 0 and the token on standard output; 64 usage, 69 no quorum, 70 internal, 71 system\n"
      "(nobody takes the token), 75 held by somebody else (see -E), 78 configuration.\n"
-     "\nDURATION: 500ms, 30s, 5m, 1h30m, 2d; a bare number is seconds.",
+     "\nDURATION: 500ms, 30s, 5m, 1h30m, 2d, 1w; a bare number is seconds.",
      acquire},
-    {kExtend, "extend", "NAME [TOKEN]", "Extend a held lock to its whole ttl",
+    {kExtend, "extend", "NAME [TOKEN] | NAME... [--token TOKEN]", "Extend a held lock to its whole ttl",
      "TOKEN: what 'redlock acquire' printed; without it $REDLOCK_TOKEN, and with '-' a line of standard "
      "input,\n"
      "which other users of the machine cannot see.\n"
      "\nExit status: 0 done; 1 it is not held with this token: expired, or somebody else's; 64 usage,\n"
      "69 no quorum, 70 internal, 71 system, 78 configuration.",
      extend},
-    {kRelease, "release", "NAME [TOKEN]", "Release a held lock",
+    {kRelease, "release", "NAME [TOKEN] | NAME... [--token TOKEN]", "Release a held lock",
      "TOKEN: what 'redlock acquire' printed; without it $REDLOCK_TOKEN, and with '-' a line of standard "
      "input,\n"
      "which other users of the machine cannot see.\n"
@@ -84,12 +88,25 @@ inline constexpr CommandRow kCommands[] = {
      "Locks that other Redlock libraries hold are not listed: 'redlock status NAME' shows those.\n"
      "Exit status: 0, or 69 when no quorum of nodes could be searched.",
      list},
-    {kBreak, "break", "NAME", "Take a lock away from its holder",
-     "The holder's command is stopped at its next extension.\n"
-     "Exit status: 0 broken, 1 not held (any more) or left as it is, 69 no quorum.",
+    {kBreak, "break", "NAME...", "Take locks away from their holders",
+     "The holder's command is stopped at its next extension. All locks are shown, and one question is "
+     "asked.\n"
+     "'ci-*' breaks each lock that 'redlock list' shows for it; 'a\\*' is the lock with the name a*.\n"
+     "Exit status: 0 broken, 1 not held (any more) or left as it is, 69 no quorum. Of several the worst.",
      break_lock},
     {kNodes, "nodes", "", "Check every node, and whether they are fit for locks",
      "Exit status: 0 safe, or works with warnings; 69 no quorum.", nodes},
+    {kFence, "fence", "FILE [-- COMMAND [ARG...]]",
+     "Beside the resource: run a command unless FILE has seen a greater fence",
+     "Asks no node and needs no configuration. FILE keeps the greatest fence, and is locked until COMMAND "
+     "has ended.\n"
+     "Without a COMMAND, --fence is only checked and recorded; without both, the fence that FILE has seen is "
+     "printed.\n"
+     "\nExit status: the command's own; 128+N when signal N killed it; 1 the fence is stale, and the command "
+     "was\n"
+     "not run; 64 usage, 70 internal, 71 system, or FILE cannot be used; 75 another command has locked FILE\n"
+     "(see -E); 126 cannot be executed, 127 not found.",
+     fence},
     {kHelp, "help", "[COMMAND]", "Show how a command is used", "redlock(1) has more.", nullptr},
 };
 

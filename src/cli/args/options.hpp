@@ -32,12 +32,13 @@ struct Arguments : config::Flags {
   ColorWish color = ColorWish::Auto;
   std::string help_topic;  // of `help`: the name of a command, or empty
 
-  std::string name;                  // of the lock
-  std::vector<std::string> names;    // of the locks of `status`
+  std::vector<std::string> names;    // of the lock; of the locks of `status` and `break`
   std::string glob = "*";            // of `list`: names of locks, as Redis understands globs
   std::optional<std::string> token;  // "-": on standard input; absent: in the environment
-  std::vector<std::string> command;  // all words after the first "--"; never empty
+  std::string file;                  // of `fence`
+  std::vector<std::string> command;  // all words after the first "--"; empty only for `fence` without one
 
+  std::optional<std::string> fence;
   bool nonblock = false;
   unsigned conflict_exit_code = 75;
   std::optional<std::string> events;  // FILE or fd:N
@@ -95,6 +96,8 @@ struct OptionRow {
 
 // The argument whose value must be a good name of a lock.
 inline constexpr std::string_view kLockName = "NAME";
+// One of several whose last may be a token.
+inline constexpr std::string_view kLockNameOrToken = "NAMES";
 
 inline constexpr CommandSet kTakesLock = kRun | kAcquire;
 inline constexpr CommandSet kTakesToken = kExtend | kRelease;
@@ -113,17 +116,35 @@ inline constexpr OptionRow kOptions[] = {
      "When to use colours: auto (default: on a terminal, unless NO_COLOR is set), always or never",
      {.values = "auto always never"}},
 
-    {kLockName, "", kTakesLock, &Arguments::name,
-     "The lock: any text of up to 512 bytes", {.offer = Offer::Locks, .required = true}},
-    {kLockName, "", kTakesToken | kBreak, &Arguments::name, "The lock", {.offer = Offer::Locks, .required = true}},
+    {kLockName, "", kTakesLock, &Arguments::names,
+     "The lock: any text of up to 512 bytes; several, up to 16, are held together or not at all",
+     {.offer = Offer::Locks, .required = true}},
+    {kLockNameOrToken, "", kTakesToken, &Arguments::names,
+     "The lock, or all that are held with one token. Of two words without --token the second is the TOKEN",
+     {.offer = Offer::Locks, .required = true}},
+    {kLockName, "", kBreak, &Arguments::names,
+     "The locks; a NAME with '*', '?' or '[' is a pattern as the GLOB of 'list'", {.offer = Offer::Locks, .required = true}},
     {kLockName, "", kStatus, &Arguments::names, "The locks", {.offer = Offer::Locks, .required = true}},
-    {"TOKEN", "", kTakesToken, &Arguments::token, "Its token (default: $REDLOCK_TOKEN; '-': standard input)"},
     {"GLOB", "", kList, &Arguments::glob, "Only names that match: '*', '?', '[a-z]' and '\\' as in Redis"},
+    {"FILE", "", kFence, &Arguments::file,
+     "Keeps the greatest fence that it has seen; created if it is not there", {.offer = Offer::Files, .required = true}},
     {"COMMAND", "", kHelp, &Arguments::help_topic,
      "The command; without it, all commands are listed", {.offer = Offer::Commands}},
 
+    {"--fence", "N", kFence, &Arguments::fence, "The holder's fence (default: $REDLOCK_FENCE)"},
     {"-n,--nonblock", "", kTakesLock, &Arguments::nonblock,
      "Do not wait: exit 75 when it is held", {.group = "Lock"}},
+    {"-n,--nonblock", "", kFence, &Arguments::nonblock, "Do not wait: exit 75 when FILE is locked"},
+    {"-w,--wait", "DURATION", kFence, &config::Layer::wait,
+     "Wait at most this long for FILE (default: for ever)", {.values = "10s 1m 10m 1h", .excludes = "--nonblock"}},
+    {"--slots", "N", kTakesLock, &config::Layer::slots,
+     "Up to N at a time hold the lock, each a slot of their own ($REDLOCK_SLOT)", {.group = "Lock", .values = "2 4 10"}},
+    {"--slots", "N", kTakesToken, &config::Layer::slots,
+     "The lock has N slots: find the one that TOKEN holds", {.group = "Lock", .values = "2 4 10"}},
+    {"--slots", "N", kStatus, &config::Layer::slots,
+     "The lock has N slots: show who has which", {.group = "Lock", .values = "2 4 10"}},
+    {"-E,--conflict-exit-code", "N", kFence, &Arguments::conflict_exit_code,
+     "Exit status when another command has locked FILE (default: 75)", {.values = "0 75", .most = 255}},
     {"-E,--conflict-exit-code", "N", kRun, &Arguments::conflict_exit_code,
      "Exit status when somebody else holds the lock (default: 75)", {.group = "Lock", .values = "0 75", .most = 255}},
     {"-E,--conflict-exit-code", "N", kAcquire, &Arguments::conflict_exit_code,
@@ -135,6 +156,9 @@ inline constexpr OptionRow kOptions[] = {
     {"-w,--wait", "DURATION", kTakesLock, &config::Layer::wait,
      "Wait at most this long for the lock (default: for ever)",
      {.group = "Lock", .values = "10s 1m 10m 1h", .excludes = "--nonblock"}},
+    {"--quorum-wait", "DURATION", kTakesLock, &config::Layer::quorum_wait,
+     "Try this long while no quorum answers (default: 1m, or the restart quarantine and 10s if longer)",
+     {.group = "Lock", .values = "0s 10s 1m 10m"}},
     {"--retry-delay", "DURATION", kTakesLock, &config::Layer::retry_delay,
      "Pause between attempts, before jitter (default: 200ms)", {.group = "Lock", .values = "100ms 200ms 1s"}},
     {"--retry-count", "N", kTakesLock, &config::Layer::retry_count,
@@ -158,12 +182,22 @@ inline constexpr OptionRow kOptions[] = {
      {.group = "Lock", .values = "0s 30s 5m"}},
     {"--key-prefix", "TEXT", kAsksNodes & ~kNodes, &config::Layer::key_prefix,
      "Put this in front of the lock's name in Redis (default: nothing)", {.group = "Lock"}},
+    {"--note", "TEXT", kTakesLock, &config::Layer::note,
+     "A text that others see beside the holder: a ticket, the URL of a build ($REDLOCK_NOTE)", {.group = "Lock"}},
     {"--on-lost", "stop|warn", kRun, &Arguments::on_lost,
      "What to do when the lock is lost: 'stop' the command (default) or 'warn' and let it run; exit 79 either way",
      {.group = "Lock", .values = "stop warn"}},
+    {"--reentrant", "", kRun, &config::Layer::reentrant,
+     "Inside a run of the same lock, run the command under that one's lease, instead of exit 75", {.group = "Lock"}},
     {"--release-when", "command|all", kRun, &config::Layer::release_when,
      "When to release the lock: when the command has ended (default), or all that it has left running",
      {.group = "Lock", .values = "command all"}},
+
+    {"--at-least", "DURATION", kRun, &config::Layer::at_least,
+     "Nobody else gets the lock for this long from the grant on, also where the command ends sooner",
+     {.group = "Lock", .values = "1m 5m 1h"}},
+    {"--release-on-failure", "", kRun, &config::Layer::release_on_failure,
+     "But release the lock at once where the command ends with anything but 0", {.group = "Lock"}},
 
     {"-c,--config", "FILE", kAsksNodes, &Arguments::config_file,
      "Read this file instead of the usual ones", {.group = "Nodes", .offer = Offer::ConfigurationFiles}},
@@ -171,11 +205,13 @@ inline constexpr OptionRow kOptions[] = {
      "A Redis server: redis://[user:password@]host[:port][/db], rediss://... (TLS), unix:///path",
      {.group = "Nodes", .values = "redis:// rediss:// unix:///", .offer = Offer::NodeUrls}},
 
+    {"--token", "TOKEN", kTakesToken, &Arguments::token,
+     "What 'redlock acquire' printed (default: $REDLOCK_TOKEN; '-': a line of standard input)"},
     {"--format", "FORMAT", kAcquire, &Arguments::format,
      "What to print: 'token' (default), 'shell' (assignments for eval) or 'json'", {.values = "token shell json"}},
     {"--json", "", kAcquire, &Arguments::json, "The same as --format json", {.excludes = "--format"}},
     {"--json", "", kStatus | kList, &Arguments::json, "A JSON array with an object for each lock"},
-    {"--json", "", kBreak, &Arguments::json, "A JSON object: the lock as it was, and 'broken'"},
+    {"--json", "", kBreak, &Arguments::json, "A JSON object: the lock as it was, and 'broken'; of several an array"},
     {"--json", "", kNodes, &Arguments::json, "A JSON object with the verdict and an array of the nodes"},
     {"--while-pid", "PID", kAcquire, &Arguments::while_pid,
      "Extend it in the background until this process ends ($$: the script), then release it",

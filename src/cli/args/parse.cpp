@@ -2,9 +2,11 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "cli/args/explain.hpp"
 #include "cli/args/help.hpp"
+#include "cli/args/option_value.hpp"
+#include "cli/args/words.hpp"
 #include "config/name.hpp"
-#include "process/signal_name.hpp"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -12,66 +14,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <concepts>
+#include <iterator>
 #include <optional>
 #include <span>
-#include <type_traits>
 
 namespace redlock::cli {
 namespace {
-
-// ---- Values: each read() reads `text` and returns the problem, if any.
-
-template <typename Value>
-std::optional<std::string> read(const OptionRow&, const std::string& text, Value& value) {
-  return config::read_value(text, value);
-}
-
-// Enumerators have the order of the words of the row.
-template <typename Enum>
-requires std::is_enum_v<Enum> std::optional<std::string> read(const OptionRow& row, const std::string& text,
-                                                              Enum& value) {
-  std::vector<std::string> quoted_words;
-  std::size_t index = 0;
-  for (std::string_view words = row.details.values; !words.empty(); ++index) {
-    const std::string_view word = words.substr(0, words.find(' '));
-    if (text == word) {
-      value = static_cast<Enum>(index);
-      return std::nullopt;
-    }
-    quoted_words.push_back(fmt::format("'{}'", word));
-    words.remove_prefix(std::min(words.size(), word.size() + 1));
-  }
-  const std::string last = quoted_words.back();
-  quoted_words.pop_back();
-  return fmt::format("must be {} or {}", fmt::join(quoted_words, ", "), last);
-}
-
-template <std::integral Number>
-bool read_number(const std::string& text, Number& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc{} && end == text.data() + text.size();
-}
-
-std::optional<std::string> read(const OptionRow& row, const std::string& text, unsigned& value) {
-  const auto [least, most] = std::pair{row.details.least, row.details.most};
-  if (read_number(text, value) && value >= least && value <= most) return std::nullopt;
-  return least == 0 ? fmt::format("must be a number up to {}", most)
-                    : fmt::format("must be a number from {} to {}", least, most);
-}
-
-std::optional<std::string> read(const OptionRow&, const std::string& text, pid_t& value) {
-  if (read_number(text, value) && value > 0) return std::nullopt;
-  return "must be the number of a process";
-}
-
-std::optional<std::string> read(const OptionRow&, const std::string& text, Signal& value) {
-  const auto signal = process::parse_signal(text);
-  if (!signal) return "must be the name or number of a signal, such as TERM";
-  value.number = *signal;
-  return std::nullopt;
-}
 
 // ---- Registration with CLI11
 
@@ -91,10 +39,15 @@ struct Registration {
   CLI::Option* operator()(std::vector<std::string> Arguments::*member) const {
     CLI::Option* const option = app.add_option(std::string{row.names}, arguments.*member);
     option->type_name(std::string{row.argument});
+    option->transform([](const std::string& word) { return unguarded(word); });
     return row.is_option() ? option->allow_extra_args(false) : option;
   }
 
   CLI::Option* operator()(config::KeyMember member) const {
+    if (const auto* const on = std::get_if<std::optional<bool> config::Layer::*>(&member)) {
+      return app.add_flag_callback(std::string{row.names},
+                                   [&layer = arguments.layer, on = *on] { layer.*on = true; });
+    }
     return add([self = *this, &key = config::find_key(member)](const std::string& text) {
       if (const auto problem = config::assign(self.arguments.layer, key, text)) {
         throw UsageError{fmt::format("{}: {}", self.row.long_name(), *problem)};
@@ -118,23 +71,40 @@ struct Registration {
  private:
   template <typename Function>
   CLI::Option* add(Function function) const {
-    return app.add_option_function<std::string>(std::string{row.names}, function)
+    const auto take = [function](const std::string& word) { function(unguarded(word)); };
+    return app.add_option_function<std::string>(std::string{row.names}, take)
         ->type_name(std::string{row.argument});
   }
 
   template <typename Value>
   void accept(const std::string& text, Value& value) const {
-    if (const auto problem = read(row, text, value)) {
+    if (const auto problem = read_option_value(row, text, value)) {
       throw CLI::ValidationError{std::string{row.long_name()}, *problem};
     }
   }
 };
 
-void add_options(CLI::App& app, CommandSet command, Arguments& arguments) {
+// Whether one of `words` may be this option: "--ttl", "--ttl=5s", or the letter in "-nq". Some are no option but look like it.
+bool may_be_among(std::span<const std::string> words, const OptionRow& row) {
+  const char letter = row.names.starts_with("--") ? '-' : row.names[1];
+  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+    if (word.starts_with("--")) return word.substr(0, word.find('=')) == row.long_name();
+    return word.starts_with('-') && word.find(letter, 1) != word.npos;
+  });
+}
+
+// Of the options only those that the command line may name, and what they need: to register all takes longer than to read it.
+void add_options(CLI::App& app, CommandSet command, std::span<const std::string> words,
+                 Arguments& arguments) {
+  std::vector<const OptionRow*> rows;
   for (const OptionRow& row : kOptions) {
-    if ((row.commands & command) == 0) continue;
+    const bool named = !row.is_option() || may_be_among(words, row);
+    if ((row.commands & command) != 0 && named) rows.push_back(&row);
+  }
+  const auto registered = [&](std::string_view name) { return app.get_option_no_throw(std::string{name}); };
+  const auto add = [&](const OptionRow& row) {
     CLI::Option* const option = std::visit(Registration{app, row, arguments}, row.target);
-    if (option == nullptr) continue;
+    if (option == nullptr) return;
     option->required(row.details.required);
     if (row.names == kLockName) {
       option->check([](const std::string& name) {
@@ -142,24 +112,22 @@ void add_options(CLI::App& app, CommandSet command, Arguments& arguments) {
         return std::string{};
       });
     }
+  };
+  for (const OptionRow* const row : rows) add(*row);
+  for (const OptionRow* const row : rows) {
+    CLI::Option* const other = row->details.excludes.empty() ? nullptr : registered(row->details.excludes);
+    if (other != nullptr) registered(row->long_name())->excludes(other);
+    if (row->details.needs.empty()) continue;
+    if (registered(row->details.needs) == nullptr) {
+      add(*std::find_if(std::begin(kOptions), std::end(kOptions), [&](const OptionRow& each) {
+        return (each.commands & command) != 0 && each.long_name() == row->details.needs;
+      }));
+    }
+    registered(row->long_name())->needs(registered(row->details.needs));
   }
-  for (const OptionRow& row : kOptions) {
-    if ((row.commands & command) == 0) continue;
-    const auto other = [&](std::string_view name) { return app.get_option(std::string{name}); };
-    if (!row.details.excludes.empty()) other(row.long_name())->excludes(other(row.details.excludes));
-    if (!row.details.needs.empty()) other(row.long_name())->needs(other(row.details.needs));
-  }
 }
 
-// ---- Messages
-
-std::string usage_of(const CommandRow& command) {
-  return fmt::format("redlock {} {}", command.name, command.arguments);
-}
-
-std::string see_help(const CommandRow* command) {
-  return command == nullptr ? "see 'redlock --help'" : fmt::format("see 'redlock {} --help'", command->name);
-}
+// ---- The command line
 
 // CLI11's messages, as one line in lower case.
 std::string one_line(std::string text) {
@@ -167,32 +135,18 @@ std::string one_line(std::string text) {
   while (!text.empty() && text.back() == ' ') text.pop_back();
   if (text.size() > 1 && text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a')
     text[0] = static_cast<char>(text[0] + 32);
-  return printable(text, 300);
+  return printable(explain_mistake(text), 300);
 }
 
-// `separated`: the command line has a "--".
-std::string explain_extras(const std::vector<std::string>& extras, bool separated,
-                           const CommandRow* command) {
-  for (const std::string& extra : extras) {
-    if (extra.starts_with('-'))
-      return fmt::format("unknown option {}: {}", quoted(extra, 64), see_help(command));
-  }
-  if (!separated && command != nullptr && command->runs_command()) {
-    return fmt::format("no command: put it behind '--': {}", usage_of(*command));
-  }
-  return fmt::format("unexpected argument {}: {}", quoted(extras.empty() ? "" : extras.back(), 64),
-                     see_help(command));
+std::vector<std::string> typed(std::vector<std::string> words) {
+  std::transform(words.begin(), words.end(), words.begin(), unguarded);
+  return words;
 }
 
-std::string explain_missing_command(std::span<const std::string> args) {
-  for (const std::string& arg : args) {
-    if (!arg.starts_with('-'))
-      return fmt::format("there is no command {}: see 'redlock --help'", quoted(arg, 64));
-  }
-  return "no command given: see 'redlock --help'";
+bool has_option(const std::vector<std::string>& words) {
+  return std::any_of(words.begin(), words.end(),
+                     [](const std::string& word) { return word.starts_with('-'); });
 }
-
-// ---- The command line
 
 // The first word of `args` that is a command and no option's value.
 const CommandRow* command_among(std::span<const std::string> args) {
@@ -215,6 +169,7 @@ std::string help_on(const std::string& topic) {
 // The command to run, which follows "--".
 std::vector<std::string> command_after(const CommandRow& command,
                                        std::optional<std::vector<std::string>> rest) {
+  if (!rest && command.may_lack_command()) return {};
   if (!rest) throw UsageError{fmt::format("no command: put it behind '--': {}", usage_of(command))};
   if (rest->empty() || rest->front().empty()) {
     throw UsageError{fmt::format("the command is empty: {}", usage_of(command))};
@@ -222,31 +177,49 @@ std::vector<std::string> command_after(const CommandRow& command,
   return *std::move(rest);
 }
 
-}  // namespace
+using Word = std::vector<std::string>::const_iterator;
 
-// Registers only the options of the chosen command: those of all would take a tenth of each start.
-Invocation parse_command_line(const std::vector<std::string>& args) {
-  auto end = std::find(args.begin(), args.end(), "--");
-  Invocation invocation{.command = command_among({args.begin(), end}), .arguments = {}, .text = {}};
-  const CommandRow* const command = invocation.command;
-  std::optional<std::vector<std::string>> rest;  // all words after the first "--"
+// A name that begins with '-' stands behind a "--" of its own: "run -- -NAME -- COMMAND". Returns the "--" of the command,
+// if one word stands before it. Of a name that does not begin so, the word may be the command where a name is missing:
+// "run $NAME -- sudo -- true".
+std::optional<Word> second_separator(const std::vector<std::string>& args, Word first) {
+  const auto words = args.end() - first;
+  if (words < 3 || *(first + 2) != "--") return std::nullopt;
+  return first + 2;
+}
+
+// CLI11 2.4 takes a word such as "-\033x" for an argument: of an option the first character must be a printable one.
+void refuse_options_among_arguments(const CLI::App& parsed, const CommandRow* command) {
+  for (const CLI::Option* const option : parsed.get_options()) {
+    if (!option->get_positional()) continue;
+    for (const std::string& word : typed(option->results())) {
+      if (word.size() > 1 && word.front() == '-') throw UsageError{explain_extras({word}, true, command)};
+    }
+  }
+}
+
+// `end`: the "--" behind which all is the command, where there is one.
+Invocation parse_words(const std::vector<std::string>& args, const CommandRow* command, Word end) {
+  Invocation invocation{.command = command, .arguments = {}, .text = {}};
+  std::optional<std::vector<std::string>> rest;  // all words after it
   if (end != args.end() && (command == nullptr || command->runs_command())) {
     rest.emplace(end + 1, args.end());
   } else {
     end = args.end();
   }
+  const std::span<const std::string> words{args.begin(), end};
 
   CLI::App app{"", "redlock"};
   app.set_version_flag("-V,--version", "redlock " REDLOCK_VERSION);
   app.require_subcommand(1);
   app.fallthrough();
-  add_options(app, kProgram, invocation.arguments);
+  add_options(app, kProgram, words, invocation.arguments);
   if (command != nullptr) {
-    add_options(*app.add_subcommand(std::string{command->name}), command->bit, invocation.arguments);
+    add_options(*app.add_subcommand(std::string{command->name}), command->bit, words, invocation.arguments);
   }
 
   // CLI11 expects the last argument first.
-  std::vector<std::string> reversed{args.begin(), end};
+  std::vector<std::string> reversed = guarded(words, command);
   std::reverse(reversed.begin(), reversed.end());
   try {
     app.parse(reversed);
@@ -255,17 +228,38 @@ Invocation parse_command_line(const std::vector<std::string>& args) {
   } catch (const CLI::CallForVersion& version) {
     return {.text = std::string{version.what()} + "\n"};
   } catch (const CLI::ExtrasError&) {
-    throw UsageError{explain_extras(app.remaining(true), rest.has_value(), command)};
+    throw UsageError{explain_extras(typed(app.remaining(true)), rest.has_value(), command)};
   } catch (const CLI::ParseError& error) {
     if (command == nullptr && error.get_name() == "RequiredError") {
       throw UsageError{explain_missing_command({args.begin(), end})};
     }
+    const bool lacks = error.get_name() == "RequiredError";
+    if (lacks && has_option(app.remaining(true)))
+      throw UsageError{explain_extras(typed(app.remaining(true)), rest.has_value(), command)};
+    if (const auto second = lacks && rest ? second_separator(args, end) : std::nullopt) {
+      if ((end + 1)->starts_with('-')) return parse_words(args, command, *second);
+      throw UsageError{
+          fmt::format("{}: it stands before the first '--', and behind one of its own only if it begins "
+                      "with '-': {}",
+                      one_line(error.what()), usage_of(*command))};
+    }
     throw UsageError{fmt::format("{}: {}", one_line(error.what()), see_help(command))};
   }
   if (command == nullptr) throw UsageError{explain_missing_command({args.begin(), end})};
+  if (std::find(words.begin(), words.end(), "--") == words.end()) {
+    for (const CLI::App* const parsed : app.get_subcommands())
+      refuse_options_among_arguments(*parsed, command);
+  }
   if (command->bit == kHelp) return {.text = help_on(invocation.arguments.help_topic)};
   if (command->runs_command()) invocation.arguments.command = command_after(*command, std::move(rest));
   return invocation;
+}
+
+}  // namespace
+
+Invocation parse_command_line(const std::vector<std::string>& args) {
+  const auto end = std::find(args.begin(), args.end(), "--");
+  return parse_words(args, command_among({args.begin(), end}), end);
 }
 
 }  // namespace redlock::cli

@@ -8,7 +8,7 @@
 #include "cli/describe_holder.hpp"
 #include "cli/grant.hpp"
 #include "cli/terminal/write_token.hpp"
-#include "process/fatal_signal.hpp"
+#include "process/signal_fd.hpp"
 
 #include <unistd.h>
 
@@ -23,25 +23,30 @@ Duration least_validity_of_caller(const config::Settings& settings) {
 }
 
 int acquire_for_caller(const Arguments& arguments) {
-  const config::Settings settings = config::load(arguments, arguments.name);
+  const LockNames lock = load_lock(arguments, arguments.names);
+  const config::Settings& settings = lock.settings;
   process::SignalFd signals;
-  LockEvents events{arguments.events, arguments.name};
-  lock::Driver driver = open_driver(arguments.name, settings, describe_process(getppid()), &events);
+  LockEvents events{arguments.events, arguments.names};
+  lock::Driver driver = open_driver(lock, describe_process(getppid()), &events);
   lock::Acquirer acquirer{driver};
   const quorum::AcquireVerdict verdict = acquire_lock(arguments, settings, least_validity_of_caller(settings),
                                                       driver, acquirer, signals, events);
   const auto* won = std::get_if<quorum::Won>(&verdict);
   if (won == nullptr) return refuse(arguments, settings, acquirer, verdict);
 
+  const Arguments holders = with_name_of_slot(arguments, *won);
   std::optional<int> fatal;  // between the grant and the output of the token
   {
-    ReleaseOnExit release_on_exit{driver, won->token, events};
+    ReleaseOnExit release_on_exit{
+        driver,
+        {.names = holders.names, .ttl = settings.ttl, .token = won->token, .slot = won->slot},
+        events};
     const auto interrupted = [&] {
       fatal = process::take_fatal_signal(signals);
       return fatal.has_value();
     };
     const int wake_fds[] = {signals.fd()};
-    const std::string text = format_grant(arguments, *won, read_clocks());
+    const std::string text = format_grant(holders, *won, read_clocks());
     switch (write_token(text, won->valid_until, wake_fds, interrupted)) {
       case WriteResult::Done:
         release_on_exit.keep();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cli/args/options.hpp"
+#include "cli/commands/inspect.hpp"
 #include "cli/lock_events.hpp"
 #include "config/settings.hpp"
 #include "lock/acquirer.hpp"
@@ -13,9 +14,11 @@
 // Shared by the commands that acquire a lock.
 namespace redlock::cli {
 
-// Connects to the nodes. They store `holder` with the lock. `events`, if any, must outlive the driver.
-lock::Driver open_driver(const std::string& name, const config::Settings& settings,
-                         const quorum::HolderInfo& holder, LockEvents* events = nullptr);
+// Connects to the nodes. They store `holder` with the lock, and the note of the settings. `events`, if any, must outlive the driver.
+lock::Driver open_driver(const LockNames& lock, quorum::HolderInfo holder, LockEvents* events = nullptr);
+
+// Nobody may read this process's memory if it holds passwords of nodes.
+void keep_passwords_private(const config::Settings& settings);
 
 // The validity that a grant must have if its command is to be stopped before the end: time to start and to stop it.
 Duration least_validity_of_holder(const config::Settings& settings);
@@ -25,6 +28,10 @@ Duration least_validity_of_holder(const config::Settings& settings);
 quorum::AcquireVerdict acquire_lock(const Arguments& arguments, const config::Settings& settings,
                                     Duration least_validity, lock::Driver& driver, lock::Acquirer& acquirer,
                                     process::SignalFd& signals, LockEvents& events);
+
+// The arguments of a holder: one that has a slot has the lock NAME#k from here on.
+Arguments with_name_of_slot(const Arguments& arguments, const quorum::Won& won);
+LockNames with_name_of_slot(const LockNames& lock, const quorum::Won& won);
 
 // Logs why the lock was not granted, and returns the exit status. Throws ConfigError if two nodes are one server.
 int refuse(const Arguments& arguments, const config::Settings& settings, const lock::Acquirer& acquirer,

@@ -22,7 +22,8 @@ bool prints_for_eval(std::span<const std::string> args) {
 // `unset` of an unset variable is no error, and the exit of a subshell does not end the shell unless it has `set -e` (POSIX
 // shell, 2.8.1 and 2.14).
 void refuse_eval(int status) {
-  const std::string text = fmt::format("unset REDLOCK_NAME REDLOCK_TOKEN REDLOCK_FENCE; (exit {})\n", status);
+  const std::string text =
+      fmt::format("unset REDLOCK_NAME REDLOCK_TOKEN REDLOCK_FENCE REDLOCK_SLOT; (exit {})\n", status);
   constexpr int limit_ms = 1000;  // nobody may ever read a full pipe
   pollfd out{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
   if (poll(&out, 1, limit_ms) != 1 || (out.revents & POLLERR) != 0) return;

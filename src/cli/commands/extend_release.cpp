@@ -5,8 +5,10 @@
 #include "base/text.hpp"
 #include "cli/args/options.hpp"
 #include "cli/commands/acquire_lock.hpp"
+#include "cli/commands/inspect.hpp"
 #include "cli/describe_holder.hpp"
 #include "cli/messages.hpp"
+#include "config/name.hpp"
 #include "lock/manual.hpp"
 #include "lock/report.hpp"
 #include "process/signal_fd.hpp"
@@ -18,7 +20,10 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace redlock::cli {
@@ -41,17 +46,40 @@ std::string read_token() {
   return text;
 }
 
-quorum::Token token_of(const Arguments& arguments) {
+// Whether the word is a name of the lock that the surrounding `run` or `acquire` has told of.
+bool is_name_of_surrounding_lock(const std::string& word) {
+  const char* const names = std::getenv("REDLOCK_NAME");
+  if (names == nullptr || std::getenv("REDLOCK_TOKEN") == nullptr) return false;
+  return ("\n" + std::string{names} + "\n").find("\n" + word + "\n") != std::string::npos;
+}
+
+// The names, and the token that may stand behind a single one.
+struct LockAndToken {
+  std::vector<std::string> names;
+  std::optional<std::string> token;
+};
+LockAndToken split_words(const Arguments& arguments) {
+  LockAndToken split{.names = arguments.names, .token = arguments.token};
+  if (!split.token && split.names.size() == 2 && !is_name_of_surrounding_lock(split.names.back())) {
+    split.token = std::move(split.names.back());
+    split.names.pop_back();
+  }
+  config::check_lock_names(split.names);
+  return split;
+}
+
+quorum::Token token_of(const std::optional<std::string>& given) {
   std::string token;
   const char* const variable = std::getenv("REDLOCK_TOKEN");
-  if (arguments.token) {
-    token = *arguments.token == "-" ? read_token() : *arguments.token;
+  if (given) {
+    token = *given == "-" ? read_token() : *given;
   } else if (variable != nullptr) {
     token = variable;
   }
   if (token.empty()) {
     throw UsageError{
-        "no token: give it behind the name, in $REDLOCK_TOKEN, or with '-' on standard input; it is what "
+        "no token: give it behind a single name, with --token, in $REDLOCK_TOKEN, or with '-' on standard "
+        "input; it is what "
         "'redlock acquire' printed"};
   }
   if (token.size() > kLongestToken) {
@@ -60,84 +88,137 @@ quorum::Token token_of(const Arguments& arguments) {
   return {std::move(token)};
 }
 
-// Logs which nodes did not answer, and why.
-int report_no_quorum(const std::string& what, const std::vector<std::string>& troubles) {
-  log::error(what);
-  for (const std::string& trouble : troubles) log::error("  " + trouble);
-  return exit_status::kNoQuorum;
+// The slot that the token holds, as far as the nodes tell; where none of them shows it, the lock without slots.
+LockNames find_slot(LockNames lock, const quorum::Token& token) {
+  if (lock.settings.slots == 0) return lock;
+  lock::Inspector inspector = open_inspector(lock.settings);
+  const std::vector<StatusView> slots = *inspect_locks(inspector, lock);
+  for (const StatusView& slot : slots) {
+    for (const lock::Observation& observation : slot.observations) {
+      const redis::NodeLockState* const state = observation.state();
+      if (state == nullptr || state->holder != token) continue;
+      lock.names = {slot.name};
+      lock.keys = {lock.settings.key_prefix + slot.name};
+      lock.slots = {0};
+    }
+  }
+  lock.settings.slots = 0;
+  return lock;
 }
 
-std::string held_by(const quorum::HolderInfo& info) {
-  return lock::describe_holder(info, read_clocks().wall_us);
+// The lock that the command line names, and connections that are not open yet. Meanwhile no signal interrupts the program.
+struct LockByHand {
+  explicit LockByHand(const Arguments& arguments) : LockByHand{arguments, split_words(arguments)} {}
+  LockByHand(const Arguments& arguments, const LockAndToken& words)
+      : token{token_of(words.token)},
+        lock{find_slot(load_lock(arguments, words.names), token)},
+        name{some_slot() + describe_lock(lock.names)},
+        was{some_slot() + describe_lock(lock.names, "was")},
+        driver(open_driver(lock, describe_process(getppid()))) {}
+
+  const config::Settings& settings() const { return lock.settings; }
+
+  // If no node shows the token in any of the slots.
+  std::string some_slot() const { return lock.slots.front() > 0 ? "a slot of " : ""; }
+
+  // Logs that no quorum answered, and which nodes did not, and why.
+  int report_no_quorum(std::string_view what, const std::vector<std::string>& troubles) const {
+    log::error(fmt::format("no quorum for {}: cannot {}: {} of {} nodes needed", name, what,
+                           quorum::votes_needed(driver.size()), driver.size()));
+    for (const std::string& trouble : troubles) log::error("  " + trouble);
+    return exit_status::kNoQuorum;
+  }
+
+  process::SignalFd signals;
+  quorum::Token token;
+  LockNames lock;
+  std::string name;
+  std::string was;  // the same with a verb: "'a' was"
+  lock::Driver driver;
+};
+
+constexpr const char* kNeverHeld = "nobody holds it: it expired, or was never held with this token";
+constexpr const char* kNotHeldTogether =
+    "nobody holds all of them: one of them expired, or was never held with this token";
+constexpr const char* kNeverHeldThem = "nobody holds them: they expired, or were never held with this token";
+
+// `it`: "it" or "one of them".
+std::string held_by(const quorum::HolderInfo& info, std::string_view it = "it") {
+  const std::uint64_t now_us = read_clocks().wall_us;
+  if (info.resting) return fmt::format("{} rests: {}", it, describe_rest(info, std::nullopt, now_us));
+  return fmt::format("{} is held by {}", it, lock::describe_holder(info, now_us));
 }
 
 }  // namespace
 
 int extend(const Arguments& arguments) {
-  const std::string name = quoted(arguments.name);
-  const quorum::Token token = token_of(arguments);
-  const config::Settings settings = config::load(arguments, arguments.name);
-  const process::SignalFd signals;  // no signal interrupts it
-  lock::Driver driver = open_driver(arguments.name, settings, describe_process(getppid()));
-  const auto outcome = lock::extend_by_hand(driver, token, settings.ttl);
+  LockByHand lock{arguments};
+  const std::string not_extended = lock.was + " not extended: ";
+  const bool several = lock.lock.names.size() > 1;
+  const std::string it = several ? "one of them" : "it";
+  const auto outcome = lock::extend_by_hand(lock.driver, lock.token, lock.settings().ttl);
   return std::visit(
-      Overload{
-          [&](const quorum::LeaseExtended& extended) {
-            log::debug(fmt::format("lock {} extended with {} of {} votes, fence {}, valid for {} at least",
-                                   name, extended.votes, driver.size(), extended.fence,
-                                   human_duration(extended.valid_until - BootClock::now())));
-            return exit_status::kYes;
-          },
-          [&](const quorum::Lapsed& lapsed) {
-            log::notice(fmt::format("lock {} was not extended: {}", name,
-                                    lapsed.broken ? "it has been broken"
-                                    : lapsed.released
-                                        ? "it has been released"
-                                        : "nobody holds it: it expired, or was never held with this token"));
-            return exit_status::kNo;
-          },
-          [&](const quorum::HeldByOther& others) {
-            log::notice(
-                fmt::format("lock {} was not extended: it is held by {}", name, held_by(others.info)));
-            return exit_status::kNo;
-          },
-          [&](const quorum::NoQuorum&) {
-            return report_no_quorum(
-                fmt::format(
-                    "no quorum for lock {}: cannot prove that it is still held: {} of {} nodes needed", name,
-                    quorum::votes_needed(driver.size()), driver.size()),
-                outcome.troubles);
-          },
-          [&](const quorum::SameServer& same) -> int { refuse_same_server(settings, same); }},
+      Overload{[&](const quorum::LeaseExtended& extended) {
+                 log::debug(fmt::format("{} extended with {} of {} votes, fence {}, valid for {} at least",
+                                        lock.name, extended.votes, lock.driver.size(), extended.fence,
+                                        human_duration(extended.valid_until - BootClock::now())));
+                 return exit_status::kYes;
+               },
+               [&](const quorum::Lapsed& lapsed) {
+                 log::notice(not_extended + (lapsed.broken     ? it + " has been broken"
+                                             : lapsed.released ? it + " has been released"
+                                             : several         ? kNotHeldTogether
+                                                               : kNeverHeld));
+                 return exit_status::kNo;
+               },
+               [&](const quorum::HeldByOther& others) {
+                 log::notice(not_extended + held_by(others.info, it));
+                 return exit_status::kNo;
+               },
+               [&](const quorum::NoQuorum&) {
+                 return lock.report_no_quorum("prove that it is still held", outcome.troubles);
+               },
+               [&](const quorum::SameServer& same) -> int { refuse_same_server(lock.settings(), same); }},
       outcome.verdict);
 }
 
+// Each name by itself: one that is free does not hide that another is released.
 int release(const Arguments& arguments) {
-  const std::string name = quoted(arguments.name);
-  const quorum::Token token = token_of(arguments);
-  const config::Settings settings = config::load(arguments, arguments.name);
-  const process::SignalFd signals;  // no signal interrupts it
-  lock::Driver driver = open_driver(arguments.name, settings, describe_process(getppid()));
-  const auto released = lock::release_by_hand(driver, {.token = token, .note = settings.ttl});
-  using enum quorum::ReleaseResult;
-  switch (released.result) {
-    case Ours: log::debug(fmt::format("lock {} released", name)); return exit_status::kYes;
-    case Expired:
-      log::notice(fmt::format(
-          "lock {} was not released: nobody holds it: it expired, or was never held with this token", name));
-      return exit_status::kNo;
-    case Others:
-      log::notice(fmt::format("lock {} was not released: it is held by {}", name, held_by(released.other)));
-      return exit_status::kNo;
-    case NoQuorum: break;
+  LockByHand lock{arguments};
+  std::vector<quorum::ReleaseRequest> releases;
+  for (std::size_t i = 0; i < lock.lock.names.size(); ++i)
+    releases.push_back({.token = lock.token, .note = lock.settings().ttl, .name = i});
+  const std::vector<lock::ManualRelease> outcomes = lock::release_by_hand(lock.driver, releases);
+  std::vector<std::string> released;
+  std::vector<std::string> expired;
+  std::vector<std::string> others;  // messages
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    const std::string& name = lock.lock.names[i];
+    using enum quorum::ReleaseResult;
+    switch (outcomes[i].result) {
+      case Ours: released.push_back(name); break;
+      case Expired: expired.push_back(name); break;
+      case Others:
+        others.push_back(lock.some_slot() + describe_lock({name}, "was") +
+                         " not released: " + held_by(outcomes[i].other));
+        break;
+      case NoQuorum:
+        if (const auto same = lock.driver.membership().duplicate())
+          refuse_same_server(lock.settings(), {.first = same->first, .second = same->second});
+        return lock.report_no_quorum("tell whether it is released", outcomes[i].troubles);
+    }
   }
-  if (const auto same = driver.membership().duplicate()) {
-    refuse_same_server(settings, {.first = same->first, .second = same->second});
+  const bool all = released.size() == outcomes.size();
+  if (!released.empty()) {
+    const std::string message = describe_lock(released, "was") + " released";
+    all ? log::debug(message) : log::notice(message);
   }
-  return report_no_quorum(
-      fmt::format("no quorum for lock {}: cannot tell whether it is released: {} of {} nodes needed", name,
-                  quorum::votes_needed(driver.size()), driver.size()),
-      released.troubles);
+  if (!expired.empty()) {
+    log::notice(lock.some_slot() + describe_lock(expired, "was") +
+                " not released: " + (expired.size() == 1 ? kNeverHeld : kNeverHeldThem));
+  }
+  for (const std::string& message : others) log::notice(message);
+  return all ? exit_status::kYes : exit_status::kNo;
 }
 
 }  // namespace redlock::cli

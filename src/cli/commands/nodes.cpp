@@ -1,4 +1,6 @@
 #include "base/error.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
 #include "cli/args/options.hpp"
 #include "cli/commands/inspect.hpp"
 #include "cli/node_format.hpp"
@@ -25,12 +27,19 @@ struct Checkup {
   Health health;
 };
 
-Checkup check(lock::Inspector& inspector, Duration restart_quarantine) {
+// A balancer that counts connections or chances hands the third to another server, most likely.
+constexpr int kMoreConnections = 2;
+
+Checkup check(lock::Inspector& inspector, const config::Settings& settings) {
   std::vector<lock::NodeReport> reports = lock::check_nodes(inspector);
+  for (int i = 0; i < kMoreConnections; ++i) {
+    lock::Inspector other = open_inspector(settings);
+    lock::compare_servers(inspector, other, reports);
+  }
   std::vector<lock::Issues> issues;
   issues.reserve(reports.size());
   for (const lock::NodeReport& report : reports)
-    issues.push_back(lock::issues_of(report, restart_quarantine));
+    issues.push_back(lock::issues_of(report, settings.restart_quarantine));
   return {.reports = std::move(reports),
           .health = lock::health_of(std::move(issues), inspector.membership())};
 }
@@ -121,12 +130,27 @@ Json to_json(const Checkup& checkup, const lock::Inspector& inspector) {
                        {"nodes", std::move(reports)}});
 }
 
+constexpr std::string_view kExampleOfNodes =
+    "[[node]]\n"
+    "url = \"redis://redis1.example.com:6379\"\n"
+    "[[node]]\n"
+    "url = \"redis://redis2.example.com:6379\"\n"
+    "[[node]]\n"
+    "url = \"redis://redis3.example.com:6379\"\n";
+
+void advise_to_name_nodes(const std::string& file) {
+  log::notice(fmt::format(
+      "name your nodes in {}, the same on every host, for example (redlock.toml(5) has passwords and TLS):",
+      quoted(file, 4096)));
+  log::example(kExampleOfNodes);
+}
+
 }  // namespace
 
 int nodes(const Arguments& arguments) {
   const config::Settings settings = config::load(arguments, "");
   lock::Inspector inspector = open_inspector(settings);
-  const Checkup checkup = check(inspector, settings.restart_quarantine);
+  const Checkup checkup = check(inspector, settings);
   if (arguments.json) {
     refuse_duplicates(inspector);
     print(to_json(checkup, inspector).dump() + "\n");
@@ -135,6 +159,7 @@ int nodes(const Arguments& arguments) {
     print(show(checkup, inspector, colors));
     refuse_duplicates(inspector);  // after the table, instead of the verdict
     print(paint(colors, tone_of(checkup.health.verdict), lock::describe(checkup.health)) + "\n");
+    if (!settings.file_for_nodes.empty()) advise_to_name_nodes(settings.file_for_nodes);
   }
   return checkup.health.verdict == Health::Verdict::NoQuorum ? exit_status::kNoQuorum : exit_status::kYes;
 }

@@ -2,7 +2,7 @@
 #include "cli/args/options.hpp"
 #include "cli/surroundings.hpp"
 #include "process/command.hpp"
-#include "process/fatal_signal.hpp"
+#include "process/signal_fd.hpp"
 #include "sandbox/servers.hpp"
 
 #include <fmt/format.h>
@@ -36,7 +36,7 @@ std::optional<process::CommandResult> run_with_servers(const Arguments& argument
                                  wake_fds,
                                  interrupted};
   if (!servers.ready()) return std::nullopt;
-  log::debug(fmt::format("sandbox: {} redis-server{} at {}", arguments.nodes, arguments.nodes == 1 ? "" : "s",
+  log::debug(fmt::format("sandbox: {} server{} at {}", arguments.nodes, arguments.nodes == 1 ? "" : "s",
                          servers.urls()));
   Clock& clock = surroundings().clock;
   process::Leash leash{clock.boot_now() + kForEver, kKillAfter, kMargin};

@@ -1,19 +1,24 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "cli/args/options.hpp"
 #include "cli/commands/inspect.hpp"
 #include "cli/commands/watch.hpp"
+#include "cli/lock_table.hpp"
 #include "cli/terminal/output.hpp"
+
+#include <fmt/format.h>
 
 #include <unistd.h>
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace redlock::cli {
 namespace {
 
-using quorum::LockState;
+using lock::LockState;
 
 // An unknown state outranks a lock that is not held: a script must not take it for free.
 int exit_status_of(const std::vector<StatusView>& views) {
@@ -33,8 +38,17 @@ std::vector<std::string> show(const std::vector<StatusView>& views, const lock::
                               const Palette& palette, std::size_t width) {
   const std::uint64_t now_us = read_clocks().wall_us;
   std::vector<std::string> lines;
-  for (const StatusView& view : views) {
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    const StatusView& view = views[i];
     if (!lines.empty()) lines.emplace_back();
+    if (view.slot > 0) {
+      const std::size_t first = i;
+      while (i + 1 < views.size() && views[i + 1].slot > 1) ++i;
+      for (std::string& line :
+           show_slots(std::span{views}.subspan(first, i + 1 - first), inspector, now_us, palette, width))
+        lines.push_back(std::move(line));
+      continue;
+    }
     const std::string summary = summarize(view.name, view.status, inspector.membership(), now_us);
     lines.push_back(paint(palette, tone_of(view.status.state), clip(summary, width)));
     for (std::string& line : show_details(view, inspector, palette, width)) lines.push_back(std::move(line));
@@ -57,13 +71,20 @@ int status(const Arguments& arguments) {
   const auto views = *inspect_locks(inspector, locks);
   if (arguments.json) {
     print(to_json(views, inspector).dump() + "\n");
-  } else {
+  } else if (!arguments.quiet) {
     print(show(views, inspector, output_palette(arguments.color), output_width()));
+  }
+  for (const StatusView& view : views) {
+    if (view.slot > 0 || view.status.state != LockState::Free || arguments.quiet) continue;
+    if (const std::string taken = taken_slots_of(inspector, view.name, view.key); !taken.empty()) {
+      log::notice(fmt::format("slots of lock {} are taken: {}. 'redlock status --slots N' shows them",
+                              quoted(view.name), taken));
+    }
   }
   // A caller may look at the exit status only.
   for (const StatusView& view : views) {
     if (view.status.state != LockState::Unknown || (is_terminal(STDOUT_FILENO) && !arguments.json)) continue;
-    log::error(summarize(view.name, view.status, inspector.membership(), 0));
+    log::error(summarize(view.name, view.status, inspector.membership(), read_clocks().wall_us));
   }
   return exit_status_of(views);
 }

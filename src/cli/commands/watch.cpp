@@ -4,7 +4,6 @@
 #include "base/timestamp.hpp"
 #include "cli/terminal/output.hpp"
 #include "cli/terminal/screen.hpp"
-#include "process/fatal_signal.hpp"
 #include "process/signal_fd.hpp"
 
 #include <fmt/format.h>
@@ -24,14 +23,20 @@ constexpr std::chrono::milliseconds kPeriod{1000};
 
 // The part of a lock's status whose change is news. The time that is left of a lease is not.
 struct Snapshot {
-  quorum::LockState state;
+  lock::LockState state;
   std::vector<std::pair<quorum::Token, std::size_t>> votes;
+  bool rests;
+  bool kept;
   bool operator==(const Snapshot&) const = default;
 };
 
-Snapshot snapshot_of(const quorum::LockStatus& status) {
-  Snapshot snapshot{.state = status.state, .votes = {}};
-  for (const quorum::Contender& contender : status.contenders)
+Snapshot snapshot_of(const lock::LockStatus& status) {
+  const lock::Contender* holder = status.holder();
+  Snapshot snapshot{.state = status.state,
+                    .votes = {},
+                    .rests = holder != nullptr && holder->info.resting,
+                    .kept = status.kept_for.has_value()};
+  for (const lock::Contender& contender : status.contenders)
     snapshot.votes.emplace_back(contender.token, contender.votes());
   return snapshot;
 }
@@ -76,7 +81,7 @@ class Display {
       if (reported_[i] == snapshot) continue;
       reported_[i] = std::move(snapshot);
       changed = true;
-      const quorum::LockStatus& status = views[i].status;
+      const lock::LockStatus& status = views[i].status;
       text += fmt::format("{} {}", format_timestamp(now_us),
                           summarize(views[i].name, status, inspector_.membership(), now_us));
       if (!status.contenders.empty()) {

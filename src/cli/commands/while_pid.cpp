@@ -2,22 +2,21 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/readable.hpp"
 #include "base/signal_set.hpp"
 #include "base/text.hpp"
 #include "cli/commands/acquire_lock.hpp"
+#include "cli/commands/deadline.hpp"
 #include "cli/commands/eval_refusal.hpp"
 #include "cli/commands/release_on_exit.hpp"
 #include "cli/describe_holder.hpp"
 #include "cli/grant.hpp"
-#include "cli/messages.hpp"
-#include "cli/surroundings.hpp"
 #include "cli/terminal/write_token.hpp"
 #include "lock/keeper.hpp"
-#include "process/alarm.hpp"
+#include "lock/report.hpp"
 #include "process/background.hpp"
-#include "process/fatal_signal.hpp"
+#include "process/signal_fd.hpp"
 #include "process/watched_process.hpp"
-#include "quorum/validity.hpp"
 
 #include <fmt/format.h>
 
@@ -26,7 +25,6 @@
 #include <sys/wait.h>
 
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <exception>
 #include <initializer_list>
@@ -55,69 +53,7 @@ void wait_for_any(std::initializer_list<int> fds, int limit = kWithoutEnd) {
   }
 }
 
-bool is_readable(int fd) noexcept {
-  pollfd wanted{.fd = fd, .events = POLLIN, .revents = 0};
-  return poll(&wanted, 1, 0) == 1;
-}
-
 // ---- The background process ------------------------------------------------------------------------
-
-// Signals the process when the lease is about to end. The alarm does so if this process cannot.
-class Deadline {
- public:
-  Deadline(const Arguments& arguments, const config::Settings& settings, const WatchedProcess& watched,
-           TimePoint valid_until)
-      : arguments_{arguments},
-        watched_{watched},
-        leash_{valid_until, settings.kill_after, quorum::stop_margin(settings.ttl)} {
-    alarm_.emplace(surroundings().clock, leash_, watched_, arguments_.lost_signal.number);
-  }
-
-  void extend(TimePoint valid_until) noexcept { leash_.extend(valid_until); }
-
-  // A release with the token is what the process wanted. It must hear of anything else.
-  void lost(const quorum::Loss& loss) {
-    if (std::holds_alternative<quorum::ReleasedByHand>(loss)) {
-      settle();
-    } else {
-      log::error(explain_loss(arguments_.name, loss));
-      tell();
-    }
-  }
-  void tell() noexcept {
-    if (leash_.begin_stop()) watched_.signal(arguments_.lost_signal.number);
-  }
-
-  // The process need not hear of anything any more.
-  void settle() noexcept { leash_.claim_own_exit(); }
-
-  // Continues an alarm that was stopped, and replaces one that was killed. The pause of a second keeps this process idle if
-  // each alarm is killed at once.
-  int alarm_fd() const noexcept { return alarm_ ? alarm_->fd() : -1; }
-  bool lacks_alarm() const noexcept { return !alarm_ && !leash_.stop_begun(); }
-  void look_after_alarm() {
-    if (alarm_ && is_readable(alarm_->fd())) {
-      alarm_.reset();
-      alarm_due_ = BootClock::now() + kAlarmPause;
-    } else if (lacks_alarm() && BootClock::now() >= alarm_due_) {
-      alarm_due_ = BootClock::now() + kAlarmPause;
-      try {
-        alarm_.emplace(surroundings().clock, leash_, watched_, arguments_.lost_signal.number);
-      } catch (const SystemError&) {  // no process: try again
-      }
-    } else if (alarm_) {
-      alarm_->continue_if_stopped();
-    }
-  }
-  static constexpr std::chrono::milliseconds kAlarmPause{1000};
-
- private:
-  const Arguments& arguments_;
-  const WatchedProcess& watched_;
-  process::Leash leash_;
-  std::optional<process::Alarm> alarm_;
-  TimePoint alarm_due_{};  // of the next one, while there is none
-};
 
 // Waits until the process that needs the lock has ended, the lease is lost, or the starter has gone without writing the
 // token. Returns whether the token was written.
@@ -162,25 +98,29 @@ class FlushOnExit {
 };
 
 // From the grant on, only the end of the process, the loss of the lease and SIGKILL end this process; signals stay blocked.
-int keep_for(const Arguments& arguments, const config::Settings& settings, const WatchedProcess& watched,
+int keep_for(const Arguments& arguments, const LockNames& lock, const WatchedProcess& watched,
              Background& starter, LockEvents& events) {
+  const config::Settings& settings = lock.settings;
   process::SignalFd signals;
   const FlushOnExit flush_on_exit{signals, events};
-  lock::Driver driver = open_driver(arguments.name, settings, describe_process(watched.pid()), &events);
+  lock::Driver driver = open_driver(lock, describe_process(watched.pid()), &events);
   lock::Acquirer acquirer{driver};
   const quorum::AcquireVerdict verdict = acquire_lock(arguments, settings, least_validity_of_holder(settings),
                                                       driver, acquirer, signals, events);
   const auto* won = std::get_if<quorum::Won>(&verdict);
   if (won == nullptr) return refuse(arguments, settings, acquirer, verdict);
 
-  ReleaseOnExit release_on_exit{driver, won->token, events};
+  const Arguments holders = with_name_of_slot(arguments, *won);
+  ReleaseOnExit release_on_exit{
+      driver, {.names = holders.names, .ttl = settings.ttl, .token = won->token, .slot = won->slot}, events};
   const UniqueFd lost_fd{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (!lost_fd) throw SystemError{"cannot create an eventfd", errno};
-  Deadline deadline{arguments, settings, watched, won->valid_until};  // settled before the lock is released
+  Deadline deadline{holders, settings, watched, won->valid_until};  // settled before the lock is released
   // Runs on the keeper's thread, so that a slow main thread does not delay the signal.
   const auto lost = [&](const quorum::Loss& loss) {
-    deadline.lost(loss);
+    deadline.lost(loss, lock::report_troubles(driver, driver.now().boot), driver.size());
     events.lost(loss);
+    release_on_exit.lost();
     eventfd_write(lost_fd.get(), 1);
   };
   const auto extended = [&](TimePoint valid_until) {
@@ -197,7 +137,7 @@ int keep_for(const Arguments& arguments, const config::Settings& settings, const
       *won,
       {.extended = extended, .extend_failed = extend_failed, .lost = lost}};
   keeper.start();
-  if (!starter.send(format_grant(arguments, *won, read_clocks()))) {
+  if (!starter.send(format_grant(holders, *won, read_clocks()))) {
     return exit_status::kSystem;
   }
   try {
@@ -279,15 +219,15 @@ int wait_for_token(const Arguments& arguments, Background& background, const Wat
 
 int acquire_while_pid(const Arguments& arguments) {
   const WatchedProcess watched{*arguments.while_pid};
-  const config::Settings settings = config::load(arguments, arguments.name);
-  LockEvents events{arguments.events, arguments.name};  // its thread starts with the first event
+  const LockNames lock = load_lock(arguments, arguments.names);
+  LockEvents events{arguments.events, arguments.names};  // its thread starts with the first event
   // A signal between the fork and SignalFd stays pending until then: the text for eval must be printed.
   sigset_t found = block_all_signals();
   Background background = Background::start({watched.fd(), events.fd()});
   if (background.is_background()) {
     sigdelset(&found, SIGTERM);  // sent at the end of its starter
     pthread_sigmask(SIG_SETMASK, &found, nullptr);
-    return keep_for(arguments, settings, watched, background, events);
+    return keep_for(arguments, lock, watched, background, events);
   }
   process::SignalFd signals;
   return wait_for_token(arguments, background, watched, signals);

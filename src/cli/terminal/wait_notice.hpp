@@ -1,13 +1,16 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "cli/messages.hpp"
 #include "cli/terminal/live_line.hpp"
 #include "lock/acquirer.hpp"
-#include "quorum/acquire_op.hpp"
+#include "quorum/acquire_verdict.hpp"
 
 #include <cstddef>
+#include <optional>
 #include <string>
-#include <variant>
+#include <utility>
+#include <vector>
 
 namespace redlock::cli {
 
@@ -15,29 +18,26 @@ namespace redlock::cli {
 // the waiting begins and whenever the reason changes.
 class WaitNotice {
  public:
-  WaitNotice(const std::string& name, const lock::Acquirer& acquirer);
+  WaitNotice(const std::vector<std::string>& names, const lock::Acquirer& acquirer);
 
   void waiting(const quorum::AcquireVerdict& verdict);
   void granted();  // reports it if redlock had to wait
-
-  // Whether a line on a terminal is kept up to date.
-  bool live() const noexcept { return live_; }
 
   // Removes the line of the terminal, before redlock ends or goes on.
   void clear() { line_.clear(); }
 
  private:
-  const std::string& name_;
+  const std::vector<std::string>& names_;
   const lock::Acquirer& acquirer_;
   bool live_;
   TimePoint began_ = BootClock::now();
-  std::size_t last_kind_ = std::variant_npos;
+  std::optional<KindOfWait> last_kind_;  // kind_of_wait()
   LiveLine line_;
 };
 
 // The line of a terminal: "waiting for 'nightly' 12s, 2nd of 5 in line: held by ..., expires in 21s unless extended".
 // `heard`: the time of `verdict`.
-std::string waiting_line(const std::string& name, const quorum::AcquireVerdict& verdict, TimePoint began,
-                         TimePoint heard, Now now);
+std::string waiting_line(const std::vector<std::string>& names, const quorum::AcquireVerdict& verdict,
+                         TimePoint began, TimePoint heard, Now now);
 
 }  // namespace redlock::cli

@@ -1,4 +1,4 @@
-"""The results as a table for a terminal, as JSON, and as Markdown for the README."""
+"""The results as a table for a terminal, as JSON, and as Markdown for tests/bench/README.md."""
 import dataclasses
 import json
 
@@ -52,7 +52,7 @@ def to_json(results):
 
 
 def markdown(results):
-    """The section "What it costs", but for the picture and what other programs measure."""
+    """The tables of tests/bench/README.md, but for the picture and what other programs measure."""
     machine, figures = results["machine"], results["figures"]
     found = {(figure.section, figure.what, figure.who): figure for figure in figures}
     lines = [

@@ -5,20 +5,35 @@
 # 127.0.0.1 is where the rest of the machine lives.
 loopback_address() { echo "127.$((64 + ($1 >> 16 & 63))).$(($1 >> 8 & 255)).$(($1 & 255))"; }
 
-# $2 ports of address $1 that the kernel picked.
+# $2 ports of address $1 that the kernel picked, none greater than $3, if that is given.
 free_ports() {
   /usr/bin/python3 - "$@" <<'PYTHON'
 import socket, sys
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
-held = [socket.socket(family) for _ in range(int(sys.argv[2]))]
-for one in held:
-    one.bind((sys.argv[1], 0))
-    print(one.getsockname()[1])
+greatest = int(sys.argv[3]) if len(sys.argv) > 3 else 65535
+held, found = [], 0
+while found < int(sys.argv[2]):
+    held.append(socket.socket(family))
+    held[-1].bind((sys.argv[1], 0))
+    port = held[-1].getsockname()[1]
+    if port <= greatest:
+        print(port)
+        found += 1
 PYTHON
 }
 
-# One node in cluster mode. Its second port would be the first plus 10000, which may be none.
-start_cluster_node() { start_nodes 1 --cluster-enabled yes --cluster-port "$(free_ports "${address:-$(loopback_address "$BASHPID")}" 1)"; }
+# One node in cluster mode. Its second port is the first plus 10000.
+start_cluster_node() { greatest_port=55535 start_nodes 1 --cluster-enabled yes; }
+
+# Whether the server of the tests is of this version of Redis, or a later one, or derived from such.
+server_is_at_least() {
+  local version
+  version=$(redis-server --version | sed 's/.* v=\([0-9.]*\).*/\1/')
+  [[ $(printf '%s\n' "$1" "$version" | sort -V | head -1) == "$1" ]]
+}
+
+# The rights to all channels of an ACL, for a server that knows any.
+all_channels() { ! server_is_at_least 6.2 || echo '&*'; }
 
 # start_nodes COUNT [REDIS OPTION...]: starts them in a fresh folder, points REDLOCK_NODES at them, waits until all
 # answer. $address, if set, is where they listen; $scheme, if rediss, lets them speak TLS, with what the options say, and
@@ -31,7 +46,7 @@ start_nodes() {
   node_options=("$@")
   host=$nodes_address
   [[ $host != *:* ]] || host="[$host]"
-  mapfile -t ports < <(free_ports "$nodes_address" "$count")
+  mapfile -t ports < <(free_ports "$nodes_address" "$count" ${greatest_port:-})
   for ((node = 1; node <= count; ++node)); do
     echo "${scheme:-redis}://$host:${ports[node - 1]}" > "$nodes_dir/$node.url"
     boot_node "$node"
@@ -122,6 +137,16 @@ on_all_nodes() {
   for node in $(all_nodes); do redis_cli "$node" "$@"; done
 }
 
+# plant NAME TOKEN NODE...: a lock that carol holds, as redlock would write it.
+plant() {
+  local node
+  for node in "${@:3}"; do
+    redis_cli "$node" SET "$1" "$2" PX 60000 > /dev/null
+    redis_cli "$node" HSET "redlock.info:$1" token "$2" host web3 user carol command backup pid 812 since 1764045000000000 > /dev/null
+    redis_cli "$node" SET "redlock.fence:$1" 4711 > /dev/null
+  done
+}
+
 # How many nodes have KEY with that value.
 nodes_with() {
   local node count=0
@@ -155,4 +180,21 @@ only_fences_left() {
     end
     return left" 0)
   [[ -z ${left//$'\n'/} ]] || { echo "left over: $left"; return 1; }
+}
+
+# far_nodes MILLISECONDS: puts a proxy before each node (on 127.0.0.1), so that each way to and from it takes so long, or as
+# long as a range such as 5-15 says. Kill $proxy in the end. What is said to a proxy whose node is down is taken, and then
+# it hangs up.
+far_nodes() {
+  local node port ports=()
+  for node in $(all_nodes); do
+    port=$(url_of "$node")
+    ports+=("${port##*:}")
+  done
+  rm -f "$marks/proxy.ports"
+  "$helpers_dir/delay-proxy" "$1" "${ports[@]}" > "$marks/proxy.ports" 3>&- &
+  proxy=$!
+  wait_until 20 has_lines 1 "$marks/proxy.ports"
+  REDLOCK_NODES=
+  for port in $(< "$marks/proxy.ports"); do REDLOCK_NODES+="redis://127.0.0.1:$port "; done
 }

@@ -104,9 +104,9 @@ freeze() {
 #!/usr/bin/python3
 import ctypes, os, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
-PTRACE_ATTACH = 16
+PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207  # ATTACH would leave SIGSTOP behind
 pid = int(sys.argv[1])
-if libc.ptrace(PTRACE_ATTACH, pid, None, None) != 0:
+if any(libc.ptrace(request, pid, None, None) != 0 for request in (PTRACE_SEIZE, PTRACE_INTERRUPT)):
     sys.exit("cannot trace")
 print("traced", flush=True)
 while not os.path.exists(sys.argv[2]):

@@ -20,6 +20,12 @@ isolate() {
     [[ $variable == REDLOCK_REPEAT || $variable == REDLOCK_TEST_* ]] || unset "$variable"
   done
   export HOME=$BATS_FILE_TMPDIR XDG_CONFIG_HOME=$BATS_FILE_TMPDIR/xdg
+  # The server to test with, in the place of the installed one (tests/servers/run).
+  if [[ -n ${REDLOCK_TEST_SERVER:-} ]]; then
+    mkdir "$BATS_FILE_TMPDIR/servers"
+    ln -s "$REDLOCK_TEST_SERVER" "$BATS_FILE_TMPDIR/servers/redis-server"
+    export PATH=$BATS_FILE_TMPDIR/servers:$PATH
+  fi
   # An empty file, so that /etc/redlock is not looked at.
   : > "$BATS_FILE_TMPDIR/none.toml"
   export REDLOCK_CONFIG=$BATS_FILE_TMPDIR/none.toml
@@ -116,3 +122,10 @@ ending_of() {
 }
 
 microseconds() { echo "${EPOCHREALTIME/./}"; }
+
+# For tests that load a library into redlock with LD_PRELOAD.
+needs_preloading() {
+  local libraries
+  libraries=$(ldd "$REDLOCK" 2>&1) || skip "redlock is linked statically and loads no library"
+  [[ $libraries != *san.so* ]] || skip "a sanitizer wants to be loaded first"
+}

@@ -30,11 +30,13 @@ std::uint64_t any_wall_clock(Dice& dice) {
   return dice.below(4'000'000'000'000'000);  // up to the year 2096
 }
 
+// Other libraries do not look at uptimes: with them, a node that forgot everything must stay away for as long as the
+// longest TTL ("Performance, crash recovery and fsync" of the Redis page).
 void crash(const Parts& parts, bool forgets) {
   Setting& setting = parts.setting;
   const Duration ttl = setting.scenario.ttl;
-  const Duration down =
-      setting.dice.between(setting.scenario.latency, setting.dice.chance(0.5) ? ttl / 10 : ttl);
+  Duration down = setting.dice.between(setting.scenario.latency, setting.dice.chance(0.5) ? ttl / 10 : ttl);
+  if (forgets && setting.scenario.foreigners > 0) down += ttl * 11 / 10;
   NodeServer& node = parts.any_node();
   // INFO counts in whole seconds: what starts just before one looks a second old soon after.
   Duration wait{};
@@ -66,8 +68,9 @@ void jump_clock(const Parts& parts) {
 }
 
 void delete_by_hand(const Parts& parts) {
-  if (parts.setting.dice.chance(0.5)) return parts.any_node().delete_key();
-  for (const auto& node : parts.nodes) node->delete_key();
+  const std::size_t name = parts.setting.dice.below(parts.setting.scenario.names);
+  if (parts.setting.dice.chance(0.5)) return parts.any_node().delete_key(name);
+  for (const auto& node : parts.nodes) node->delete_key(name);
 }
 
 struct Accident {
@@ -79,6 +82,11 @@ constexpr std::array kAccidents{
     Accident{Fault::Crashes, 3, [](const Parts& parts) { crash(parts, false); }},
     Accident{Fault::Amnesia, 4, [](const Parts& parts) { crash(parts, true); }},
     Accident{Fault::NodePauses, 3, [](const Parts& parts) { parts.any_node().pause(parts.up_to(1.5)); }},
+    Accident{Fault::NodePauses, 1,
+             [](const Parts& parts) {  // as of a hypervisor, or a switch
+               const Duration length = parts.up_to(1.5);
+               for (const auto& node : parts.nodes) node->pause(length);
+             }},
     Accident{Fault::Cuts, 4, [](const Parts& parts) { parts.any_program().cut(parts.any_address()); }},
     Accident{Fault::Cuts, 3,
              [](const Parts& parts) {  // as by a proxy that ends

@@ -20,7 +20,6 @@ constexpr int kNonblockRounds = 5;
 Competitor::Competitor(Setting& setting, Referee& referee, std::string name,
                        std::vector<NodeServer*> node_of_address, WholeHabits habits, std::uint64_t seed)
     : setting_{setting},
-      referee_{referee},
       habits_{std::move(habits)},
       program_{setting, std::move(name), std::move(node_of_address), draw_machine(setting), mix(seed)},
       witness_{setting, referee, program_},
@@ -55,7 +54,7 @@ void Competitor::run(Program& program) {
   for (unsigned attempts = habits_.attempts; attempts > 0 && cycles > 0 && !interrupted_->readable();
        --attempts) {
     if (try_once(program)) --cycles;
-    rest(dice_.between(setting_.scenario.latency, Duration{habits_.settings.ttl} / 2));
+    idle(dice_.between(setting_.scenario.latency, Duration{habits_.settings.ttl} / 2));
   }
 }
 
@@ -73,12 +72,14 @@ bool Competitor::try_once(Program& program) {
       lock.settle();
       return 0;
     });
+    witness_.left(habits_.settings.node_timeout);
   }
   hold_by_hand(*won);
   return true;
 }
 
 std::optional<quorum::Won> Competitor::acquire(LockRun& lock) {
+  left_behind_ = {};
   const Duration timeout = habits_.settings.node_timeout;
   const int wake_fds[] = {interrupted_->number()};
   const Duration most = habits_.nonblock ? kNonblockRounds * timeout : habits_.wait;
@@ -87,7 +88,7 @@ std::optional<quorum::Won> Competitor::acquire(LockRun& lock) {
         {.nonblock = habits_.nonblock, .wait = habits_.wait, .retry_delay = habits_.retry_delay}, wake_fds,
         [&](const quorum::AcquireVerdict& why) { note_waiting(why); });
   });
-  waits_since_ = began_to_wait_ = Instant::max();
+  waits_since_ = began_to_wait_ = listens_since_ = Instant::max();
   if (setting_.traced()) setting_.say(program_.name(), describe(verdict));
   const auto* won = std::get_if<quorum::Won>(&verdict);
   if (won == nullptr) {
@@ -96,24 +97,28 @@ std::optional<quorum::Won> Competitor::acquire(LockRun& lock) {
   }
   // It may have been stopped since the grant: validity is checked again just before the command starts.
   if (program_.now().boot >= won->valid_until - habits_.settings.lead) {
-    give_back(lock, won->token);
+    give_back(lock, *won);
     return std::nullopt;
   }
   witness_.won(*won, habits_.settings.common_node_timeout);
   held_ = won->token;
+  held_keys_ = habits_.settings.of(won->slot).keys;
   return *won;
 }
 
 void Competitor::note_waiting(const quorum::AcquireVerdict& why) {
   const Instant now = setting_.queue.now();
   if (setting_.traced()) setting_.say(program_.name(), "waits: " + describe(why));
+  witness_.gave_up();
   waits_since_ = std::holds_alternative<quorum::Held>(why) ? now : Instant::max();
   if (began_to_wait_ == Instant::max()) began_to_wait_ = now;
+  listens_since_ = waits_since_ == Instant::max() ? Instant::max() : std::min(listens_since_, now);
 }
 
 // As `redlock run` does.
 void Competitor::hold(LockRun& lock, const quorum::Won& won) {
   TimePoint valid_until = won.valid_until;
+  const TimePoint rests_until = program_.now().boot + habits_.at_least;
   Alarm command_ends{program_};
   command_ends.set_at(program_.now().boot + dice_.between(Duration{}, habits_.hold));
   const int wake_fds[] = {command_ends.number(), interrupted_->number()};
@@ -126,15 +131,18 @@ void Competitor::hold(LockRun& lock, const quorum::Won& won) {
     check_loss(*loss, valid_until);
     stop_command(valid_until);
   }
-  give_back(lock, won.token);
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(rests_until - program_.now().boot);
+  if (loss || left.count() <= 0) return give_back(lock, won);
+  left_behind_ = won.token;
+  give_back(lock, won, quorum::Rest{.length = left});
 }
 
-void Competitor::give_back(LockRun& lock, const quorum::Token& token) {
+void Competitor::give_back(LockRun& lock, const quorum::Won& won, std::optional<quorum::Rest> rest) {
   held_ = {};
-  witness_.ended(token);
+  witness_.ended(won.token);
   const Duration timeout = habits_.settings.node_timeout;
   timed("a release", timeout, [&] {
-    lock.release(token);
+    lock.release(won, rest);
     return 0;
   });
   witness_.gave_back(timeout);
@@ -142,13 +150,13 @@ void Competitor::give_back(LockRun& lock, const quorum::Token& token) {
 
 // As a script does that has called `redlock acquire`.
 void Competitor::hold_by_hand(const quorum::Won& won) {
-  const LockSettings& settings = habits_.settings;
+  const LockSettings settings = habits_.settings.of(won.slot);
   TimePoint valid_until = won.valid_until;
   const TimePoint ends = program_.now().boot + dice_.between(Duration{}, habits_.hold);
   bool lost = false;
   while (!lost && program_.now().boot < std::min(ends, valid_until - settings.lead) &&
          !interrupted_->readable()) {
-    rest(std::min<Duration>(Duration{settings.ttl} / 3, ends - program_.now().boot));
+    idle(std::min<Duration>(Duration{settings.ttl} / 3, ends - program_.now().boot));
     if (program_.now().boot >= valid_until - settings.lead) break;
     const auto verdict = timed("an extension by hand", 4 * settings.node_timeout,
                                [&] { return extend_by_hand(program_, settings, won.token, settings.ttl); });
@@ -170,7 +178,7 @@ void Competitor::hold_by_hand(const quorum::Won& won) {
 // The command is told to end, which takes up to kill_after.
 void Competitor::stop_command(TimePoint valid_until) {
   const TimePoint now = program_.now().boot;
-  rest(dice_.between(Duration{}, std::max(valid_until - now, Duration{})));
+  idle(dice_.between(Duration{}, std::max(valid_until - now, Duration{})));
 }
 
 void Competitor::check_loss(const quorum::Loss& loss, TimePoint valid_until) {
@@ -182,7 +190,7 @@ void Competitor::check_loss(const quorum::Loss& loss, TimePoint valid_until) {
   }
 }
 
-void Competitor::rest(Duration length) {
+void Competitor::idle(Duration length) {
   const TimePoint until = program_.now().boot + length;
   while (program_.now().boot < until && !program_.dead()) program_.sleep(until);
 }

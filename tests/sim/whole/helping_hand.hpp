@@ -13,7 +13,7 @@ class HelpingHand {
  public:
   HelpingHand(Setting& setting, Referee& referee, std::string name, std::vector<NodeServer*> node_of_address,
               LockSettings settings, const std::vector<std::unique_ptr<Competitor>>& competitors,
-              std::uint64_t seed);
+              std::vector<std::string> all_keys, std::uint64_t seed);
 
   ~HelpingHand() { program_.end(); }
 
@@ -22,6 +22,8 @@ class HelpingHand {
 
  private:
   void act(Program& program);
+  Names names_of(const std::vector<std::string>& keys) const;
+  std::vector<std::string> keys_of(const Competitor& holder);
   void extend(Program& program, const Competitor& holder);
   void break_lock_of(Program& program, const Competitor& holder);
 
@@ -29,6 +31,7 @@ class HelpingHand {
   Referee& referee_;
   LockSettings settings_;
   const std::vector<std::unique_ptr<Competitor>>& competitors_;
+  std::vector<std::string> all_keys_;  // one a name
   Program program_;
   Dice dice_;
 };

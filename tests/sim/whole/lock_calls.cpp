@@ -13,13 +13,21 @@ lock::DriverOptions driver_options(Program& program, const LockSettings& setting
   return {
       .surroundings = program.surroundings(),
       .nodes = settings.nodes,
-      .subject = {.key = settings.key,
-                  .holder = {.host = "host", .user = "user", .command = "command", .pid = 42, .since_us = 7}},
+      .subject = {.keys = settings.keys,
+                  .holder = {.host = "host", .user = "user", .command = "command", .pid = 42, .since_us = 7},
+                  .slots = settings.slots},
       .node_timeout = settings.node_timeout,
       .restart_quarantine = settings.quarantine};
 }
 
 }  // namespace
+
+LockSettings LockSettings::of(quorum::Slot slot) const {
+  LockSettings held = *this;
+  if (slot > 0) held.keys = {redis::slot_name(keys.front(), slot)};
+  held.slots = 0;
+  return held;
+}
 
 LockRun::LockRun(Program& program, const LockSettings& settings)
     : program_{program}, settings_{settings}, driver_{driver_options(program, settings)}, acquirer_{driver_} {
@@ -32,7 +40,8 @@ quorum::AcquireVerdict LockRun::acquire(
   const Now now = surroundings.clock.now();
   quorum::AcquireRules rules{.ttl = settings_.ttl,
                              .node_timeout = settings_.node_timeout,
-                             .least_validity = settings_.lead + quorum::stop_margin(settings_.ttl)};
+                             .least_validity = settings_.lead + quorum::stop_margin(settings_.ttl),
+                             .slots = settings_.slots};
   if (!patience.nonblock) rules.waiter = {.began_us = now.wall_us, .number = surroundings.entropy.next()};
   const lock::WaitPolicy policy{.nonblock = patience.nonblock,
                                 .until = now.boot + patience.wait,
@@ -51,8 +60,10 @@ std::optional<quorum::Loss> LockRun::keep(const quorum::Won& won, std::span<cons
        .lost = [](const quorum::Loss&) {}});
 }
 
-void LockRun::release(const quorum::Token& token) {
-  lock::Releaser{driver_, {.token = token}}.finish();
+void LockRun::release(const quorum::Won& won, std::optional<quorum::Rest> rest) {
+  lock::Releaser releaser{driver_, {.token = won.token, .slot = won.slot}};
+  releaser.leave_behind(rest, settings_.ttl);
+  releaser.finish();
 }
 
 quorum::ExtendVerdict extend_by_hand(Program& program, const LockSettings& settings,
@@ -69,14 +80,14 @@ quorum::ReleaseResult release_by_hand(Program& program, const LockSettings& sett
 
 quorum::ReleaseResult break_lock(Program& program, const LockSettings& settings, const quorum::Token& token) {
   lock::Inspector inspector{driver_options(program, settings)};
-  inspector.probe({settings.key});
+  inspector.probe(settings.keys);
   return lock::release_by_hand(inspector.driver(), {.token = token, .note = settings.ttl, .breaks = true})
       .result;
 }
 
 void look(Program& program, const LockSettings& settings) {
   lock::Inspector inspector{driver_options(program, settings)};
-  inspector.probe({settings.key});
+  inspector.probe(settings.keys);
 }
 
 }  // namespace redlock::sim

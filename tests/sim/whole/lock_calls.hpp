@@ -21,12 +21,16 @@ namespace redlock::sim {
 // The settings of one program.
 struct LockSettings {
   std::vector<redis::NodeEndpoint> nodes;
-  std::string key;
+  std::vector<std::string> keys;
   std::chrono::milliseconds ttl;
   Duration node_timeout;         // of its own round trips
   Duration common_node_timeout;  // as configured: the same for all
   Duration quarantine;
-  Duration lead;  // kill_after
+  Duration lead;          // kill_after
+  std::size_t slots = 0;  // of the one key, which it wants one of
+
+  // Of a holder: what it has.
+  LockSettings of(quorum::Slot slot) const;
 };
 
 // `redlock run`, `acquire`: one process that takes the lock, may keep it, and gives it back.
@@ -46,7 +50,7 @@ class LockRun {
                                    const std::function<void(TimePoint)>& extended);
   // Lets what is under way end, for the time of a node_timeout.
   void settle() { acquirer_.settle(); }
-  void release(const quorum::Token& token);
+  void release(const quorum::Won& won, std::optional<quorum::Rest> rest);
 
  private:
   Program& program_;

@@ -90,7 +90,7 @@ class SimulatedDial final : public net::Dial, public Descriptor {
     program_.seam();
     if (by_name_ && !look_up()) return Dialing{};
     if (unresolved_) return ConnectionFailure{ConnectionFailure::Kind::Unresolved, "no such name"};
-    phase_ = Phase::Connecting;
+    resolving_ = false;
     if (wire_ == nullptr) {
       wire_ = &program_.open_wire(address_);
       wire_->connect();
@@ -103,10 +103,8 @@ class SimulatedDial final : public net::Dial, public Descriptor {
     return std::make_unique<SimulatedStream>(program_, *std::exchange(wire_, nullptr), tls_);
   }
 
-  Phase phase() const noexcept override { return phase_; }
-  void watch(net::Poller& poller) const override {
-    poller.add(number(), phase_ == Phase::Resolving ? POLLIN : POLLOUT);
-  }
+  bool resolving() const noexcept override { return resolving_; }
+  void watch(net::Poller& poller) const override { poller.add(number(), resolving_ ? POLLIN : POLLOUT); }
   TimePoint next_timer() const noexcept override { return TimePoint::max(); }
 
   bool readable() const override { return *answered_; }
@@ -141,7 +139,7 @@ class SimulatedDial final : public net::Dial, public Descriptor {
   std::size_t address_;
   bool tls_;
   bool by_name_;
-  Phase phase_ = Phase::Resolving;
+  bool resolving_ = true;
   bool asked_ = false;
   bool unresolved_ = false;
   std::shared_ptr<bool> answered_ = std::make_shared<bool>(false);

@@ -12,7 +12,7 @@ namespace redlock::sim {
 class Program;
 class Wire;
 
-// What a program may poll: made-up numbers, far above those of real descriptors.
+// The descriptors of a program: made-up numbers, far above those of real descriptors.
 class Descriptor {
  public:
   explicit Descriptor(Program& program);

@@ -21,7 +21,7 @@ using std::chrono::milliseconds;
 // 2026, so that proposals look like those of real clocks.
 constexpr Duration kWallOrigin = std::chrono::seconds{1'790'000'000};
 
-// What a node says that does nothing. The first four pass.
+// The replies of a node that does nothing. The first four pass.
 constexpr std::array<std::string_view, 8> kErrors{
     "LOADING Redis is loading the dataset in memory",
     "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
@@ -51,8 +51,7 @@ NodeServer::NodeServer(Setting& setting, Referee& referee, const LockPlace& plac
     : setting_{setting},
       referee_{referee},
       place_{place},
-      fence_key_{redis::LockKeys{place.key}.fence},
-      info_key_{redis::LockKeys{place.key}.info},
+      keys_{place.keys.begin(), place.keys.end()},
       index_{index},
       name_{fmt::format("node {}", index + 1)},
       clock_{kWallOrigin + setting.dice.between(Duration{}, std::chrono::seconds{5}), draw_rate(setting)},
@@ -64,32 +63,9 @@ NodeServer::NodeServer(Setting& setting, Referee& referee, const LockPlace& plac
 
 // ---- Its clock
 
-std::int64_t NodeServer::now_ms() const {
-  const auto local = clock_.at(setting_.queue.now()).time_since_epoch() + jumped_;
-  return std::chrono::floor<milliseconds>(local).count();
-}
-
-void NodeServer::tick() {
-  const auto local = clock_.at(setting_.queue.now()).time_since_epoch() + jumped_;
-  redis_.set_time(static_cast<std::uint64_t>(std::chrono::floor<std::chrono::microseconds>(local).count()));
-}
-
-Instant NodeServer::gone_at(std::int64_t last_ms) const {
-  return clock_.when(TimePoint{milliseconds{last_ms + 1} - jumped_});
-}
-
-Duration NodeServer::until_full_second() const {
-  const auto local = clock_.at(setting_.queue.now()).time_since_epoch() + jumped_;
-  return std::chrono::ceil<std::chrono::seconds>(local) - local;
-}
-
-std::chrono::seconds NodeServer::uptime() const {
-  return std::chrono::seconds{redis_.uptime()};
-}
-
 void NodeServer::jump_clock(milliseconds by) {
   if (setting_.traced()) setting_.say(name_, fmt::format("its clock jumps by {} ms", by.count()));
-  jumped_ += by;
+  clock_.jump(by);
 }
 
 // ---- Connections
@@ -116,6 +92,14 @@ void NodeServer::receive(Wire& wire, const std::string& bytes) {
     return;
   }
   execute(wire, bytes);
+}
+
+bool NodeServer::tells(const Program& program, std::size_t address) const {
+  return std::any_of(wires_.begin(), wires_.end(), [&](const auto& each) {
+    Wire& wire = *each.second;
+    return &wire.program() == &program && wire.address() == address && !wire.closed() && !wire.mute() &&
+           !wire.dropped() && !wire.client()->channels.empty();
+  });
 }
 
 // Behind all that came before.
@@ -153,34 +137,54 @@ void NodeServer::flush() {
 
 // ---- Keys
 
-const std::string* NodeServer::last_holder() const {
-  return store().peek(place_.key);
+const std::string* NodeServer::last_holder(std::size_t name) const {
+  return store().peek(keys_[name].lock);
 }
 
-const std::string* NodeServer::holder() const {
-  const std::string* token = last_holder();
-  return token != nullptr && now_ms() <= last_ms() ? token : nullptr;
+const std::string* NodeServer::holder(std::size_t name) const {
+  const std::string* token = last_holder(name);
+  return token != nullptr && now_ms() <= last_ms(name) ? token : nullptr;
+}
+
+bool NodeServer::keeps(std::size_t name) const {
+  const std::string& bar = keys_[name].bar;
+  return store().peek(bar) != nullptr && now_ms() <= store().last_ms(bar).value_or(0);
 }
 
 // A key that somebody set by hand has no end: nobody does so here.
-std::int64_t NodeServer::last_ms() const {
-  return store().last_ms(place_.key).value_or(0);
+std::int64_t NodeServer::last_ms(std::size_t name) const {
+  return store().last_ms(keys_[name].lock).value_or(0);
 }
 
-quorum::Fence NodeServer::counter() const {
-  const std::string* text = store().peek(fence_key_);
-  const bool there = text != nullptr && now_ms() <= store().last_ms(fence_key_).value_or(0);
+quorum::Fence NodeServer::counter(std::size_t name) const {
+  const std::string& key = keys_[name].fence;
+  const std::string* text = store().peek(key);
+  const bool there = text != nullptr && now_ms() <= store().last_ms(key).value_or(0);
   return there ? number(*text) : 0;
 }
 
-quorum::Fence NodeServer::written_fence() const {
-  const std::string* text = store().peek_field(info_key_, "fence");
+std::int64_t NodeServer::counter_last_ms(std::size_t name) const {
+  return store().last_ms(keys_[name].fence).value_or(0);
+}
+
+quorum::Fence NodeServer::written_fence(std::size_t name) const {
+  const std::string* text = store().peek_field(keys_[name].info, "fence");
   return text != nullptr ? number(*text) : 0;
+}
+
+void NodeServer::note_expired() {
+  for (std::size_t name = 0; name < keys_.size(); ++name) {
+    if (holder(name) == nullptr && last_holder(name) != nullptr) referee_.expired(*this, name);
+  }
 }
 
 // Plans the end of what ends next, as late as the server may see it.
 void NodeServer::note_expiry() {
-  const auto last = store().last_ms(place_.key);
+  std::optional<std::int64_t> last;
+  for (const redis::LockKeys& keys : keys_) {
+    const auto ends = store().last_ms(keys.lock);
+    if (ends) last = std::min(last.value_or(*ends), *ends);
+  }
   if (!last) return;
   const Instant at = gone_at(*last);
   if (at >= armed_ && armed_ > setting_.queue.now()) return;
@@ -192,7 +196,7 @@ void NodeServer::note_expiry() {
     if (!up_) return;
     if (setting_.queue.now() >= paused_until_) {
       tick();
-      if (holder() == nullptr && last_holder() != nullptr) referee_.expired(*this);
+      note_expired();
       redis_.expire();
       flush();
     }
@@ -200,30 +204,30 @@ void NodeServer::note_expiry() {
   });
 }
 
-void NodeServer::delete_key() {
-  if (holder() == nullptr) return;
+void NodeServer::delete_key(std::size_t name) {
+  if (holder(name) == nullptr) return;
   setting_.say(name_, "somebody deletes the key by hand");
-  referee_.forgot(*this);
+  referee_.deleted(*this, name);
   tick();
-  redis_.remove(place_.db, place_.key);
+  redis_.remove(place_.db, keys_[name].lock);
   flush();
 }
 
-bool NodeServer::set_for_foreigner(const std::string& token, milliseconds ttl) {
+bool NodeServer::set_for_foreigner(std::size_t name, const std::string& token, milliseconds ttl) {
   tick();
-  if (holder() != nullptr) return false;
-  if (last_holder() != nullptr) referee_.expired(*this);
-  redis_.set(place_.db, place_.key, token, ttl.count());
+  if (holder(name) != nullptr) return false;
+  if (last_holder(name) != nullptr) referee_.expired(*this, name);
+  redis_.set(place_.db, keys_[name].lock, token, ttl.count());
   note_expiry();
   flush();
   return true;
 }
 
-void NodeServer::release_for_foreigner(const std::string& token) {
-  const std::string* present = holder();
+void NodeServer::release_for_foreigner(std::size_t name, const std::string& token) {
+  const std::string* present = holder(name);
   if (present == nullptr || *present != token) return;
   tick();
-  redis_.remove(place_.db, place_.key);
+  redis_.remove(place_.db, keys_[name].lock);
   flush();
 }
 
@@ -243,22 +247,30 @@ std::optional<std::string> NodeServer::refuses(const RedisNode::Client& client, 
   return std::string{error};
 }
 
-void NodeServer::before(const std::string& lock_key, unsigned db) {
-  if (lock_key != place_.key || db != place_.db) return;
-  const std::string* present = holder();
-  if (present == nullptr && last_holder() != nullptr) referee_.expired(*this);
-  holder_before_ = present != nullptr ? *present : std::string{};
-  counter_before_ = counter();
+void NodeServer::before(unsigned db) {
+  if (db != place_.db) return;
+  note_expired();
+  before_.clear();
+  for (std::size_t name = 0; name < keys_.size(); ++name) {
+    const std::string* present = holder(name);
+    before_.push_back({.holder = {present != nullptr ? *present : std::string{}}, .counter = counter(name)});
+  }
 }
 
 void NodeServer::executed(const RedisNode::Client& client, const Executed& what) {
-  if (setting_.traced()) {
-    const Command command = std::visit([](const auto& request) -> Command { return request; }, what.request);
-    setting_.say(name_, fmt::format("{}: {} -> {}", wires_.at(client.id)->program().name(),
-                                    sim::describe(command), sim::describe(what.reply)));
+  Names names;
+  std::vector<Before> before;
+  for (const std::string& key : what.keys) {
+    const auto found = std::find(place_.keys.begin(), place_.keys.end(), key);
+    names.push_back(static_cast<std::size_t>(found - place_.keys.begin()));
+    before.push_back(before_.at(names.back()));
   }
-  referee_.executed(*this, std::visit([](const auto& request) -> Command { return request; }, what.request),
-                    what.reply, quorum::Token{holder_before_}, counter_before_);
+  const Command command = std::visit([](const auto& request) -> Command { return request; }, what.request);
+  if (setting_.traced()) {
+    setting_.say(name_, fmt::format("{}: {} of {} -> {}", wires_.at(client.id)->program().name(),
+                                    sim::describe(command), sim::describe(names), sim::describe(what.reply)));
+  }
+  referee_.executed(*this, command, names, what.reply, before);
 }
 
 void NodeServer::answered(const RedisNode::Client& client, const CommandReader::Cut& cut, bool with_error) {
@@ -297,7 +309,7 @@ void NodeServer::crash(Duration down, bool forgets, bool silent) {
   paused_until_ = {};
   tick();
   if (forgets) {
-    if (holder() == nullptr && last_holder() != nullptr) referee_.expired(*this);
+    note_expired();
     referee_.forgot(*this);
     ++losses_;
   }

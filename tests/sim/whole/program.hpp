@@ -77,8 +77,8 @@ class Program final : public ClientView, public Tap::Listener {
   Instant held_back_until(std::size_t address) const { return held_back_until_[address]; }
   const std::vector<Wire*>& wires() const { return wire_list_; }
 
-  // When the way to an address was not as it should be. `seen`: and it was told so at the end. `error`: the node has
-  // answered with an error, after which the program need not try again.
+  // When the way to an address was not as it should be. `seen`: and it was told so at the end, on a connection that it
+  // still had. `error`: the node has answered with an error, after which the program need not try again.
   struct Disturbance {
     std::size_t address;
     Instant from{};

@@ -64,7 +64,6 @@ const std::map<std::string, RedisNode::Command, std::less<>>& RedisNode::command
       {"subscribe", &RedisNode::subscribe},
       {"time", &RedisNode::time},
       {"unsubscribe", &RedisNode::unsubscribe},
-      {"zrem", &RedisNode::zrem},
   };
   return table;
 }
@@ -92,10 +91,6 @@ void RedisNode::dispatch(Client& client, const Words& words) {
 void RedisNode::get(Client& client, const Words& words) {
   const auto value = stores_[client.db].get(words.at(1));
   value ? append_bulk(client.out, *value) : append_nil(client.out);
-}
-
-void RedisNode::zrem(Client& client, const Words& words) {
-  append_integer(client.out, stores_[client.db].zrem(words.at(1), words.at(2)) ? 1 : 0);
 }
 
 // ---- Who the client is
@@ -131,18 +126,22 @@ void RedisNode::track(Client& client, const Words& words) {
     client.tracking.reset();
     return append_status(client.out, "OK");
   }
-  Client::Tracking tracking{.redirect = unsigned_of(words.at(4)), .prefix = words.at(7)};
+  Client::Tracking tracking{.redirect = unsigned_of(words.at(4)), .prefixes = {}};
+  for (std::size_t i = 7; i < words.size(); i += 2) tracking.prefixes.insert(words[i]);
   if (!clients_.contains(tracking.redirect)) {
     throw CommandError{"ERR The client ID you want redirect to does not exist"};
   }
-  if (client.tracking) {
-    const std::string& present = client.tracking->prefix;
-    if (present.starts_with(tracking.prefix) || tracking.prefix.starts_with(present)) {
+  std::vector<std::string> present;
+  if (client.tracking) present.assign(client.tracking->prefixes.begin(), client.tracking->prefixes.end());
+  for (const std::string& prefix : tracking.prefixes) {
+    for (const std::string& other : present) {
+      if (!other.starts_with(prefix) && !prefix.starts_with(other)) continue;
       throw CommandError{fmt::format(
           "ERR Prefix '{}' overlaps with an existing prefix '{}'. Prefixes for a single client must "
           "not overlap.",
-          tracking.prefix, present)};
+          prefix, other)};
     }
+    present.push_back(prefix);
   }
   client.tracking = std::move(tracking);
   append_status(client.out, "OK");
@@ -194,7 +193,7 @@ void RedisNode::eval(Client& client, const Words& words) {
   if (keys + 3 > words.size()) throw CommandError{"ERR Number of keys can't be greater than number of args"};
   Store& store = stores_[db];
   store.set_time(static_cast<std::int64_t>(now_us_ / 1000));
-  if (observer_ != nullptr && keys > 0) observer_->before(words[3], db);
+  if (observer_ != nullptr) observer_->before(db);
   const std::span<const std::string> rest{words.begin() + 3, words.end()};
   const std::function<void(const std::string&, const std::string&)> tell =
       [&](const std::string& channel, const std::string& message) { publish(channel, message); };

@@ -77,7 +77,9 @@ void RedisNode::remove(unsigned db, std::string_view key) {
 }
 
 void RedisNode::set(unsigned db, std::string_view key, std::string_view value, std::int64_t px) {
-  stores_[db].set(key, value, px);
+  Store& store = stores_[db];
+  store.set_time(static_cast<std::int64_t>(now_us_ / 1000));
+  store.set(key, value, px);
   tell_of_changes();
 }
 
@@ -119,18 +121,21 @@ void RedisNode::tell_of_changes() {
     if (changes.empty()) continue;
     for (const auto& [id, client] : clients_) {
       if (!client->tracking) continue;
-      std::vector<std::string_view> keys;
-      for (const std::string& key : changes) {
-        if (key.starts_with(client->tracking->prefix)) keys.push_back(key);
-      }
       const auto told = clients_.find(client->tracking->redirect);
-      if (keys.empty() || told == clients_.end() || told->second->channels.empty()) continue;
-      Client& other = *told->second;
-      const std::size_t before = other.out.size();
-      append_message(other.out, kInvalidations);
-      append_array(other.out, keys.size());
-      for (const std::string_view key : keys) append_bulk(other.out, key);
-      other.written += other.out.size() - before;
+      if (told == clients_.end() || told->second->channels.empty()) continue;
+      for (const std::string& prefix : client->tracking->prefixes) {
+        std::vector<std::string_view> keys;
+        for (const std::string& key : changes) {
+          if (key.starts_with(prefix)) keys.push_back(key);
+        }
+        if (keys.empty()) continue;
+        Client& other = *told->second;
+        const std::size_t before = other.out.size();
+        append_message(other.out, kInvalidations);
+        append_array(other.out, keys.size());
+        for (const std::string_view key : keys) append_bulk(other.out, key);
+        other.written += other.out.size() - before;
+      }
     }
   }
 }

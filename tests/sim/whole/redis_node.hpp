@@ -38,7 +38,7 @@ class RedisNode {
     std::set<std::string> channels{};
     struct Tracking {
       std::uint64_t redirect;
-      std::string prefix;
+      std::set<std::string> prefixes;
     };
     std::optional<Tracking> tracking{};
     unsigned unknown_commands = 0;  // that it has sent
@@ -50,7 +50,7 @@ class RedisNode {
     virtual ~Observer() = default;
     // An error to answer instead of doing it; nothing: do it.
     virtual std::optional<std::string> refuses(const Client& client, const Words& words) = 0;
-    virtual void before(const std::string& lock_key, unsigned db) = 0;
+    virtual void before(unsigned db) = 0;
     virtual void executed(const Client& client, const Executed& what) = 0;
     // The reply to a command that came as these bytes ends at client.written.
     virtual void answered(const Client& client, const CommandReader::Cut& cut, bool with_error) = 0;
@@ -110,7 +110,6 @@ class RedisNode {
   void time(Client& client, const Words& words);
   void track(Client& client, const Words& words);
   void unsubscribe(Client& client, const Words& words);
-  void zrem(Client& client, const Words& words);
 
   std::size_t publish(const std::string& channel, const std::string& message);
   void tell_of_changes();

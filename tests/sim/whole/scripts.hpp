@@ -9,12 +9,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace redlock::sim {
 
 // A request of the algorithm that a node has executed, as the referee wants to know it.
 struct Executed {
-  std::string key;  // the lock's
+  std::vector<std::string> keys;  // the lock's, one a name
   quorum::Request request;
   quorum::Reply reply;
 };

@@ -16,6 +16,7 @@ std::uint64_t number(const std::string& text) {
 
 Asked read_request(const Words& words) {
   Asked asked;
+  asked.about_lock = !words.empty() && (words[0] == "EVAL" || words[0] == "GET");
   if (words.size() < 4 || words[0] != "EVAL") return asked;
   asked.kind = known_script(words[1]).kind;
   const std::size_t argv = 3 + number(words[2]);

@@ -20,6 +20,7 @@ struct Asked {
   std::uint64_t proposal = 0;  // Acquire
   std::uint64_t attempt = 0;   // Extend: as the request says it
   bool proves = false;         // Extend: by a keeper, or the first of one by hand
+  bool about_lock = false;     // and not about the session
   bool refused = false;        // with an error
   TimePoint sent{};            // by the program's clock
   Instant sent_at{};

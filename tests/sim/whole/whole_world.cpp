@@ -3,9 +3,11 @@
 #include "quorum/validity.hpp"
 #include "whole/accidents.hpp"
 #include "whole/competitor.hpp"
+#include "whole/foreign_client.hpp"
 #include "whole/helping_hand.hpp"
 #include "whole/liveness.hpp"
 #include "whole/node_server.hpp"
+#include "whole/subscription_check.hpp"
 
 #include <fmt/format.h>
 
@@ -20,6 +22,8 @@ using std::chrono::milliseconds;
 
 // Far more than any world needs: what gets there goes round in circles.
 constexpr std::uint64_t kMostEvents = 400'000;
+
+const std::string kSlotted = "deploy";  // whose slots the names are, in a world that has slots
 
 class WholeWorld {
  public:
@@ -36,6 +40,7 @@ class WholeWorld {
     crowded_ = setting_.dice.chance(0.25);
     for (std::size_t i = 0; i < drawn.contenders; ++i) add_competitor(i, request.seed);
     if (has(drawn.faults, Fault::Hands)) add_hands(request.seed);
+    for (std::size_t i = 0; i < drawn.foreigners; ++i) add_foreign_client(i, request.seed);
     for (const auto& node : nodes_) node->set_on_change([this] { liveness_.look(); });
     plan_accidents(setting_, nodes_, programs_, competitors_);
   }
@@ -64,7 +69,12 @@ class WholeWorld {
  private:
   LockPlace draw_place() {
     Dice& dice = setting_.dice;
-    return {.key = dice.chance(0.5) ? "deploy" : "jobs:nightly backup",
+    std::vector<std::string> keys{"deploy", "jobs:nightly backup", "deploy again"};
+    if (dice.chance(0.5)) std::swap(keys[0], keys[1]);
+    keys.resize(setting_.scenario.names);
+    for (std::size_t i = 0; setting_.scenario.slots && i < keys.size(); ++i)
+      keys[i] = redis::slot_name(kSlotted, i + 1);
+    return {.keys = std::move(keys),
             .db = dice.chance(0.3) ? 3U : 0U,
             .password = dice.chance(0.3) ? "secret" : ""};
   }
@@ -73,7 +83,7 @@ class WholeWorld {
     const Scenario& drawn = setting_.scenario;
     LockSettings settings{
         .nodes = {},
-        .key = place_.key,
+        .keys = {},
         .ttl = ttl,
         .node_timeout = std::min(drawn.node_timeout, Duration{ttl} / (drawn.short_rounds ? 3 : 1)),
         .common_node_timeout = drawn.node_timeout,
@@ -87,6 +97,7 @@ class WholeWorld {
       endpoint.password = Secret{std::string{place_.password}};
       settings.nodes.push_back(std::move(endpoint));
     }
+    for (const std::size_t name : drawn.draw_names(setting_.dice)) settings.keys.push_back(place_.keys[name]);
     return settings;
   }
 
@@ -104,6 +115,12 @@ class WholeWorld {
                        .cycles = drawn.cycles,
                        .hold = drawn.hold,
                        .by_hand = dice.chance(0.25)};
+    if (dice.chance(0.3)) habits.at_least = dice.between(Duration{}, Duration{drawn.ttl} * 3);
+    // Others want one of the slots as the lock that it is, or several of them together.
+    if (drawn.slots && mix(seed ^ ~index) % 4 != 0) {
+      habits.settings.keys = {kSlotted};
+      habits.settings.slots = drawn.names;
+    }
     if (crowded_) {
       habits.nonblock = false;
       habits.attempts = 2;
@@ -124,12 +141,21 @@ class WholeWorld {
     for (std::size_t i = 0; i < count; ++i) {
       hands_.push_back(std::make_unique<HelpingHand>(setting_, referee_, fmt::format("hand {}", i + 1),
                                                      node_of_address_, settings(setting_.scenario.ttl),
-                                                     competitors_, mix(seed ^ (1000 + i))));
+                                                     competitors_, place_.keys, mix(seed ^ (1000 + i))));
       HelpingHand* const hand = hands_.back().get();
       programs_.push_back(&hand->program());
       setting_.queue.plan(Instant{setting_.dice.between(Duration{}, setting_.scenario.spread)},
                           [hand] { hand->start(); });
     }
+  }
+
+  void add_foreign_client(std::size_t index, std::uint64_t seed) {
+    foreign_clients_.push_back(std::make_unique<ForeignClient>(
+        setting_, referee_, fmt::format("other {}", index + 1), node_of_address_,
+        setting_.dice.below(setting_.scenario.names), mix(seed ^ (2000 + index))));
+    ForeignClient* const client = foreign_clients_.back().get();
+    setting_.queue.plan(Instant{setting_.dice.between(Duration{}, setting_.scenario.spread)},
+                        [client] { client->ask(); });
   }
 
   Setting setting_;
@@ -142,8 +168,10 @@ class WholeWorld {
   std::vector<NodeServer*> node_of_address_;
   std::vector<std::unique_ptr<Competitor>> competitors_;
   std::vector<std::unique_ptr<HelpingHand>> hands_;
+  std::vector<std::unique_ptr<ForeignClient>> foreign_clients_;
   std::vector<Program*> programs_;
   Liveness liveness_{setting_, nodes_, competitors_};
+  SubscriptionCheck subscription_check_{setting_, competitors_};
 };
 
 }  // namespace

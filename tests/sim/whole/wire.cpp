@@ -227,10 +227,11 @@ std::size_t Wire::read(std::span<char> into) {
 }
 
 void Wire::close_by_node() {
-  program_.disturbed({.address = address_, .until = last_down_, .seen = true});
+  program_.disturbed({.address = address_, .until = last_down_});
   disconnect();
   setting_.queue.plan(last_down_ + Duration{1}, [this] {
     finished_ = true;
+    note_break();
     program_.notify();
   });
 }
@@ -256,19 +257,26 @@ void Wire::node_gone(Instant noticed) {
 
 void Wire::break_later() {
   const Duration delay = setting_.dice.between(setting_.scenario.latency, Duration{setting_.scenario.ttl});
-  program_.disturbed({.address = address_, .until = setting_.queue.now() + delay, .seen = true});
+  program_.disturbed({.address = address_, .until = setting_.queue.now() + delay});
   setting_.queue.plan(setting_.queue.now() + delay, [this] {
     if (swallows_up_) disconnect();
     tell_reset(setting_.queue.now());
   });
 }
 
+// The program sees it, unless it has closed this connection before: the break of one that it has given up for another
+// tells it nothing.
+void Wire::note_break() {
+  if (!closed_) program_.disturbed({.address = address_, .until = setting_.queue.now(), .seen = true});
+}
+
 void Wire::tell_reset(Instant at) {
   if (std::exchange(broken_, true)) return;
   at = std::max(at, last_down_ + Duration{1});
-  program_.disturbed({.address = address_, .until = at, .seen = true});
+  program_.disturbed({.address = address_, .until = at});
   setting_.queue.plan(at, [this] {
     reset_ = true;
+    note_break();
     if (client_ != nullptr && up_.empty()) disconnect();
     program_.notify();
   });

@@ -51,6 +51,8 @@ class Wire {
   // ---- What happens to it
   void cut();
   void node_gone(Instant noticed);
+  bool closed() const { return closed_; }       // by the program
+  bool mute() const { return swallows_down_; }  // what the node says is lost
   // Nothing that was written need arrive any more, once another connection stands.
   bool dropped() const { return abandoned_ || reset_ || broken_; }
 
@@ -70,6 +72,7 @@ class Wire {
   void send_piece(std::string bytes);
   void tell_reset(Instant at);
   void break_later();
+  void note_break();
   Duration latency() const;
   Instant arrival(Instant& last) const;
 

@@ -20,6 +20,7 @@ Witness::Witness(Setting& setting, Referee& referee, Program& program)
 
 void Witness::asked(std::size_t address, Asked& request) {
   request.number = ++number_;
+  if (request.about_lock) last_asked_ = setting_.queue.now();
   if (setting_.traced() && request.kind != ScriptKind::Other) {
     setting_.say(program_.name(), fmt::format("writes to {}: {} {}", request.server->name(),
                                               name_of(request.kind), describe(quorum::Token{request.token})));
@@ -105,7 +106,10 @@ void Witness::extended(const quorum::Token& token, TimePoint valid_until, std::c
     setting_.violated(
         fmt::format("{} counts on its lease for longer than any of its attempts grants", program_.name()));
   }
+  for (auto earlier = attempts_.begin(); earlier != attempt; ++earlier)
+    referee_.extended_in_between(token, earlier->first, earlier->second, ttl);
   referee_.extended(token, attempt->first, asked, program_.polled_at(), valid_until, ttl);
+  attempts_.erase(attempts_.begin(), attempt);
 }
 
 void Witness::extended_by_hand(const quorum::Token& token, TimePoint valid_until,
@@ -119,8 +123,17 @@ void Witness::ended(const quorum::Token& token) {
   abandon(token.value);
 }
 
+void Witness::gave_up() {
+  show_alive(token_);
+  abandon(token_);
+}
+
 void Witness::gave_back(Duration allowance, bool elsewhere) {
   abandon(token_);
+  left(allowance, elsewhere);
+}
+
+void Witness::left(Duration allowance, bool elsewhere) {
   for (auto& [token, mine] : mine_) {
     if (mine.abandoned == Instant::max() || mine.returned != Instant::max()) continue;
     mine.returned = setting_.queue.now();

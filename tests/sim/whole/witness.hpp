@@ -28,11 +28,18 @@ class Witness final : public Tap::Listener {
   void extended_by_hand(const quorum::Token& token, TimePoint valid_until, std::chrono::milliseconds ttl);
   // It no longer relies on the lease.
   void ended(const quorum::Token& token);
+  // The attempt that was under way is over, and not won: from here on its token is owed a release, whether or not one can be
+  // written.
+  void gave_up();
   // A call has returned that gave back, or had to give back, all that it had begun, for which it had `allowance`.
   // `elsewhere`: in another process than the one that acquired.
   void gave_back(Duration allowance, bool elsewhere = false);
+  // The same, of a process that ends and leaves the lock that it holds to another: what it had given up before.
+  void left(Duration allowance, bool elsewhere = false);
 
   Instant last_acquire() const { return last_acquire_; }
+  // When it last wrote anything about the lock to a node.
+  Instant last_asked() const { return last_asked_; }
 
   // The world is over: excuses what no release could reach.
   void excuse();
@@ -64,6 +71,7 @@ class Witness final : public Tap::Listener {
   std::string token_;         // of the last acquire
   std::uint64_t proposal_ = 0;
   Instant last_acquire_ = Instant::min();
+  Instant last_asked_ = Instant::min();
   Instant round_began_{};
   std::vector<Vote> votes_;
   std::map<std::uint64_t, Instant>

@@ -1,0 +1,1 @@
+"""What tests/chaos/run is made of: each module is one idea."""
