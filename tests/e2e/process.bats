@@ -265,9 +265,7 @@ start_stubborn() {
 @test "a guard that was stopped together with redlock is continued with it" {
   start_driver --ttl-ms 60000 sleep 1000
   wait_until 10 find_guard
-  kill -STOP "$driver" "$guard"
-  wait_until 10 is_stopped "$driver"
-  wait_until 10 is_stopped "$guard"
+  stop_with_guard
   kill -CONT "$driver"
   wait_until 10 eval '! is_stopped "$guard"'
   kill -TERM "$driver"

@@ -165,9 +165,10 @@ stop_redlock_over_a_crowd() {
 }
 
 @test "redlock says by how much a tree outlived the lease" {
-  start_driver --ttl-ms 300 --end-file "$end_file" sleep 1000
-  wait_until 10 find_guard
-  kill -STOP "$driver" "$guard"
+  start_driver --ttl-ms 1500 --kill-after-ms 100 --end-file "$end_file" bash -c 'echo running; exec sleep 1000'
+  wait_until 10 has_text running "$output_file"
+  find_guard
+  stop_with_guard
   is_past() { ((${EPOCHREALTIME/./} > $(< "$1") + 100000)); }
   wait_until 10 is_past "$end_file"
   kill -CONT "$guard"

@@ -60,6 +60,14 @@ find_guard() {
   [[ -n $guard ]]
 } 2> /dev/null
 
+# Stops the driver and then $guard, which a driver that still ran would continue.
+stop_with_guard() {
+  kill -STOP "$driver"
+  wait_until 10 is_stopped "$driver"
+  kill -STOP "$guard"
+  wait_until 10 is_stopped "$guard"
+}
+
 # A command that is hard to kill: ignores what can be ignored, as do a child of it, a grandchild in a session of its
 # own and one that was orphaned by a double fork. Each writes its pid to $pid_file when it is ready.
 write_stubborn_tree() {
@@ -90,6 +98,9 @@ process_setup() {
 # Nothing may be left of a test, whether it went well or not.
 process_teardown() {
   local pid
+  if [[ -z ${BATS_TEST_COMPLETED:-} && -z ${BATS_TEST_SKIPPED:-} && -n ${driver:-} ]]; then
+    head -n 20 "$output_file" "$report_file" 2>&1
+  fi
   unfreeze
   if [[ -n ${driver:-} ]]; then kill -KILL "$driver" 2> /dev/null || :; fi
   if [[ -e ${pid_file:-} ]]; then
