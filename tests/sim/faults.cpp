@@ -56,6 +56,8 @@ constexpr std::array kDefects{
     std::pair{std::string_view{"part-set-anew-unseen"}, Defect::PartSetAnewUnseen},
     std::pair{std::string_view{"extends-the-rest"}, Defect::ExtendsTheRest},
     std::pair{std::string_view{"releases-one-name"}, Defect::ReleasesOneName},
+    std::pair{std::string_view{"bars-at-the-head-only"}, Defect::BarsAtTheHeadOnly},
+    std::pair{std::string_view{"hands-nothing-on"}, Defect::HandsNothingOn},
     std::pair{std::string_view{"counts-entries"}, Defect::CountsEntries},
 };
 

@@ -88,6 +88,8 @@ enum class Defect {
   PartSetAnewUnseen,  // the extend script says of a token that it has set anew on some names that it was there
   ExtendsTheRest,     // it extends the other names when one is another's
   ReleasesOneName,    // the release script deletes the first name alone
+  BarsAtTheHeadOnly,  // a waiter for several names bars none until it is the first in all their queues
+  HandsNothingOn,     // a grant of several names bars none of them for the next waiter
   // Of a lock with slots:
   CountsEntries  // a node grants as long as it has fewer entries than there are slots, whichever slot was asked for
 };

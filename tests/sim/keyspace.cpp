@@ -190,13 +190,14 @@ std::optional<quorum::QueuePosition> Keyspace::position(const Lock& lock, const 
   return worst;
 }
 
-void Keyspace::enter_queues(const Lock& lock, const quorum::QueueEntry& entry, bool bars,
-                            std::int64_t now_ms) {
+void Keyspace::enter_queues(const Lock& lock, const quorum::QueueEntry& entry, bool bars, std::int64_t now_ms,
+                            Defect defect) {
   for (NameKeys* keys : lock) {
     std::erase_if(keys->queue_, [now_ms](const auto& each) { return each.second <= now_ms; });
     keys->queue_[entry] = now_ms + kPositionLife;
   }
   if (lock.size() == 1 && !bars) return;
+  if (defect == Defect::BarsAtTheHeadOnly && position(lock, entry)->ahead > 0) return;
   for (NameKeys* keys : lock) {
     if (keys->queue_.begin()->first == entry) keys->bar(entry, now_ms);
   }
@@ -222,7 +223,7 @@ Reply Keyspace::acquire(const Lock& lock, const quorum::AcquireRequest& command,
       }
     }
     if (command.waiter) {
-      enter_queues(lock, *command.waiter, command.bars, now_ms);
+      enter_queues(lock, *command.waiter, command.bars, now_ms, defect);
       refused->position = position(lock, *command.waiter);
     }
     return *refused;
@@ -246,6 +247,7 @@ Reply Keyspace::acquire(const Lock& lock, const quorum::AcquireRequest& command,
     keys->queue_.erase(*command.waiter);
     if (command.in_turn) keys->queue_.erase(keys->queue_.begin(), keys->queue_.lower_bound(*command.waiter));
     keys->bar_.reset();
+    if (defect == Defect::HandsNothingOn) continue;
     if (lock.size() > 1 && !keys->queue_.empty() && *command.waiter < keys->queue_.begin()->first)
       keys->bar(keys->queue_.begin()->first, now_ms);
   }

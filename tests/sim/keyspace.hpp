@@ -128,7 +128,8 @@ class Keyspace {
                                                  const std::optional<quorum::QueueEntry>& waiter,
                                                  std::int64_t now_ms);
   static std::optional<quorum::QueuePosition> position(const Lock& lock, const quorum::QueueEntry& entry);
-  static void enter_queues(const Lock& lock, const quorum::QueueEntry& entry, bool bars, std::int64_t now_ms);
+  static void enter_queues(const Lock& lock, const quorum::QueueEntry& entry, bool bars, std::int64_t now_ms,
+                           Defect defect);
 
   static quorum::Reply acquire(const Lock& lock, const quorum::AcquireRequest& command, std::int64_t now_ms,
                                Defect defect);

@@ -173,6 +173,9 @@ sim_defect(part-set-anew-unseen --faults jitter,hand-deletes,cuts,lost-replies,c
 sim_defect(extends-the-rest --faults jitter,hand-deletes,cuts,lost-replies,client-pauses)
 sim_defect(releases-one-name)
 sim_defect(counts-entries)
+# Among philosophers.
+sim_defect(bars-at-the-head-only --waiting --meals 30)
+sim_defect(hands-nothing-on --waiting --meals 30)
 
 # ---- The whole stack: faults of src/lock and src/redis, which whole worlds must reveal
 

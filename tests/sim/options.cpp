@@ -83,6 +83,7 @@ void set_defect(Options& options, std::string_view text) {
   const auto defect = defect_named(text);
   if (!defect) throw BadUsage{fmt::format("--defect: unknown name {}", text)};
   options.campaign.each.defect = *defect;
+  options.worlds.defect = *defect;
 }
 
 struct Option {

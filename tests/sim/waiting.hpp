@@ -1,5 +1,7 @@
 #pragma once
 
+#include "faults.hpp"
+
 #include <cstdint>
 #include <string>
 
@@ -22,6 +24,7 @@ struct WaitingWorlds {
   // Philosophers instead: five that want two of five names each, so many times. Once all have eaten
   // twice, none has eaten three times as often as another.
   unsigned meals = 0;
+  Defect defect = Defect::None;
 };
 struct WaitingRun {
   std::uint64_t seed = 1;

@@ -22,7 +22,7 @@ constexpr std::uint64_t kWallUs = 1'790'000'000'000'000;
 }  // namespace
 
 World::World(std::uint64_t seed, const WaitingWorlds& worlds, std::string* trace)
-    : dice{seed}, trace_{trace} {
+    : dice{seed}, defect_{worlds.defect}, trace_{trace} {
   worlds.meals > 0 ? lay_table(worlds.meals) : draw(worlds.names);
   const Duration apart = dice.between(Duration{}, latency * (worlds.meals > 0 ? 1 : 40));
   for (std::size_t i = 0; i < clients_.size(); ++i) {
@@ -179,7 +179,7 @@ quorum::Reply World::execute(const Client& client, NodeIndex at, const quorum::R
   std::ranges::copy_if(client.names(), std::back_inserter(held),
                        [&](std::size_t name) { return keys.of(name).holder(now_ms()) != nullptr; });
   const Command command = std::visit([](const auto& each) -> Command { return each; }, request);
-  const quorum::Reply reply = keys.execute(command, client.names(), now_ms());
+  const quorum::Reply reply = keys.execute(command, client.names(), now_ms(), defect_);
   const quorum::Slot slot = slot_of(command);
   const bool acquires = std::holds_alternative<quorum::AcquireRequest>(request);
   const bool granted = std::holds_alternative<quorum::Granted>(reply);

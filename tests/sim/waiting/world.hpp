@@ -124,6 +124,7 @@ class World {
   using Ways = std::map<std::pair<std::size_t, NodeIndex>, Instant>;
   void in_order(Ways& ways, const Client& client, NodeIndex node, Duration delay, std::function<void()> then);
 
+  Defect defect_;
   std::string* trace_;
   std::vector<std::unique_ptr<Client>> clients_;
   FreeCheck free_check_{*this};
