@@ -5,6 +5,7 @@ load lib/redlock.bash
 
 setup_file() {
   isolate
+  be_patient
   start_nodes 5
 }
 setup() { redlock_setup; }
@@ -22,7 +23,7 @@ foreign() {
 }
 
 @test "a lock is broken: its holder is shown, its command stopped at the next extension, and others may have it" {
-  start_holder "$lock" --ttl 3s
+  start_holder "$lock" --ttl 9s
   local token=$(redis_cli 1 GET "$lock")
   try_break --yes "$lock"
   [ "$status" -eq 0 ]
@@ -39,9 +40,9 @@ foreign() {
 
 @test "where one node hangs the holder does not restore its lock, but hears that it is broken" {
   start_nodes 5
-  start_holder "$lock" --ttl 6s --node-timeout 300ms
+  start_holder "$lock" --ttl 15s --node-timeout 3s
   freeze_node 5
-  try_break --yes --node-timeout 300ms "$lock"
+  try_break --yes --node-timeout 3s "$lock"
   [ "$status" -eq 0 ]
   finish "$holder"
   [ "$status" -eq 79 ]
@@ -54,7 +55,7 @@ foreign() {
 @test "who holds a lock by --while-pid hears that it is broken, and of a release by hand nothing" {
   sleep 1000 3>&- &
   local sleeper=$!
-  "$REDLOCK" acquire --ttl 2s --while-pid "$sleeper" "$lock" > "$marks/token"
+  "$REDLOCK" acquire --ttl 9s --while-pid "$sleeper" "$lock" > "$marks/token"
   try_break --yes "$lock"
   [ "$status" -eq 0 ]
   finish "$sleeper"
@@ -180,7 +181,7 @@ SCRIPT
   foreign deadbeefdeadbeef 1 2 3 4 5
   kill_node 1
   freeze_node 2
-  try_break --yes --node-timeout 300ms "$lock"
+  try_break --yes --node-timeout 3s "$lock"
   [ "$status" -eq 0 ]
   nothing_left_of "$lock" 3 4 5
   # What was on its way to the node that hung does its work when it wakes up.
@@ -200,9 +201,9 @@ SCRIPT
 # --- several, and by pattern
 
 @test "several locks are broken at once, and each of their holders hears of it" {
-  start_redlock one run --ttl 3s --events "$marks/one.events" "$lock-a" -- sh -c "touch '$marks/one'; exec sleep 1000"
+  start_redlock one run --ttl 9s --events "$marks/one.events" "$lock-a" -- sh -c "touch '$marks/one'; exec sleep 1000"
   local one=$redlock
-  start_redlock two run --ttl 3s "$lock-b" "$lock-c" -- sh -c "touch '$marks/two'; exec sleep 1000"
+  start_redlock two run --ttl 9s "$lock-b" "$lock-c" -- sh -c "touch '$marks/two'; exec sleep 1000"
   local two=$redlock
   lock="$lock-foreign" foreign deadbeefdeadbeef 1 2 3
   wait_until 20 test -e "$marks/one"
@@ -314,13 +315,13 @@ SCRIPT
   local name
   for name in p-1 p-2; do plant "$name" aaaaaaaaaaaaaaaa 1 2 3 4 5; done
   kill_node 1 2
-  try_break --yes --node-timeout 300ms 'p-*'
+  try_break --yes --node-timeout 3s 'p-*'
   [ "$status" -eq 0 ]
   [[ $stderr == *"warning: $(url_of 1)/0: connection refused"* ]]
   for name in p-1 p-2; do nothing_left_of "$name" 3 4 5; done
   plant p-3 aaaaaaaaaaaaaaaa 3 4 5
   kill_node 3
-  try_break --yes --node-timeout 300ms 'p-*'
+  try_break --yes --node-timeout 3s 'p-*'
   [ "$status" -eq 69 ]
   [[ $stderr == *"no quorum: 2 of 5 nodes could be searched, 3 needed"* ]]
   [ "$(redis_cli 4 GET p-3)" = aaaaaaaaaaaaaaaa ]

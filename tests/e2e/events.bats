@@ -3,7 +3,10 @@
 
 load lib/redlock.bash
 
-setup_file() { isolate; }
+setup_file() {
+  isolate
+  be_patient
+}
 setup() {
   redlock_setup
   events=$marks/events
@@ -26,7 +29,7 @@ has_event() { [[ -s $events ]] && events | grep -qx "$1"; }
 
 @test "a run tells acquired, extended and released, with time, name and fence" {
   start_nodes 3
-  start_redlock run run --ttl 600ms --events "$events" "$lock" -- sh -c \
+  start_redlock run run --ttl 9s --events "$events" "$lock" -- sh -c \
     'echo "$REDLOCK_FENCE" > "$0/fence"; until grep -q extended "$0/events"; do sleep 0.02; done' "$marks"
   finish "$redlock"
   [ "$status" -eq 0 ]
@@ -101,7 +104,7 @@ has_event() { [[ -s $events ]] && events | grep -qx "$1"; }
 
 @test "a node that goes and comes back is told" {
   start_nodes 3
-  start_redlock run run --ttl 900ms --events "$events" "$lock" -- sleep 1000
+  start_redlock run run --ttl 9s --events "$events" "$lock" -- sleep 1000
   wait_until 20 has_event acquired
   kill_node 3
   wait_until 20 has_event node_down
@@ -117,7 +120,7 @@ has_event() { [[ -s $events ]] && events | grep -qx "$1"; }
 
 @test "a lock that is lost is told: failed attempts, the loss, the stop" {
   start_nodes 3
-  start_redlock run run --ttl 1s --events "$events" "$lock" -- sleep 1000
+  start_redlock run run --ttl 9s --events "$events" "$lock" -- sleep 1000
   wait_until 20 has_event acquired
   kill_node 2 3
   finish "$redlock"
@@ -148,13 +151,13 @@ except BlockingIOError:
     pass
 os.set_blocking(writer, True)
 os.set_inheritable(writer, True)
-command = f"sleep 2; touch {sys.argv[3]}"
-sys.exit(subprocess.run([sys.argv[1], "run", "--ttl", "600ms", "--events", f"fd:{writer}", sys.argv[2], "--",
-                         "sh", "-c", command], pass_fds=[writer], timeout=60).returncode)
+command = f"sleep 6; touch {sys.argv[3]}"
+sys.exit(subprocess.run([sys.argv[1], "run", "--ttl", "4s", "--kill-after", "100ms", "--events", f"fd:{writer}",
+                         sys.argv[2], "--", "sh", "-c", command], pass_fds=[writer], timeout=60).returncode)
 PYTHON
   [ -e "$marks/extended" ]
   nothing_left_of "$lock"
-  try_run --ttl 600ms --events /dev/full "$lock" -- sh -c 'sleep 2; echo done'
+  try_run --ttl 4s --kill-after 100ms --events /dev/full "$lock" -- sh -c 'sleep 6; echo done'
   [ "$status" -eq 0 ]
   [ "$output" = "done" ]
   [ "$(grep -c 'no space left on device' <<< "$stderr")" -eq 1 ]

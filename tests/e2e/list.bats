@@ -5,6 +5,7 @@ load lib/redlock.bash
 
 setup_file() {
   isolate
+  be_patient
   start_nodes 5
 }
 setup() {
@@ -100,13 +101,13 @@ names() { json '" ".join(lock["name"] for lock in it)'; }
   plant backup aaaaaaaaaaaaaaaa 1 2 3
   kill_node 4
   freeze_node 5
-  try_list --json --node-timeout 300ms
+  try_list --json --node-timeout 3s
   [ "$status" -eq 0 ]
   [ "$(json '[(lock["name"], lock["state"]) for lock in it]')" = "[('backup', 'held')]" ]
   [[ $stderr == *"warning: $(url_of 4)/0: connection refused"* ]]
   [[ $stderr == *"warning: $(url_of 5)/0: timed out"* ]]
   kill_node 3
-  try_list --json --node-timeout 300ms
+  try_list --json --node-timeout 3s
   [ "$status" -eq 69 ]
   [[ $stderr == "redlock: no quorum: 2 of 5 nodes could be searched, 3 needed"* ]]
   # What the others know is shown all the same, for what it is.

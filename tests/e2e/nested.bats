@@ -5,6 +5,7 @@ load lib/redlock.bash
 
 setup_file() {
   isolate
+  be_patient
   start_nodes 6
 }
 setup() {
@@ -23,8 +24,8 @@ teardown_file() { stop_nodes; }
 # What a refused inner run says, beside who holds the lock.
 itself='to which this process belongs: it would wait for itself'
 
-# outer SCRIPT [ARGUMENT...]: the script of bash, with $lock and $marks, under the lock. It must not take 20 s.
-outer() { try timeout 20 "$REDLOCK" run ${outer_options:-} "$lock" -- bash -c "$@"; }
+# outer SCRIPT [ARGUMENT...]: the script of bash, with $lock and $marks, under the lock. It must not take 60 s.
+outer() { try timeout 60 "$REDLOCK" run ${outer_options:-} "$lock" -- bash -c "$@"; }
 
 @test "a run within a run of the same lock ends at once, whatever it was to wait, and says why" {
   outer '
@@ -55,7 +56,7 @@ eval "$("$REDLOCK" acquire --format shell "$lock")"
 "$REDLOCK" release "$lock"
 "$REDLOCK" run "$lock" -- echo free
 SCRIPT
-  try timeout 20 bash "$marks/script"
+  try timeout 60 bash "$marks/script"
   [ "${lines[*]}" = "75 75 free" ]
   [ ! -e "$marks/ran" ]
   [[ $stderr == *"$itself"$'\n'*"$itself. It is not held by a run"*"--reentrant is no help" ]]
@@ -118,7 +119,7 @@ SCRIPT
 }
 
 @test "one of several names is held around it, and so are all of them in any order" {
-  try timeout 20 "$REDLOCK" run "$lock-a" "$lock-b" -- bash -c '
+  try timeout 60 "$REDLOCK" run "$lock-a" "$lock-b" -- bash -c '
     "$REDLOCK" run "$lock-b" -- true; echo "$?"
     "$REDLOCK" run "$lock-c" "$lock-b" -- true; echo "$?"
     "$REDLOCK" run --reentrant "$lock-b" -- sh -c "echo in \$REDLOCK_NAME"; echo "$?"
@@ -131,7 +132,7 @@ SCRIPT
 }
 
 @test "of a lock with slots, only the last of them is waited for in vain" {
-  try timeout 20 "$REDLOCK" run --slots 2 "$lock" -- bash -c '
+  try timeout 60 "$REDLOCK" run --slots 2 "$lock" -- bash -c '
     "$REDLOCK" run --slots 2 "$lock" -- bash -c "
       \"\$REDLOCK\" run --slots 2 \"\$lock\" -- true; echo \$?
       \"\$REDLOCK\" run --slots 3 -n \"\$lock\" -- true; echo \$?"'
@@ -143,7 +144,7 @@ SCRIPT
 @test "a lock with slots is waited for where one of them is another's" {
   redis_cli 1 SET "$lock#2" foreign NX PX 60000
   redis_cli 2 SET "$lock#2" foreign NX PX 60000
-  try timeout 20 "$REDLOCK" run --slots 2 "$lock" -- "$REDLOCK" run -w 300ms --slots 2 "$lock" -- true
+  try timeout 60 "$REDLOCK" run --slots 2 "$lock" -- "$REDLOCK" run -w 4s --slots 2 "$lock" -- true
   [ "$status" -eq 75 ]
   [[ $stderr == *"all 2 slots are taken"*": waiting"* && $stderr != *itself* ]]
   redis_cli 1 DEL "$lock#2"
@@ -163,7 +164,7 @@ SCRIPT
 @test "what the environment says after the end of the outer run does not count" {
   outer 'env | grep ^REDLOCK_ | grep -v NODES > "$marks/environment"'
   mapfile -t environment < "$marks/environment"
-  try timeout 20 env "${environment[@]}" "$REDLOCK" run -n --reentrant "$lock" -- sh -c 'echo "$REDLOCK_TOKEN"'
+  try timeout 60 env "${environment[@]}" "$REDLOCK" run -n --reentrant "$lock" -- sh -c 'echo "$REDLOCK_TOKEN"'
   [ "$status" -eq 0 ]
   [ "REDLOCK_TOKEN=$output" != "$(grep TOKEN= "$marks/environment")" ]
 }
@@ -173,7 +174,7 @@ SCRIPT
   wait_until 20 test -e "$marks/environment"
   mapfile -t environment < "$marks/environment"
   for options in -n '-n --reentrant'; do
-    try timeout 20 env "${environment[@]}" "$REDLOCK" run $options "$lock" -- true
+    try timeout 60 env "${environment[@]}" "$REDLOCK" run $options "$lock" -- true
     [ "$status" -eq 75 ]
     [[ $stderr == *"lock '$lock' is held by "*"(pid $redlock, sh)"* && $stderr != *itself* ]]
   done
@@ -242,6 +243,7 @@ TOML
   export dead_pids="$(pid_of 1) $(pid_of 2)" first="$(url_of 1)"
   outer_options='--ttl 60s' outer '
     kill -KILL $dead_pids
+    until redis-cli -u "$first" PING 2>&1 | grep -q refused; do read -rt 0.01 <> <(:); done
     "$REDLOCK" run -n --reentrant "$lock" -- touch "$marks/ran"; echo "$?"
     "$REDLOCK" run --quorum-wait 300ms --reentrant "$lock" -- touch "$marks/ran"; echo "$?"'
   [ "${lines[*]}" = "69 69" ]
@@ -267,7 +269,7 @@ SCRIPT
   local how pids
   for how in broken killed; do
     rm -f "$marks/pids"
-    start_redlock "$how" run --ttl 3s "$lock" -- sh -c '"$REDLOCK" run --reentrant "$lock" -- "$marks/inner"; exit 3'
+    start_redlock "$how" run --ttl 9s "$lock" -- sh -c '"$REDLOCK" run --reentrant "$lock" -- "$marks/inner"; exit 3'
     wait_until 20 has_lines 3 "$marks/pids"
     mapfile -t pids < "$marks/pids"
     if [ "$how" = broken ]; then
@@ -292,7 +294,7 @@ SCRIPT
   local how
   for how in 'setsid' ''; do
     rm -f "$marks/inside" "$marks/go"
-    start_redlock outer run --ttl 2s "$lock" -- bash -c "
+    start_redlock outer run --ttl 5s --kill-after 100ms "$lock" -- bash -c "
       ( ( $how \"\$REDLOCK\" run --reentrant \"\$lock\" -- \"\$marks/inner\" ) & )
       until [ -e \"\$marks/inside\" ]; do read -rt 0.01 <> <(:); done
       echo \$\$ > \"\$marks/command\"; exit 5"
@@ -300,7 +302,7 @@ SCRIPT
     wait_until 20 is_dead "$(< "$marks/command")"
     # It is extended, which nobody else would do.
     local fence=$(redis_cli 1 GET "redlock.fence:$lock")
-    try_run -w 3s "$lock" -- true
+    try_run -w 6s "$lock" -- true
     [ "$status" -eq 75 ]
     [ "$(nodes_with "redlock.fence:$lock" "$fence")" -ge 2 ]
     is_alive "$redlock"
@@ -342,13 +344,14 @@ SCRIPT
 
 @test "at a terminal, Ctrl-C ends both runs, and Ctrl-Z stops both while the lock stays" {
   cat > "$marks/job" <<'SCRIPT'
-exec "$REDLOCK" run "$lock" -- "$REDLOCK" run --reentrant "$lock" -- sh -c 'echo re''ady; exec sleep 1000'
+exec "$REDLOCK" run "$lock" -- "$REDLOCK" run --reentrant "$lock" -- \
+  sh -c 'trap "echo again" CONT; echo re''ady; while :; do sleep 0.1; done'
 SCRIPT
   at_terminal() { run -0 "$BATS_TEST_DIRNAME/../helpers/terminal.py" "$@"; }
   at_terminal "type bash '$marks/job'\r" 'see ready' 'type \x03' 'see PROMPT> ' 'type echo code=$?\r' 'see code=130'
   nothing_left_of "$lock" 1 2 3
   at_terminal "type bash '$marks/job'\r" 'see ready' 'type \x1a' 'see Stopped' 'see PROMPT> ' \
     "type \"\$REDLOCK\" status -q '$lock'; echo status=\$?\r" 'see status=0' \
-    'type fg\r' 'see job' 'type \x03' 'see PROMPT> ' 'type echo code=$?\r' 'see code=130'
+    'type fg\r' 'see again' 'type \x03' 'see PROMPT> ' 'type echo code=$?\r' 'see code=130'
   nothing_left_of "$lock" 1 2 3
 }

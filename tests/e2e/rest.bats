@@ -3,7 +3,10 @@
 
 load lib/redlock.bash
 
-setup_file() { isolate; }
+setup_file() {
+  isolate
+  be_patient
+}
 setup() { redlock_setup; }
 teardown() {
   redlock_teardown
@@ -20,6 +23,19 @@ nodes_resting() {
   for node in $(all_nodes); do [[ $(redis_cli "$node" HGET "redlock.info:$1" resting) != "$2" ]] || ((++count)); done
   echo "$count"
 }
+# ask_third_first OPTION...: try_run with what it says on its standard error, where nodes 1 and 2 answer only when node 3 has. A node
+# that is slower than a quorum is hardly waited for.
+ask_third_first() {
+  local asked=$(scripts_run 3)
+  freeze_node 1 2
+  start_redlock third run "$@" "$lock" -- true
+  wait_until 20 eval '(($(scripts_run 3) > '"$asked"'))'
+  thaw_node 1 2
+  finish "$redlock"
+  stderr=$(< "$marks/third.err")
+}
+scripts_run() { redis_cli "$1" INFO commandstats | sed -n 's/^cmdstat_eval:calls=\([0-9]*\),.*/\1/p'; }
+is_up() { (($(redis_cli "$1" INFO server | tr -d '\r' | sed -n 's/^uptime_in_seconds://p') >= $2)); }
 is_free() { nothing_left_of "${1:-$lock}"; }
 
 # json EXPRESSION: of the JSON in $output, which is `it`.
@@ -58,7 +74,7 @@ json() { /usr/bin/python3 -c 'import json, sys; it = json.load(sys.stdin); print
 @test "a waiter waits for the end of the rest, says so, and gets the lock then" {
   start_nodes 3
   began=$(microseconds)
-  try_run --at-least 2s "$lock" -- true
+  try_run --at-least 8s "$lock" -- true
   start_redlock waiter run -w 1m "$lock" -- sh -c 'echo "${EPOCHREALTIME:-$(date +%s%6N)}"'
   waiter=$redlock
   wait_until 20 has_text "rests: ran on $(hostname), ended with 0 at .*: waiting" "$marks/waiter.err"
@@ -66,7 +82,7 @@ json() { /usr/bin/python3 -c 'import json, sys; it = json.load(sys.stdin); print
   [ "$status" -eq 0 ]
   granted=$(< "$marks/waiter.out")
   # Clocks of nodes may run a little faster.
-  ((${granted/[.,]/} - began >= 1900000))
+  ((${granted/[.,]/} - began >= 7900000))
 }
 
 @test "who waited for the holder is told when the lock comes to rest" {
@@ -302,9 +318,8 @@ TOML
   try_run -n --restart-quarantine 1h "$lock" -- true
   [ "$status" -eq 69 ]
   # Any quarantine is raised to the rest that the third node shows, however long the others have been up.
-  up_for_a_while() { (($(redis_cli 2 INFO server | tr -d '\r' | sed -n 's/^uptime_in_seconds://p') >= 3)); }
-  wait_until 20 up_for_a_while
-  try_run -q -n --restart-quarantine 1s --ttl 1s "$lock" -- true
+  wait_until 20 is_up 2 6
+  ask_third_first -q -n --restart-quarantine 4s --ttl 4s
   [ "$status" -eq 69 ]
   try_run -n "$lock" -- true # without a quarantine
   [ "$status" -eq 0 ]
@@ -321,11 +336,10 @@ TOML
   restart_node 2
   # In the quarantine that is configured, and in that which the rest makes of a shorter one.
   local quarantine
-  for quarantine in 30m 1s; do
-    up_for_a_while() { (($(redis_cli 2 INFO server | tr -d '\r' | sed -n 's/^uptime_in_seconds://p') >= 3)); }
-    [ "$quarantine" = 30m ] || wait_until 20 up_for_a_while
-    export REDLOCK_RESTART_QUARANTINE=$quarantine REDLOCK_TTL=1s
-    try_run -n "$lock" -- true
+  for quarantine in 30m 4s; do
+    [ "$quarantine" = 30m ] || wait_until 20 is_up 2 6
+    export REDLOCK_RESTART_QUARANTINE=$quarantine REDLOCK_TTL=4s
+    ask_third_first -n
     [ "$status" -eq 69 ]
     [[ $stderr == *"$(url_of 3)/0: lock '$lock' rests: ran on $(hostname), ended with 0 at "*"'redlock break' ends it"* ]]
     try "$REDLOCK" status "$lock"

@@ -3,7 +3,10 @@
 
 load lib/redlock.bash
 
-setup_file() { isolate; }
+setup_file() {
+  isolate
+  be_patient
+}
 setup() {
   redlock_setup
   a="a $BATS_TEST_NUMBER" b="b $BATS_TEST_NUMBER" c="c $BATS_TEST_NUMBER"
@@ -92,10 +95,13 @@ end_set() {
   wait_until 20 kept
   [ "$status" -eq 1 ]
   [[ $output == *'"state":"free","holder":null'*'"waiting":1'* ]]
-  try "$REDLOCK" status "$a"
+  told() {
+    try "$REDLOCK" status "$a"
+    [[ ${lines[0]} =~ ^"lock '$a' is free, but kept for the next in line since "[0-9.]+" "?m?"s, which waits for several locks or was passed over"$ ]]
+  }
+  wait_until 20 told
   [ "$status" -eq 1 ]
-  [[ ${lines[0]} =~ ^"lock '$a' is free, but kept for the next in line since "[0-9.]+" "?m?"s, which waits for several locks or was passed over"$ ]]
-  try_run -w 300ms --events "$marks/events" "$a" -- true
+  try_run -w 1500ms --events "$marks/events" "$a" -- true
   [ "$status" -eq 75 ]
   [[ $stderr == *"lock '$a' is free, but kept for the next in line since"*": waiting"* && $stderr != *held* ]]
   [ "$(grep -c '"reason":"kept"' "$marks/events")" -eq 2 ]
@@ -196,7 +202,7 @@ end_set() {
 
 @test "to break one of the names ends the holder of all" {
   start_nodes 3
-  start_set holder --ttl 3s "$a" "$b"
+  start_set holder --ttl 9s "$a" "$b"
   try "$REDLOCK" break --yes "$b"
   [ "$status" -eq 0 ]
   finish "$holder"
@@ -208,7 +214,7 @@ end_set() {
 
 @test "a node that comes back empty gets all names again" {
   start_nodes 3
-  start_set holder --ttl 2s --restart-quarantine 0s "$a" "$b"
+  start_set holder --ttl 9s --restart-quarantine 0s "$a" "$b"
   local token
   token=$(redis_cli 1 GET "$a")
   restart_node 2
@@ -221,7 +227,9 @@ end_set() {
   start_nodes 3
   redis_cli 1 SET "$a" foreign NX PX 60000
   redis_cli 2 SET "$b" another NX PX 60000
-  try_run -n "$a" "$b" -- true
+  # A node that is slower than the others is not waited for.
+  all_answered() { try_run -n "$a" "$b" -- true; [[ $stderr != *'had not answered yet'* ]]; }
+  wait_until 20 all_answered
   [ "$status" -eq 75 ]
   [[ $stderr == *"$(url_of 1)/0: lock '$a' is held by another program"*"$(url_of 2)/0: lock '$b' is held by another program"* ]]
 }
@@ -285,11 +293,11 @@ SCRIPT
   done
   wait_until 120 has_lines $((5 * meals)) "$marks/eaten"
   [ ! -e "$marks/clashes" ]
-  # Until the first has had all its meals: the most to the least is below 3:1, once all have had two. Fewer are chance.
+  # When the first has had all its meals, everybody has had more than a third as many. (Before, it makes too much of a difference
+  # when one of them stands still for a moment.)
   awk -v meals="$meals" '
-    { ++eaten[$1]; most = 0; least = meals
-      for (i = 0; i < 5; ++i) { n = eaten[i] + 0; if (n > most) most = n; if (n < least) least = n }
-      if (least >= 2 && most >= 3 * least) { print most ":" least; exit 1 }
-      if (most == meals) exit 0 }' "$marks/eaten"
+    ++eaten[$1] == meals {
+      for (i = 0; i < 5; ++i) { if (3 * eaten[i] <= meals) { print meals ":" eaten[i] + 0; exit 1 } }
+      exit 0 }' "$marks/eaten"
   wait_until 20 only_fences_left
 }

@@ -4,7 +4,10 @@
 
 load lib/redlock.bash
 
-setup_file() { isolate; }
+setup_file() {
+  isolate
+  be_patient
+}
 setup() {
   redlock_setup
   lock=job
@@ -20,6 +23,12 @@ in_queue() { [[ $(redis_cli "$1" ZCARD "redlock.queue:$lock") == "$2" ]]; }
 all_in_queue() {
   local node
   for node in $(all_nodes); do in_queue "$node" "$1" || return 1; done
+}
+# On a quorum of five nodes; at least so many, since a node that has refused the holder may have it in its queue, too.
+quorum_has_queued() {
+  local node nodes=0
+  for node in $(all_nodes); do (($(redis_cli "$node" ZCARD "redlock.queue:$lock") < $1)) || ((++nodes)); done
+  ((nodes >= 3))
 }
 listeners() { redis_cli "$1" CLIENT LIST | grep -c 'sub=[^0]' || :; }
 # On all nodes: connections that are told of changes.
@@ -42,14 +51,18 @@ start_waiter() {
   start_redlock "$1" run --retry-delay "$delay" "${@:2}" "$lock" -- sh -c "$script"
   waiter=$redlock
 }
-# start_queue COUNT [OPTION...]: one after another, each in the queue before the next comes.
+# start_queue COUNT [OPTION...]: one after another, each in the queue before the next comes, on all nodes or on $queue_node.
 start_queue() {
   local i
   waiters=()
   for ((i = 1; i <= $1; ++i)); do
     start_waiter "$i" "${@:2}"
     waiters+=("$waiter")
-    wait_until 20 eval "in_queue ${queue_node:-1} $i"
+    if [[ -n ${queue_node:-} ]]; then
+      wait_until 20 in_queue "$queue_node" "$i"
+    else
+      wait_until 20 all_in_queue "$i"
+    fi
   done
 }
 served() { has_lines "$1" "$marks/served"; }
@@ -69,7 +82,7 @@ order_of_service() { tr '\n' ' ' < "$marks/served"; }
 
 @test "whatever frees the key wakes a waiting client: its expiry, DEL by hand, FLUSHALL" {
   start_nodes 5
-  on_all_nodes SET "$lock" foreign PX 1500
+  on_all_nodes SET "$lock" foreign PX 6000 # in the queue by then
   start_queue 1
   finish "$waiter"
   [ "$status" -eq 0 ]
@@ -175,14 +188,16 @@ order_of_service() { tr '\n' ' ' < "$marks/served"; }
   start_holder "$lock"
   held=yes
   start_queue 30
-  # The first two by all nodes; those behind are called. One that entered the queue before another had reached all nodes
-  # may have taken itself for the second.
+  # The first two by all nodes; those behind are called. One that has heard of another late may have taken itself for the
+  # second.
   wait_until 20 eval '(($(told_of_changes) >= 2 * 5))'
   (($(told_of_changes) <= 4 * 5))
   end_holder
   local i
   for ((i = 1; i <= 30; ++i)); do
     wait_until 30 served "$i"
+    # One that stood still when it was its turn has been passed over, and is the first again when it goes on: give it the time.
+    wait_until 3 quorum_has_queued $((30 - i)) || echo "not all are back in the queue after $i"
     touch "$marks/$(tail -n 1 "$marks/served").go"
   done
   for waiter in "${waiters[@]}"; do finish "$waiter"; done
@@ -221,7 +236,8 @@ sys.exit(sorted(order) != list(range(1, 31)) or correlation < 0.98)'
   kill -CONT "${waiters[0]}"
   wait_until 10 eval '[[ $(awk "/^ShdPnd|^SigPnd/ { print \$2 }" "/proc/${waiters[0]}/status" | sort -u) == 0000000000000000 ]]'
   wait_until 10 all_in_queue 2
-  [ "$(redis_cli 1 ZRANGE "redlock.queue:$lock" 0 -1 | sort)" = "$position" ]
+  # It may be out of the queue for an instant, and comes back to where it was.
+  wait_until 10 eval '[[ $(redis_cli 1 ZRANGE "redlock.queue:$lock" 0 -1 | sort) == "$position" ]]'
   end_holder
   for waiter in "${waiters[@]}"; do finish "$waiter"; done
   has_lines 2 "$marks/served"
@@ -304,10 +320,10 @@ sys.exit(sorted(order) != list(range(1, 31)) or correlation < 0.98)'
 
 @test "two of five nodes that hang, before the waiting begins or after, do not keep anybody waiting" {
   start_nodes 5
-  start_holder "$lock" --node-timeout 200ms
-  queue_node=3 start_queue 2 --node-timeout 200ms
+  start_holder "$lock" --node-timeout 2s
+  queue_node=3 start_queue 2 --node-timeout 2s
   freeze_node 1 2
-  queue_node=3 start_waiter late --node-timeout 200ms
+  queue_node=3 start_waiter late --node-timeout 2s
   wait_until 20 in_queue 3 3
   end_holder
   for waiter in "${waiters[@]}" "$waiter"; do
@@ -343,6 +359,7 @@ sys.exit(sorted(order) != list(range(1, 31)) or correlation < 0.98)'
       redis_cli "$node" ACL SETUSER waiter reset on '>s3cret' '~*' $(all_channels) +@all $rights
     done
     start_holder "$lock"
+    rm -f "$marks/1.err"
     REDLOCK_NODES=$(sed 's,://,://waiter:s3cret@,g' <<< "$REDLOCK_NODES") delay=20ms start_waiter 1
     wait_until 20 eval '[[ -s $marks/1.err ]]'
     end_holder
@@ -378,19 +395,19 @@ sys.exit(sorted(order) != list(range(1, 31)) or correlation < 0.98)'
   start_nodes 3
   start_holder "$lock"
   start_queue 1
-  wait_until 20 eval '(($(listeners 1) == 1))'
   local node
+  for node in 1 2 3; do wait_until 20 eval '(($(listeners '"$node"') == 1))'; done
   for node in 1 2 3; do
     redis_cli "$node" EVAL "for i = 1, 5 do redis.call('SET', KEYS[1] .. ':' .. i, 'x') end" 1 "$lock" > /dev/null
     for _ in {1..300}; do echo "SET $lock:other x"; done | redis_cli "$node" > /dev/null
   done
   wait_until 20 nobody_listens
-  end_holder
-  # Nobody tells any more: it would look again after the retry delay, which is an hour.
+  # Ahead of the holder: it asks from time to time, though nobody tells any more.
   kill -TERM "$waiter"
   finish "$waiter"
   [ "$status" -eq 143 ]
   all_in_queue 0
+  end_holder
 }
 
 @test "locks with one name the beginning of the other do not take each other's turn" {
@@ -423,7 +440,7 @@ commands_seen() {
   local before after began
   before=$(commands_seen)
   began=${EPOCHREALTIME/./}
-  wait_until 12 eval '(($(milliseconds_since '"$began"') > 8000))'
+  wait_until 30 eval '(($(milliseconds_since '"$began"') > 8000))'
   after=$(commands_seen)
   # 0.2 a second for each of 20 waiters and 5 nodes, and as much again for what looks at them, and luck.
   echo "$((after - before)) commands in $(milliseconds_since "$began") ms"

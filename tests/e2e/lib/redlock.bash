@@ -31,6 +31,10 @@ isolate() {
   export REDLOCK_CONFIG=$BATS_FILE_TMPDIR/none.toml
 }
 
+# For setup_file() of a suite: no program or server is taken for one that hangs when the machine stands still for a second or
+# two. Tests with nodes that hang set a timeout of their own.
+be_patient() { export REDLOCK_NODE_TIMEOUT=5s; }
+
 # For setup() of each file.
 redlock_setup() {
   [[ -x $REDLOCK ]] || { echo "no program at $REDLOCK: build it, or set REDLOCK" >&2; return 1; }
