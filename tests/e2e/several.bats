@@ -293,11 +293,12 @@ SCRIPT
   done
   wait_until 120 has_lines $((5 * meals)) "$marks/eaten"
   [ ! -e "$marks/clashes" ]
-  # When the first has had all its meals, everybody has had more than a third as many. (Before, it makes too much of a difference
-  # when one of them stands still for a moment.)
+  # Until the first has had all its meals: the most to the least is below 3:1, once all have had two. Fewer are chance; but by
+  # then all have had more than a third as many.
   awk -v meals="$meals" '
-    ++eaten[$1] == meals {
-      for (i = 0; i < 5; ++i) { if (3 * eaten[i] <= meals) { print meals ":" eaten[i] + 0; exit 1 } }
-      exit 0 }' "$marks/eaten"
+    { ++eaten[$1]; most = 0; least = meals
+      for (i = 0; i < 5; ++i) { n = eaten[i] + 0; if (n > most) most = n; if (n < least) least = n }
+      if ((least >= 2 || most == meals) && most >= 3 * least) { print most ":" least; exit 1 }
+      if (most == meals) exit 0 }' "$marks/eaten"
   wait_until 20 only_fences_left
 }
