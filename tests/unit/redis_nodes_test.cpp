@@ -19,7 +19,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr milliseconds kSoon{200};
+constexpr milliseconds kSoon{1000};  // time enough to send a request
 
 Kind kind_of_failure(const redis::Event& event) {
   const Failure* failure = failure_of(event);

@@ -94,7 +94,7 @@ TEST_SUITE("listening for changes") {
       CHECK(one.hears<redis::KeyChanged>());
       client.ask({"DEL", "k"});
       CHECK(one.hears<redis::KeyChanged>());
-      client.ask({"SET", "k", "t", "PX", "1"});
+      client.ask({"SET", "k", "t", "PX", "200"});
       CHECK(one.hears<redis::KeyChanged>());
       CHECK(one.hears<redis::KeyChanged>());  // it has expired
       client.ask({"FLUSHALL"});
@@ -373,8 +373,9 @@ TEST_SUITE("listening for changes") {
       }
       wait_for_end(fd);
     }};
+    constexpr milliseconds kTimeToSubscribe{3000};
     redis::Nodes nodes{{fake.endpoint()}, {.keys = {"k"}, .holder = {}}, surroundings()};
-    nodes.subscribe(0, Next, "turn:me", milliseconds{500});
+    nodes.subscribe(0, Next, "turn:me", kTimeToSubscribe);
     const auto comes = [&](auto what) {
       std::vector<redis::Event> events;
       const TimePoint limit = BootClock::now() + kPatience;
@@ -387,7 +388,7 @@ TEST_SUITE("listening for changes") {
       return false;
     };
     REQUIRE(comes(redis::SubscriptionReady{}));
-    nodes.subscribe(0, Queued, "turn:me", milliseconds{500});
+    nodes.subscribe(0, Queued, "turn:me", kTimeToSubscribe);
     CHECK(comes(redis::SubscriptionLost{}));
     CHECK(comes(redis::SubscriptionReady{}));
     CHECK(fake.connections() == 3);
