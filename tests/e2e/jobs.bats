@@ -48,8 +48,8 @@ print(run.wait())' "$REDLOCK_LEASH_DRIVER"
 
 @test "a shell that suspends itself suspends the job, and fg brings both back" {
   at_terminal "type PS1='INNER> ' $REDLOCK_LEASH_DRIVER --ttl-ms 60000 bash --norc --noprofile --noediting -i\r" 'see INNER> ' \
-    'type suspend\r' 'see Stopped' 'see PROMPT> ' 'type fg\r' 'see leash-driver' \
-    'type echo in=$((6*7))\r' 'see in=42' 'type suspend\r' 'see Stopped' 'see PROMPT> ' 'type fg\r' 'see leash-driver' \
+    'type suspend\r' 'see Stopped' 'see PROMPT> ' 'type fg\r' 'see leash-driver' 'see INNER> ' \
+    'type echo in=$((6*7))\r' 'see in=42' 'type suspend\r' 'see Stopped' 'see PROMPT> ' 'type fg\r' 'see leash-driver' 'see INNER> ' \
     'type exit 5\r' 'see PROMPT> ' 'type echo code=$?\r' 'see code=5'
 }
 
@@ -86,7 +86,7 @@ EOF
 
 @test "a redlock under redlock that no shell watches does not stop itself, since nobody would continue it" {
   cat > "$BATS_TEST_TMPDIR/stops" <<'EOF'
-(sleep 0.1; kill -CONT $$) &
+(until grep -q '^State:.T' /proc/$$/status; do sleep 0.01; done; sleep 0.1; kill -CONT $$) &
 kill -STOP $$
 EOF
   at_terminal "type exec $REDLOCK_LEASH_DRIVER sh -c '$REDLOCK_LEASH_DRIVER sh $BATS_TEST_TMPDIR/stops; echo after=\$((6*7)); read line'\r" \
@@ -95,7 +95,7 @@ EOF
 
 @test "the job gets the terminal back when a shell that had it is killed" {
   cat > "$BATS_TEST_TMPDIR/script" <<EOF
-PS1='INNER> ' $REDLOCK_LEASH_DRIVER --ttl-ms 2000 --kill-after-ms 100 bash --norc --noprofile --noediting -i
+PS1='INNER> ' $REDLOCK_LEASH_DRIVER --ttl-ms 5000 --kill-after-ms 100 bash --norc --noprofile --noediting -i
 echo code=\$?
 read -r line < /dev/tty
 echo got=\$line
@@ -112,7 +112,7 @@ ps -o ppid= -p \$PPID > $pid_file
 echo \$PPID >> $pid_file
 exec env PS1='INNER> ' bash --norc --noprofile --noediting -i
 EOF
-  echo "$REDLOCK_LEASH_DRIVER --ttl-ms 1500 --kill-after-ms 400 --extend-for-ms -1 sh $BATS_TEST_TMPDIR/inner" > "$BATS_TEST_TMPDIR/outer"
+  echo "$REDLOCK_LEASH_DRIVER --ttl-ms 4000 --kill-after-ms 400 --extend-for-ms -1 sh $BATS_TEST_TMPDIR/inner" > "$BATS_TEST_TMPDIR/outer"
   cat > "$BATS_TEST_TMPDIR/lose" <<EOF
 read -r shell < $BATS_TEST_TMPDIR/shell
 { read -r redlock; read -r guard; } < $pid_file
@@ -128,11 +128,13 @@ EOF
 }
 
 @test "the outer shell gets the terminal back when redlock is killed under a shell that has it" {
+  needs_the_processors
   lose_redlock KILL .
   lose_redlock KILL bash
 }
 
 @test "the outer shell gets the terminal back when redlock is stopped for so long that its command is killed" {
+  needs_the_processors
   lose_redlock STOP .
 }
 
@@ -154,6 +156,7 @@ told() {
 }
 
 @test "a signal to the whole job that asks to end reaches the command once" {
+  needs_the_processors # the witness has 20 ms
   start_job "$helpers/tell-signals.py" 100
   for signal in TERM HUP INT QUIT; do
     kill -"$signal" -- "-$driver"
@@ -185,6 +188,7 @@ has_taken() {
 }
 
 @test "a signal to redlock alone reaches the command when the same sender has just sent it to the whole job" {
+  needs_the_processors # the witness has 20 ms
   start_job "$helpers/tell-signals.py" 100
   for signal in TERM HUP INT QUIT; do
     kill -"$signal" -- "-$driver"
@@ -197,6 +201,7 @@ has_taken() {
 }
 
 @test "a signal to the whole job reaches the command once, even if the witness was stopped" {
+  needs_the_processors # the witness has 20 ms
   start_job "$helpers/tell-signals.py" 100
   local witness
   witness=$(pgrep -P "$driver" -x lock-witness)
@@ -218,7 +223,7 @@ has_taken() {
   start_job "$helpers/tell-signals.py" 100
   local witness
   witness=$(pgrep -P "$driver" -x lock-witness)
-  [ "$(tr -d '\0' < "/proc/$witness/cmdline")" = lock-witness ]
+  wait_until 10 eval '[ "$(tr -d "\0" < "/proc/$witness/cmdline")" = lock-witness ]'
   wait_until 10 eval '[ -z "$(ls "/proc/$witness/fd")" ]'
   kill -KILL "$driver"
   wait_until 10 is_dead "$witness"
@@ -237,6 +242,7 @@ has_taken() {
   wait_until 10 test -e "$eof"
   wait_until 10 test -e "$broken"
   wait_until 10 test -e "$other"
+  wait_until 10 has_lines 1 "$pid_file"
   is_alive "$(< "$pid_file")"
   kill -KILL "$(< "$pid_file")"
 }

@@ -8,8 +8,8 @@ setup() { process_setup; }
 teardown() { process_teardown; }
 
 # For `kill -9` of redlock or of its guard. The promise is 250 ms, and the figure is printed; a shared machine that has
-# other things to do gets more. On a quiet one: REDLOCK_TEST_KILL_LIMIT_MS=250.
-kill_limit_ms=${REDLOCK_TEST_KILL_LIMIT_MS:-1000}
+# other things to do gets more, since the alternative is the end of the lease. On a quiet one: REDLOCK_TEST_KILL_LIMIT_MS=250.
+kill_limit_ms=${REDLOCK_TEST_KILL_LIMIT_MS:-10000}
 
 run_driver() { run "$REDLOCK_LEASH_DRIVER" --report "$report_file" "$@"; }
 
@@ -96,16 +96,17 @@ start_stubborn() {
 
 @test "a command that ends on TERM is stopped kill_after before the lease ends" {
   local start=${EPOCHREALTIME/./}
-  run_driver --ttl-ms 3000 --kill-after-ms 1000 sleep 1000
+  run_driver --ttl-ms 12000 --kill-after-ms 10000 sleep 1000
   local took=$(milliseconds_since "$start")
   [ "$status" -eq 79 ]
   [ "$(< "$report_file")" = "stopped 0 lost" ]
   [[ $output == "redlock: the lock was lost: the command was stopped" ]]
-  ((took >= 2000 && took < 2700))
+  ((took >= 2000 && took < 6000))
 }
 
 @test "a tree that ignores TERM is dead before the lease ends" {
-  start_stubborn --ttl-ms 3000 --kill-after-ms 500 --end-file "$end_file"
+  needs_the_processors
+  start_stubborn --ttl-ms 6000 --kill-after-ms 500 --end-file "$end_file"
   "$helpers/time-deaths.py" CONT "$driver" "${tree[@]}"
   local left=$(($(< "$end_file") - ${EPOCHREALTIME/./}))
   finish_driver
@@ -115,7 +116,8 @@ start_stubborn() {
 }
 
 @test "the last write of a command that ignores TERM comes before the lease ends" {
-  for ttl in 300 600 1000; do
+  needs_the_processors
+  for ttl in 1000 2000 4000; do
     run_driver --ttl-ms "$ttl" --end-file "$end_file" bash -c "trap '' TERM; while :; do echo \${EPOCHREALTIME/./}; done > $output_file"
     [ "$status" -eq 79 ]
     local last=$(tail -n 1 "$output_file" | grep -x '[0-9]\{16\}' || tail -n 2 "$output_file" | head -n 1)
@@ -126,7 +128,7 @@ start_stubborn() {
 }
 
 @test "a stopped command is killed at the deadline" {
-  start_driver --ttl-ms 900 bash -c "echo \$\$ > $pid_file; kill -STOP \$\$; touch $BATS_TEST_TMPDIR/went-on"
+  start_driver --ttl-ms 6000 --kill-after-ms 3000 bash -c "echo \$\$ > $pid_file; kill -STOP \$\$; touch $BATS_TEST_TMPDIR/went-on"
   finish_driver
   [ "$status" -eq 79 ]
   is_dead "$(< "$pid_file")"
@@ -134,17 +136,17 @@ start_stubborn() {
 }
 
 @test "a lease that is extended keeps the command alive beyond its first end" {
-  run_driver --ttl-ms 300 --extend-for-ms -1 sleep 1
+  run_driver --ttl-ms 2500 --kill-after-ms 100 --extend-for-ms -1 sleep 3
   [ "$status" -eq 0 ]
   [ "$(< "$report_file")" = "exited 0 held" ]
 }
 
 @test "a lease that is no longer extended ends the command" {
   local start=${EPOCHREALTIME/./}
-  run_driver --ttl-ms 400 --extend-for-ms 600 sleep 1000
+  run_driver --ttl-ms 2500 --kill-after-ms 100 --extend-for-ms 3000 sleep 1000
   local took=$(milliseconds_since "$start")
   [ "$status" -eq 79 ]
-  ((took >= 600 && took < 1300))
+  ((took >= 3000 && took < 15000))
 }
 
 @test "a lease that is lost stops the command at once" {
@@ -152,39 +154,48 @@ start_stubborn() {
   run_driver --ttl-ms 60000 --lose-after-ms 100 sleep 1000
   local took=$(milliseconds_since "$start")
   [ "$status" -eq 79 ]
-  ((took < 2000))
+  ((took < 10000)) # TERM would come after 40 s
 }
 
 @test "a command whose lease is lost gets TERM, and kill_after to clean up" {
-  run_driver --ttl-ms 60000 --kill-after-ms 10000 --lose-after-ms 300 \
+  run_driver --ttl-ms 60000 --kill-after-ms 10000 --lose-after-ms 3000 \
     bash -c "trap 'echo cleaned up; exit 3' TERM; while :; do sleep 0.01; done"
   [ "$status" -eq 79 ]
   [[ $output == *"cleaned up"* ]]
 }
 
 @test "with --on-lost=warn the command runs on after a loss, redlock says so and exits with 79" {
-  run_driver --warn --ttl-ms 300 bash -c 'sleep 1; echo went on'
+  local runs_on='for i in {1..1000}; do if grep -q "runs on without it" "$0"; then echo went on; exit; fi; sleep 0.01; done'
+  start_driver --warn --ttl-ms 3000 bash -c "$runs_on" "$output_file"
+  finish_driver
   [ "$status" -eq 79 ]
-  [[ $output == *"runs on without it"*"went on"* ]]
-  [ "$(< "$report_file")" = "exited 0 lost" ]
+  has_text 'went on' "$output_file"
+  [ "$ending" = "exited 0 lost" ]
 
   # Also when the guard is woken after the end.
-  start_driver --warn --ttl-ms 300 bash -c 'trap "echo went on; exit 4" USR1; echo ready; while :; do sleep 0.01; done'
+  rm "$output_file"
+  start_driver --warn --ttl-ms 3000 bash -c 'trap "echo went on; exit 4" USR1; echo ready; while :; do sleep 0.01; done'
   wait_until 10 has_text 'runs on without it' "$output_file"
   wait_until 10 has_text ready "$output_file"
   kill -USR1 "$driver"
   finish_driver
   [ "$ending" = "exited 4 lost" ]
 
-  run_driver --warn --ttl-ms 60000 --lose-after-ms 50 bash -c 'sleep 0.5; echo went on'
+  rm "$output_file"
+  start_driver --warn --ttl-ms 60000 --lose-after-ms 50 bash -c "$runs_on" "$output_file"
+  finish_driver
   [ "$status" -eq 79 ]
-  [[ $output == *"runs on without it"*"went on"* ]]
+  has_text 'went on' "$output_file"
 }
 
 @test "the status is the command's own or 79, even if it ends just at the deadline" {
   for step in {1..20}; do
-    # TERM is due at 200 ms.
-    run_driver --ttl-ms 300 --kill-after-ms 100 bash -c "trap 'exit 5' TERM; sleep 0.$((180 + step))"
+    # TERM is due at 200 ms; again, if that was over before the start. Redlock has until the end of the lease to hear of a
+    # command that ended by itself.
+    until
+      run_driver --ttl-ms 6200 --kill-after-ms 6000 bash -c "trap 'exit 5' TERM; sleep 0.$((180 + step))"
+      [[ $(< "$report_file") != not-started* ]]
+    do :; done
     case $status in
       0) [ "$(< "$report_file")" = "exited 0 held" ] ;;
       79) [ "$(< "$report_file")" = "stopped 0 lost" ] ;;
@@ -204,6 +215,7 @@ start_stubborn() {
 }
 
 @test "kill -9 of redlock: a command that handles TERM may clean up" {
+  needs_the_processors
   start_driver --ttl-ms 60000 bash -c "trap 'echo cleaned up; exit' TERM; echo ready; while :; do sleep 0.01; done"
   wait_until 10 has_text ready "$output_file"
   kill -KILL "$driver"
@@ -235,12 +247,13 @@ start_stubborn() {
 }
 
 @test "redlock stopped for longer than the lease: the tree is dead before the lease ends, and then redlock exits with 79" {
-  start_stubborn --ttl-ms 2500 --kill-after-ms 300 --extend-for-ms -1
+  needs_the_processors
+  start_stubborn --ttl-ms 4000 --kill-after-ms 300 --extend-for-ms -1
   # The last extension may be as young as this moment.
   local took
   took=$("$helpers/time-deaths.py" STOP "$driver" "${tree[@]}")
-  echo "# all dead $took ms after the stop, with a ttl of 2500 ms" >&3
-  ((took < 2500))
+  echo "# all dead $took ms after the stop, with a ttl of 4000 ms" >&3
+  ((took < 4000))
   is_stopped "$driver"
   kill -CONT "$driver"
   finish_driver
@@ -249,6 +262,7 @@ start_stubborn() {
 }
 
 @test "a stopped guard is continued at once, any number of times" {
+  needs_the_processors
   start_driver --ttl-ms 60000 sleep 1000
   wait_until 10 find_guard
   local each
@@ -263,6 +277,7 @@ start_stubborn() {
 }
 
 @test "a guard that was stopped together with redlock is continued with it" {
+  needs_the_processors
   start_driver --ttl-ms 60000 sleep 1000
   wait_until 10 find_guard
   stop_with_guard
@@ -274,7 +289,8 @@ start_stubborn() {
 }
 
 @test "the guard frozen: redlock itself stops the tree before the lease ends" {
-  start_stubborn --ttl-ms 3000 --kill-after-ms 500 --end-file "$end_file"
+  needs_the_processors
+  start_stubborn --ttl-ms 6000 --kill-after-ms 500 --end-file "$end_file"
   freeze "$guard"
   wait_until 20 all_dead "${tree[@]}"
   local left=$(($(< "$end_file") - ${EPOCHREALTIME/./}))
@@ -287,7 +303,7 @@ start_stubborn() {
 }
 
 @test "the guard frozen: the command gets TERM in time to clean up" {
-  start_driver --ttl-ms 1500 --kill-after-ms 500 \
+  start_driver --ttl-ms 12000 --kill-after-ms 8000 \
     bash -c "trap 'echo cleaned up; exit' TERM; echo ready; while :; do sleep 0.01; done"
   wait_until 10 has_text ready "$output_file"
   find_guard
@@ -309,6 +325,7 @@ start_stubborn() {
 
 @test "a fork bomb is dead before the lease ends" {
   [ -z "${REDLOCK_SANITIZE:-}" ] || skip "a sanitizer makes the guard too slow for this"
+  needs_the_processors
   # A hundred processes that fork for ever, one that has another pid every millisecond; all leave the session.
   cat > "$BATS_TEST_TMPDIR/bomb" <<'EOF'
 #!/usr/bin/python3
@@ -355,9 +372,9 @@ prepare_another_user() {
 
 @test "redlock reports processes of another user that it cannot kill" {
   prepare_another_user
-  run "${as_another[@]}" "$open_to_all/leash-driver" --ttl-ms 600 "$open_to_all/setpriv" --reuid=0 true
+  run "${as_another[@]}" "$open_to_all/leash-driver" --ttl-ms 5000 "$open_to_all/setpriv" --reuid=0 true
   local can=$status
-  run "${as_another[@]}" "$open_to_all/leash-driver" --ttl-ms 600 "$open_to_all/setpriv" --reuid=0 sleep 5
+  run "${as_another[@]}" "$open_to_all/leash-driver" --ttl-ms 3000 "$open_to_all/setpriv" --reuid=0 sleep 8
   rm -rf "$open_to_all"
   [ "$can" -eq 0 ] || skip "set-user-ID has no effect here"
   [ "$status" -eq 79 ]
@@ -369,7 +386,7 @@ prepare_another_user() {
   run "${as_another[@]}" "$open_to_all/leash-driver" --ttl-ms 5000 "$open_to_all/setpriv" --reuid=0 true
   [ "$status" -eq 0 ] || { rm -rf "$open_to_all"; skip "set-user-ID has no effect here"; }
   touch "$BATS_TEST_TMPDIR/stay"
-  "${as_another[@]}" "$open_to_all/leash-driver" --ttl-ms 3000 "$open_to_all/setpriv" --reuid=0 \
+  "${as_another[@]}" "$open_to_all/leash-driver" --ttl-ms 8000 "$open_to_all/setpriv" --reuid=0 \
     sh -c 'echo "pid $$"; while [ -e "$0" ]; do sleep 0.01; done' "$BATS_TEST_TMPDIR/stay" > "$output_file" 2>&1 3>&- &
   driver=$!
   wait_until 10 has_text pid "$output_file"
@@ -389,7 +406,7 @@ prepare_another_user() {
   run "${as_another[@]}" "$open_to_all/leash-driver" --ttl-ms 5000 "$open_to_all/setpriv" --reuid=0 true
   [ "$status" -eq 0 ] || { rm -rf "$open_to_all"; skip "set-user-ID has no effect here"; }
   touch "$BATS_TEST_TMPDIR/stay"
-  "${as_another[@]}" "$open_to_all/leash-driver" --ttl-ms 4000 --kill-after-ms 100 bash -c '
+  "${as_another[@]}" "$open_to_all/leash-driver" --ttl-ms 8000 --kill-after-ms 2500 bash -c '
     "$1" --reuid=0 sh -c "echo ready; while [ -e \"\$0\" ]; do sleep 0.01; done" "$0" & wait' \
     "$BATS_TEST_TMPDIR/stay" "$open_to_all/setpriv" > "$output_file" 2>&1 3>&- &
   driver=$!
@@ -468,7 +485,7 @@ prepare_another_user() {
 }
 
 @test "a timer that redlock was started with expires for the command" {
-  run -7 /usr/bin/python3 -c 'import os, signal, sys; signal.setitimer(signal.ITIMER_REAL, 0.3); os.execv(sys.argv[1], sys.argv[1:])' \
+  run -7 /usr/bin/python3 -c 'import os, signal, sys; signal.setitimer(signal.ITIMER_REAL, 3); os.execv(sys.argv[1], sys.argv[1:])' \
     "$REDLOCK_LEASH_DRIVER" "$helpers/tell-signals.py" 1
   [[ $output == *SIGALRM* ]]
 }
@@ -547,6 +564,7 @@ prepare_another_user() {
   start_driver --ttl-ms 60000 sleep 1000
   wait_until 10 find_guard
   wait_until 10 eval '[ "$(ps -o comm= -p "$guard")" = lock-guard ]'
+  wait_until 10 pgrep -P "$driver" -x lock-witness # which redlock starts last
   switches() { awk '/ctxt_switches/ { sum += $2 } END { print sum }' "/proc/$driver/status" "/proc/$guard/status"; }
   asleep() { [ "$(ps -o stat= -p "$driver" | cut -c1)$(ps -o stat= -p "$guard" | cut -c1)" = SS ]; }
   wait_until 10 asleep
@@ -579,8 +597,9 @@ prepare_another_user() {
   # Ten times: of two signals that arrive together one is lost, and would not be missed.
   local steps=('see ready')
   for _ in {1..10}; do steps+=('type \x03' 'see SIGINT'); done
+  steps+=('run sleep 3.5') # beyond the end of the first lease
   run "$helpers/terminal.py" \
-    "type $REDLOCK_LEASH_DRIVER --ttl-ms 600 --extend-for-ms -1 $helpers/tell-signals.py 11; echo code=\$?\r" \
+    "type $REDLOCK_LEASH_DRIVER --ttl-ms 3000 --kill-after-ms 100 --extend-for-ms -1 $helpers/tell-signals.py 11; echo code=\$?\r" \
     "${steps[@]}" 'type \x1c' 'see SIGQUIT' 'see code=7'
   echo "$output"
   [ "$status" -eq 0 ]
@@ -616,7 +635,7 @@ EOF
 
 @test "a job that was suspended beyond its lease is killed, not continued" {
   run "$helpers/terminal.py" \
-    "type $REDLOCK_LEASH_DRIVER --ttl-ms 900 --extend-for-ms -1 bash -c 'echo \$\$ > $pid_file; echo rea\"\"dy; read -r line; touch $BATS_TEST_TMPDIR/went-on'\r" \
+    "type $REDLOCK_LEASH_DRIVER --ttl-ms 4000 --extend-for-ms -1 bash -c 'echo \$\$ > $pid_file; echo rea\"\"dy; read -r line; touch $BATS_TEST_TMPDIR/went-on'\r" \
     'see ready' 'type \x1a' 'see Stopped' 'see PROMPT> ' \
     "type while kill -0 \$(cat $pid_file) 2> /dev/null; do sleep 0.05; done; echo go\"\"ne\r" 'see gone' \
     'type fg; echo code=$?\r' 'see the lock was lost' 'see code=79'

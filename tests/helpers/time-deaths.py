@@ -20,8 +20,8 @@ for pid in sys.argv[3:]:
 for fd in alive:
     watched.register(fd, select.POLLIN)
 
-start = time.monotonic()
 os.kill(target, number)
+start = time.monotonic()
 while alive:
     left = start + LIMIT - time.monotonic()
     if left <= 0:

@@ -60,6 +60,38 @@ find_guard() {
   [[ -n $guard ]]
 } 2> /dev/null
 
+# Whether $guard has a command that is called NAME, by now: before the exec it has another name and other signals.
+command_is() {
+  local command
+  read -r command _ < "/proc/$guard/task/$guard/children" || :
+  [[ -n $command && $(< "/proc/$command/comm") == "$1" ]]
+} 2> /dev/null
+
+# For tests of what redlock does within a fraction of a second, which it can where its processes get the processor. One
+# that fails while a processor stood still has shown nothing, and is repeated.
+needs_the_processors() {
+  stalls=$BATS_TEST_TMPDIR/stalls
+  "$helpers/stalls.py" "$stalls" 3>&- &
+  stalls_watch=$!
+  wait_until 20 test -e "$stalls"
+}
+repeat_if_stalled() {
+  wait "$stalls_watch"
+  [[ -s $stalls ]] || return 0
+  BATS_TEST_RETRIES=5
+  echo "# '$BATS_TEST_DESCRIPTION' has failed, and $(tail -n 1 "$stalls")" >&3
+  # Bats removes the folder, in which a process may still write.
+  mv "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR.$BATS_TEST_TRY_NUMBER"
+  mkdir "$BATS_TEST_TMPDIR"
+}
+
+# When a file was last written, in microseconds since 1970.
+written_at() {
+  local time
+  time=$(stat -c %.6Y "$1")
+  echo "${time/./}"
+}
+
 # Stops the driver and then $guard, which a driver that still ran would continue.
 stop_with_guard() {
   kill -STOP "$driver"
@@ -97,15 +129,16 @@ process_setup() {
 
 # Nothing may be left of a test, whether it went well or not.
 process_teardown() {
-  local pid
-  if [[ -z ${BATS_TEST_COMPLETED:-} && -z ${BATS_TEST_SKIPPED:-} && -n ${driver:-} ]]; then
-    head -n 20 "$output_file" "$report_file" 2>&1
-  fi
+  local pid failed=
+  [[ -n ${BATS_TEST_COMPLETED:-} || -n ${BATS_TEST_SKIPPED:-} ]] || failed=yes
+  [[ -z $failed || -z ${driver:-} ]] || head -n 20 "$output_file" "$report_file" 2>&1
   unfreeze
   if [[ -n ${driver:-} ]]; then kill -KILL "$driver" 2> /dev/null || :; fi
   if [[ -e ${pid_file:-} ]]; then
     while read -r pid; do kill -KILL "$pid" 2> /dev/null || :; done < "$pid_file"
   fi
+  [[ -z ${stalls:-} ]] || touch "$stalls.end"
+  [[ -z $failed || -z ${stalls:-} ]] || repeat_if_stalled
 }
 
 # Has a process hold process $1, as a debugger that does nothing would: frozen, and not stopped. Ends the test where that
