@@ -35,7 +35,7 @@ has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]
 
 @test "the token comes at once, and the lock is extended until the process ends, then released" {
   start_subject
-  token=$("$REDLOCK" acquire --ttl 500ms --events "$marks/events" --while-pid "$subject" "$lock")
+  token=$("$REDLOCK" acquire --ttl 4s -k 100ms --events "$marks/events" --while-pid "$subject" "$lock")
   [[ $token =~ ^[0-9a-f]{40}$ ]]
   wait_until 20 eval "(( \$(grep -c '\"extended\"' '$marks/events') >= 4 ))"
   (($(nodes_with "$lock" "$token") >= 2))
@@ -48,13 +48,13 @@ has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]
 
 @test "a release by hand ends it, and the process is not signalled" {
   start_subject
-  token=$("$REDLOCK" acquire --ttl 500ms --while-pid "$subject" "$lock")
+  token=$("$REDLOCK" acquire --ttl 4s -k 100ms --while-pid "$subject" "$lock")
   "$REDLOCK" release "$lock" "$token"
   nothing_left_of "$lock"
   wait_until 20 no_keeper_of "$subject"
   [ ! -s "$marks/subject.signals" ]
   # The next holder is left in peace.
-  second=$("$REDLOCK" acquire -n "$lock")
+  second=$("$REDLOCK" acquire -w 20s "$lock")
   (($(nodes_with "$lock" "$second") >= 2))
   "$REDLOCK" release "$lock" "$second"
   end_subject
@@ -62,7 +62,7 @@ has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]
 
 @test "the process gets the signal that was asked for when the lock is lost" {
   start_subject
-  "$REDLOCK" acquire --ttl 500ms --lost-signal USR1 --while-pid "$subject" "$lock" > /dev/null
+  "$REDLOCK" acquire --ttl 4s -k 100ms --lost-signal USR1 --while-pid "$subject" "$lock" > /dev/null
   # It would plant the lock again on the first nodes before the last ones are asked.
   kill -STOP "$(keeper_of "$subject")"
   on_all_nodes DEL "$lock"
@@ -87,7 +87,7 @@ has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]
   for how in KILL STOP; do
     start_subject "$how"
     subjects+=("$subject")
-    "$REDLOCK" acquire --ttl 3s -k 1s --events "$marks/$how.events" --while-pid "$subject" "$how" > "$marks/$how.token"
+    "$REDLOCK" acquire --ttl 9s -k 3s --events "$marks/$how.events" --while-pid "$subject" "$how" > "$marks/$how.token"
     wait_until 20 has_text '"extended"' "$marks/$how.events" # the deadline that counts is not the first
     local keeper=$(keeper_of "$subject") alarm=$(alarm_of "$subject")
     # It shares nothing with the keeper by which both might be meant.
@@ -113,7 +113,7 @@ has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]
 
 @test "the process that extends the lease replaces the alarm, and works without it" {
   start_subject
-  "$REDLOCK" acquire --ttl 3s -k 1s --while-pid "$subject" "$lock" > "$marks/token"
+  "$REDLOCK" acquire --ttl 9s -k 3s --while-pid "$subject" "$lock" > "$marks/token"
   local first=$(alarm_of "$subject") second keeper=$(keeper_of "$subject")
   kill -KILL "$first"
   wait_until 20 has_another_alarm_than "$subject" "$first"
@@ -131,7 +131,7 @@ has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]
 
 @test "a stopped alarm is continued, and signals the process in time" {
   start_subject
-  "$REDLOCK" acquire --ttl 3s -k 1s --while-pid "$subject" "$lock" > "$marks/token"
+  "$REDLOCK" acquire --ttl 9s -k 3s --while-pid "$subject" "$lock" > "$marks/token"
   local alarm=$(alarm_of "$subject") keeper=$(keeper_of "$subject")
   is_continued() { [[ $(ps -o stat= -p "$alarm") == S* ]]; }
   started+=("$alarm" "$keeper")
@@ -148,7 +148,7 @@ has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]
 
 @test "both background processes end with the process that they work for" {
   start_subject
-  "$REDLOCK" acquire --ttl 500ms --while-pid "$subject" "$lock" > /dev/null
+  "$REDLOCK" acquire --ttl 60s --while-pid "$subject" "$lock" > /dev/null
   local keeper=$(keeper_of "$subject") alarm=$(alarm_of "$subject")
   started+=("$keeper")
   kill -STOP "$keeper"
@@ -162,13 +162,15 @@ has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]
   start_subject
   mkdir "$marks/folder"
   (cd "$marks/folder" && exec 7> "$marks/held" &&
-    "$REDLOCK" acquire --ttl 2s --while-pid "$subject" --events ../events "$lock" > ../token 2> ../messages)
-  for pid in "$(keeper_of "$subject")" "$(alarm_of "$subject")"; do
-    # At once: the folder may be that of a disk which the script takes away next.
-    [ "$(readlink "/proc/$pid/cwd")" = / ] || { echo "process '$pid' in $(readlink "/proc/$pid/cwd")"; return 1; }
-    ! ls -l "/proc/$pid/fd" | grep -E "$marks/(held|token|messages)|/dev/(pts|tty)" || return 1
-    [ "$(ps -o tty= -p "$pid" | tr -d ' ')" = '?' ]
-  done
+    "$REDLOCK" acquire --ttl 6s -k 100ms --while-pid "$subject" --events ../events "$lock" > ../token 2> ../messages)
+  keeps_nothing() {
+    [ "$(readlink "/proc/$1/cwd")" = / ] || { echo "process '$1' in $(readlink "/proc/$1/cwd")"; return 1; }
+    ! ls -l "/proc/$1/fd" | grep -E "$marks/(held|token|messages)|/dev/(pts|tty)" || return 1
+    [ "$(ps -o tty= -p "$1" | tr -d ' ')" = '?' ]
+  }
+  # At once: the folder may be that of a disk which the script takes away next.
+  keeps_nothing "$(keeper_of "$subject")"
+  wait_until 10 keeps_nothing "$(alarm_of "$subject")"
   # A path on the command line means what it meant to the script.
   wait_until 20 has_text '"extended"' "$marks/events"
   end_subject
@@ -177,7 +179,7 @@ has_another_alarm_than() { local now; now=$(alarm_of "$1") && [[ $now != "$2" ]]
 
 @test "a script holds a lock for the rest of itself" {
   cat > "$marks/script" <<'SCRIPT'
-token=$("$REDLOCK" acquire --ttl 500ms --while-pid $$ "$1") || exit
+token=$("$REDLOCK" acquire --ttl 10s --while-pid $$ "$1") || exit
 "$REDLOCK" status "$1" > /dev/null || exit 9
 SCRIPT
   try sh "$marks/script" "$lock"
@@ -187,7 +189,7 @@ SCRIPT
 
 @test "--while-pid works without a terminal, in a session of its own and with standard input closed, as under cron and ssh" {
   start_subject
-  setsid sh -c '"$REDLOCK" acquire --ttl 500ms --while-pid "$1" "$2" <&- > "$3/token"' - "$subject" "$lock" "$marks"
+  setsid sh -c '"$REDLOCK" acquire --ttl 10s --while-pid "$1" "$2" <&- > "$3/token"' - "$subject" "$lock" "$marks"
   (($(nodes_with "$lock" "$(< "$marks/token")") >= 2))
   end_subject
   wait_until 20 nothing_left_of "$lock"
@@ -196,7 +198,7 @@ SCRIPT
 @test "the background processes keep no inherited descriptor open" {
   start_subject
   # The end of the pipe comes although the lock is held on.
-  echo "$("$REDLOCK" acquire --ttl 500ms --while-pid "$subject" "$lock" 5>&1)" > "$marks/token"
+  echo "$("$REDLOCK" acquire --ttl 10s --while-pid "$subject" "$lock" 5>&1)" > "$marks/token"
   (($(nodes_with "$lock" "$(< "$marks/token")") >= 2))
   end_subject
   wait_until 20 nothing_left_of "$lock"
