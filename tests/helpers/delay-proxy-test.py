@@ -69,13 +69,13 @@ class DelayProxy(unittest.TestCase):
         self.assertLess(min(times), 0.110, "one round trip, and not two")
 
     def test_what_follows_does_not_wait_for_what_went_before(self):
-        connection = self.through("50")
+        connection = self.through("500")
         start = time.monotonic()
         for _ in range(20):
             connection.sendall(b"x")
             time.sleep(0.005)
         self.receive(connection, 20)
-        self.assertLess(time.monotonic() - start, 1.0, "twenty pieces one after the other would take two seconds")
+        self.assertLess(time.monotonic() - start, 10.0, "twenty pieces one after the other would take twenty seconds")
 
     def test_random_delays_keep_the_order(self):
         connection = self.through("1-20")
@@ -109,9 +109,9 @@ class DelayProxy(unittest.TestCase):
         self.assertTrue(self.server.ended.acquire(timeout=LIMIT))
 
     def test_a_server_that_is_gone_ends_the_connection(self):
-        with socket.create_server(("127.0.0.1", 0)) as unused:
-            port = unused.getsockname()[1]
-        self.assertEqual(self.through("5", port).recv(1), b"")
+        with socket.socket() as unused:  # bound, so that nobody else is given its port
+            unused.bind(("127.0.0.1", 0))
+            self.assertEqual(self.through("5", unused.getsockname()[1]).recv(1), b"")
 
     def test_several_servers_have_a_port_each(self):
         other = EchoServer()
