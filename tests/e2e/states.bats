@@ -8,6 +8,7 @@ setup_file() { isolate; }
 setup() {
   redlock_setup
   lock=job # the pattern of an ACL may not hold a blank
+  export REDLOCK_NODE_TIMEOUT=10s # no server here is silent, but the machine may be slow
 }
 teardown() {
   redlock_teardown
@@ -119,7 +120,7 @@ config_set() { [[ $(redis_cli 1 CONFIG SET "$@") == OK ]]; }
   try "$REDLOCK" break -y "$lock"
   [ "$status" -eq 0 ]
   spoil
-  token=$("$REDLOCK" acquire -w 1s "$lock")
+  token=$("$REDLOCK" acquire -w 20s "$lock")
   # Since when the token has been there is written there too: so one node of three.
   redis_cli 1 SET "redlock.info:$lock" none
   "$REDLOCK" extend "$lock" "$token"
@@ -167,7 +168,7 @@ config_set() { [[ $(redis_cli 1 CONFIG SET "$@") == OK ]]; }
   local master=$(url_of 2)
   use_nodes 1
   redis_cli 1 REPLICAOF "$nodes_address" "${master##*:}"
-  wait_until 20 eval '[[ $(redis_cli 1 ROLE) == *connected* ]]'
+  wait_until 40 eval '[[ $(redis_cli 1 ROLE) == *connected* ]]'
   says 'is a replica, and read-only: name its master instead'
   config_set replica-serve-stale-data no
   kill_node 2

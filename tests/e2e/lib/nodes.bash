@@ -161,6 +161,14 @@ nodes_holding() {
   echo "$count"
 }
 
+# lease_is_between LOCK LEAST MOST: whether its key on node 1 lives on for so many milliseconds. It tells how long ago the last
+# extension was.
+lease_is_between() {
+  local left
+  left=$(redis_cli 1 PTTL "$1")
+  ((left >= $2 && left <= $3))
+}
+
 # Nothing but the fence's counter is left of a lock on the nodes given (without any: on all).
 nothing_left_of() {
   local lock=$1 node nodes=("${@:2}")
