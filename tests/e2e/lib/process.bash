@@ -14,12 +14,12 @@ wait_until() {
   done
 }
 
-# Alive: there, and no zombie.
+# Alive: there, and no zombie; or a zombie with threads that have yet to end, and keep its sockets open until they have.
 is_alive() {
   local stat
   { read -r stat < "/proc/$1/stat"; } 2> /dev/null || return 1
-  stat=${stat##*) }
-  [[ ${stat:0:1} != [ZX] ]]
+  read -ra stat <<< "${stat##*) }"
+  [[ ${stat[0]} != [ZX] ]] || ((stat[17] > 1))
 }
 is_dead() { ! is_alive "$1"; }
 
