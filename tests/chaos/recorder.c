@@ -7,7 +7,8 @@
  * killed cannot say when, so its last time stands for its end. The time is read before it is written: it is never too late.
  *   ignore-term   only SIGKILL ends it
  *   child         leaves a process in a session of its own, which records in FILE.child for so long
- *   until         it stops at that time, whatever it was told before: the end of a lease that nobody else watches
+ *   until         it stops at that time, whatever it was told before: the end of a lease that nobody else watches. If that is over
+ *                 when it starts, it records nothing
  *   write         writes to the storage through `redlock fence STORE.fence`, again and again: a line of STORE each
  * "append" is the command of that `redlock fence`: it adds "TIME FENCE CLIENT" to FILE. */
 #include <errno.h>
@@ -48,9 +49,8 @@ static void put(int file, int line, long long value) {
   if (pwrite(file, text, (size_t)length, places[line]) != length) fail("recorder: pwrite");
 }
 
-static int begin(const char* path, const char* role) {
+static int begin(const char* path, const char* role, long long first) {
   char text[8192];
-  const long long first = now();
   const int length = snprintf(
       text, sizeof text,
       "first %020lld\nlast %020lld\ndone %020d\nrole %s\npid %d\ntoken %s\nfence %s\nslot %s\n", first, first,
@@ -91,7 +91,7 @@ static void record(int file, long long until, const char* self, const char* redl
 static int hold(int argc, char** argv) {
   const char* path = argv[2];
   long long until = now() + atoll(argv[3]) * 1000000;
-  long long child_ms = 0;
+  long long child_ms = 0, lease_end = LLONG_MAX;
   const char *redlock = NULL, *store = NULL;
   for (int i = 4; i < argc; ++i) {
     if (strcmp(argv[i], "ignore-term") == 0) {
@@ -99,8 +99,8 @@ static int hold(int argc, char** argv) {
     } else if (strcmp(argv[i], "child") == 0 && i + 1 < argc) {
       child_ms = atoll(argv[++i]);
     } else if (strcmp(argv[i], "until") == 0 && i + 1 < argc) {
-      const long long end = atoll(argv[++i]);
-      if (end < until) until = end;
+      lease_end = atoll(argv[++i]);
+      if (lease_end < until) until = lease_end;
     } else if (strcmp(argv[i], "write") == 0 && i + 2 < argc) {
       redlock = argv[++i];
       store = argv[++i];
@@ -109,13 +109,15 @@ static int hold(int argc, char** argv) {
       return 64;
     }
   }
-  const int file = begin(path, "command");
+  const long long first = now();
+  if (first >= lease_end) return 0;
+  const int file = begin(path, "command", first);
   if (child_ms > 0 && fork() == 0) {
     char child_path[PATH_MAX];
     setsid();
     close(file);
     snprintf(child_path, sizeof child_path, "%s.child", path);
-    record(begin(child_path, "child"), now() + child_ms * 1000000, argv[0], NULL, NULL);
+    record(begin(child_path, "child", now()), now() + child_ms * 1000000, argv[0], NULL, NULL);
     return 0;
   }
   record(file, until, argv[0], redlock, store);
