@@ -5,6 +5,7 @@ load lib/redlock.bash
 
 setup_file() {
   isolate
+  be_patient
   start_nodes 5
 }
 teardown_file() { stop_nodes; }
@@ -198,7 +199,7 @@ PYTHON
 }
 
 @test "extend gives the whole TTL again, and release ends it" {
-  local token=$("$REDLOCK" acquire --ttl 2s "$lock") node
+  local token=$("$REDLOCK" acquire --ttl 20s "$lock") node
   extend --ttl 60s "$lock" "$token"
   [ "$status" -eq 0 ]
   [ -z "$output$stderr" ]
@@ -291,7 +292,7 @@ PYTHON
   [ "$status" -eq 0 ]
   freeze_node 3
   for what in extend release; do
-    "$what" --node-timeout 100ms "$lock" "$token"
+    "$what" --node-timeout 3s "$lock" "$token"
     [ "$status" -eq 69 ]
     [ "$(grep -c 'connection refused' <<< "$stderr")" -eq 2 ]
     [ "$(grep -c 'timed out' <<< "$stderr")" -eq 1 ]
@@ -318,7 +319,7 @@ acquired_apart() {
       for node in $ahead; do redis_cli "$node" SET "redlock.fence:$name" "$(($(date +%s) + 3600))000000"; done
       wait_until 20 acquired_apart "$name"
       freeze_node "$hung"
-      extend --node-timeout 2s --ttl 60s "$name" "$token"
+      extend --ttl 60s "$name" "$token"
       thaw_node "$hung"
       [ "$status" -eq 0 ]
     done

@@ -5,6 +5,7 @@ load lib/redlock.bash
 
 setup_file() {
   isolate
+  be_patient
   start_nodes 1
 }
 teardown_file() { stop_nodes; }

@@ -5,6 +5,7 @@ load lib/redlock.bash
 
 setup_file() {
   isolate
+  be_patient
   start_nodes 3
   # npm's redlock, where npm and its registry are there.
   export peers=$BATS_FILE_TMPDIR/peers
@@ -25,7 +26,7 @@ name, marks, nodes = sys.argv[1], sys.argv[2], [redis.Redis.from_url(url) for ur
 token = uuid.uuid4().hex
 release = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
 def attempt():
-    won = sum(bool(node.set(name, token, nx=True, px=20000)) for node in nodes) > len(nodes) // 2
+    won = sum(bool(node.set(name, token, nx=True, px=60000)) for node in nodes) > len(nodes) // 2
     if not won:
         for node in nodes:
             node.eval(release, 1, name, token)
@@ -55,10 +56,10 @@ const once = new Redlock(clients, { retryCount: 0 });
 const patient = new Redlock(clients, { retryCount: 400, retryDelay: 50, retryJitter: 20 });
 let lock;
 try {
-  lock = await once.acquire([name], 20000);
+  lock = await once.acquire([name], 60000);
 } catch {
   console.log("refused");
-  lock = await patient.acquire([name], 20000);
+  lock = await patient.acquire([name], 60000);
 }
 console.log("held");
 while (!existsSync(marks + "/go")) await new Promise((done) => setTimeout(done, 10));

@@ -3,7 +3,10 @@
 
 load lib/redlock.bash
 
-setup_file() { isolate; }
+setup_file() {
+  isolate
+  be_patient
+}
 setup() { redlock_setup; }
 teardown() {
   redlock_teardown
@@ -79,7 +82,7 @@ connections() { grep -c '^connection' "$marks/keydb-front.py"; }
   wait_until 20 up_for 2 3
   start_helper balancer.py "$(address_of 1)" "$(address_of 2)"
   REDLOCK_NODES=$front
-  start_redlock holder run --ttl 3s "$lock" -- sh -c "touch '$marks/held'; exec sleep 1000"
+  start_redlock holder run --ttl 9s "$lock" -- sh -c "touch '$marks/held'; exec sleep 1000"
   wait_until 20 test -e "$marks/held"
   # The other server would plant the token, and from then on extend it for ever.
   kill -HUP "$helper"
@@ -90,7 +93,7 @@ connections() { grep -c '^connection' "$marks/keydb-front.py"; }
 
 @test "a restart of the server behind an address is no other server" {
   start_nodes 3
-  start_redlock holder run --ttl 3s --restart-quarantine 0 "$lock" -- sh -c "touch '$marks/held'; until [ -e '$marks/go' ]; do sleep 0.02; done"
+  start_redlock holder run --ttl 9s --restart-quarantine 0 "$lock" -- sh -c "touch '$marks/held'; until [ -e '$marks/go' ]; do sleep 0.02; done"
   wait_until 20 test -e "$marks/held"
   restart_node 1
   restored() { [[ $(redis_cli 1 EXISTS "$lock") == 1 ]]; }

@@ -5,6 +5,7 @@ load lib/redlock.bash
 
 setup_file() {
   isolate
+  be_patient
   start_nodes 5
 }
 teardown_file() { stop_nodes; }
@@ -24,8 +25,8 @@ teardown() { redlock_teardown; }
     for pid in "${pids[@]}"; do ! is_dead "$pid" || ((++count)); done
     ((count >= 9))
   }
-  wait_until 20 ended
-  wait_until 20 test -e "$marks/ran"
+  wait_until 30 ended
+  wait_until 20 has_lines 1 "$marks/ran"
   for pid in "${pids[@]}"; do
     if is_alive "$pid"; then
       ((++winners))
@@ -80,7 +81,7 @@ teardown() { redlock_teardown; }
   local took=$(milliseconds_since "$start")
   echo "# gave up after $took ms of 300 ms" >&3
   [ "$status" -eq 75 ]
-  ((took >= 300 && took < 5000))
+  ((took >= 300 && took < 20000))
   [ ! -e "$marks/ran" ]
 
   try_run -w 0 "$lock" -- touch "$marks/ran"
@@ -109,8 +110,8 @@ teardown() { redlock_teardown; }
 }
 
 @test "the validity of a short lease is told with two digits" {
-  try_run -v --ttl 2s "$lock" -- true
-  [[ $stderr =~ valid\ for\ 1\.[0-9]s ]]
+  try_run -v --ttl 9s "$lock" -- true
+  [[ $stderr =~ valid\ for\ [1-8]\.[0-9]s ]]
 }
 
 @test "-q says nothing about a held lock, and -v tells votes and times" {
@@ -307,6 +308,8 @@ teardown() { redlock_teardown; }
   # From before the first request to well after the grant; the exact moments are left to chance.
   for delay in 0.000 0.001 0.002 0.003 0.004 0.006 0.008 0.010 0.015 0.020 0.030; do
     start_redlock "early$delay" run "$lock" -- sh -c "echo \$\$ >> '$marks/pids'; exec sleep 1000"
+    # The shell that is to become redlock would run the traps of this one.
+    while [[ /proc/$redlock/exe -ef /proc/$BASHPID/exe ]]; do :; done
     read -rt "$delay" <> <(:) || :
     kill -TERM "$redlock"
     finish "$redlock"
@@ -318,7 +321,7 @@ teardown() { redlock_teardown; }
 }
 
 @test "signals reach the command, and the lock is kept until it has ended" {
-  launch one "$REDLOCK" run --ttl 600ms "$lock" -- bash -c "
+  launch one "$REDLOCK" run --ttl 10s "$lock" -- bash -c "
     for s in TERM INT HUP USR1 USR2 QUIT; do trap \"echo \$s\" \$s; done
     trap 'exit 7' WINCH
     touch '$marks/ready'; while :; do sleep 0.01; done"
@@ -358,19 +361,27 @@ SCRIPT
 }
 
 @test "--release-when all holds the lock for what the command leaves running; a setting like any other" {
-  local leave='touch "$0/left"; (setsid sh -c "until [ -e \"\$0/go\" ]; do sleep 0.02; done" "$0" &); exit 3'
+  local leave='echo $$ > "$0/left"; (setsid sh -c "until [ -e \"\$0/go\" ]; do sleep 0.02; done" "$0" &); exit 3'
   printf '[lock."%s"]\nrelease_when = "all"\n' "$lock" > "$marks/config.toml"
-  local all=(--release-when all) how
+  local all=(--release-when all) how before
+  is_extended() {
+    local left=$(redis_cli 1 PTTL "$lock") last=$before
+    before=$left
+    ((left > last))
+  }
   for how in flag environment file; do
     rm -f "$marks/left" "$marks/go"
     case $how in
-      flag) start_redlock "$how" run --ttl 600ms "${all[@]}" "$lock" -- sh -c "$leave" "$marks" ;;
-      environment) REDLOCK_RELEASE_WHEN=all start_redlock "$how" run --ttl 600ms "$lock" -- sh -c "$leave" "$marks" ;;
-      file) start_redlock "$how" run -c "$marks/config.toml" --ttl 600ms "$lock" -- sh -c "$leave" "$marks" ;;
+      flag) start_redlock "$how" run --ttl 6s "${all[@]}" "$lock" -- sh -c "$leave" "$marks" ;;
+      environment) REDLOCK_RELEASE_WHEN=all start_redlock "$how" run --ttl 6s "$lock" -- sh -c "$leave" "$marks" ;;
+      file) start_redlock "$how" run -c "$marks/config.toml" --ttl 6s "$lock" -- sh -c "$leave" "$marks" ;;
     esac
-    wait_until 20 test -e "$marks/left"
-    # Longer than a lease.
-    try_run -w 1s "$lock" -- true
+    wait_until 20 test -s "$marks/left"
+    wait_until 20 is_dead "$(< "$marks/left")"
+    # Not only for the rest of a lease: it is extended.
+    before=$(redis_cli 1 PTTL "$lock")
+    wait_until 20 is_extended
+    try_run -n "$lock" -- true
     [ "$status" -eq 75 ]
     touch "$marks/go"
     finish "$redlock"
@@ -382,7 +393,7 @@ SCRIPT
 # --- the lease -------------------------------------------------------------------------------------------------------
 
 @test "a command that takes several leases keeps the lock all the time" {
-  start_redlock one run --ttl 500ms "$lock" -- sh -c "touch '$marks/held'; exec sleep 3"
+  start_redlock one run --ttl 4s "$lock" -- sh -c "touch '$marks/held'; exec sleep 13"
   wait_until 20 test -e "$marks/held"
   local refused=0
   while is_alive "$redlock"; do

@@ -3,7 +3,10 @@
 
 load lib/redlock.bash
 
-setup_file() { isolate; }
+setup_file() {
+  isolate
+  be_patient
+}
 setup() {
   redlock_setup
   export TMPDIR=$BATS_TEST_TMPDIR/tmp
@@ -105,7 +108,7 @@ servers_are_gone() {
   wait_until 20 test -e "$marks/pids"
   [[ $(cat "$TMPDIR"/redlock-sandbox.*/server.key) == *PRIVATE* ]]
   kill -KILL "$launched"
-  wait_until 10 servers_are_gone
+  wait_until 20 servers_are_gone
 }
 
 @test "kill -9 of a sandbox and of all its job takes its folder along, also while the servers start" {
@@ -114,7 +117,7 @@ servers_are_gone() {
     launch "job$delay" setsid "$REDLOCK" sandbox --tls -n 9 -- sleep 1000
     read -rt "$delay" <> <(:) || :
     kill -KILL -- "-$launched" || kill -KILL "$launched"
-    wait_until 10 eval '[ -z "$(ls -A "$TMPDIR")" ]'
+    wait_until 20 eval '[ -z "$(ls -A "$TMPDIR")" ]'
   done
 }
 

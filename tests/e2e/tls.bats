@@ -6,6 +6,7 @@ load lib/redlock.bash
 
 setup_file() {
   isolate
+  be_patient
   export certificates=$BATS_FILE_TMPDIR/certificates
   export address
   address=$(loopback_address "$BASHPID")
@@ -57,8 +58,9 @@ granted() {
 @test "a command runs under a lock of nodes that speak TLS, which is extended and given back" {
   tls_nodes 3 server
   trust_ca
-  try_run -v --ttl 600ms "$lock" -- sh -c 'sleep 1; redis-cli --tls --cacert "$certificates/ca.pem" -h "$nodes_address" -p "$1" GET "$REDLOCK_NAME"' \
-    - "$(sed 's/.*://' "$nodes_dir/1.url")"
+  try_run -v --ttl 6s "$lock" -- sh -c 'until [ "$(grep -c extended "$0")" -ge 2 ]; do sleep 0.05; done
+    redis-cli --tls --cacert "$certificates/ca.pem" -h "$nodes_address" -p "$1" GET "$REDLOCK_NAME"' \
+    "$BATS_TEST_TMPDIR/try.err" "$(sed 's/.*://' "$nodes_dir/1.url")"
   [ "$status" -eq 0 ]
   [[ $output =~ ^[0-9a-f]{40}$ ]]
   [[ $stderr == *acquired*extended*extended* ]]
@@ -141,11 +143,9 @@ granted() {
   freeze_node 1
   granted
   freeze_node 2
-  export REDLOCK_NODE_TIMEOUT=300ms
-  refused 'timed out (in the TLS handshake'
+  REDLOCK_NODE_TIMEOUT=2s refused 'timed out (in the TLS handshake'
   thaw_node 1 2
   kill_node 3
-  unset REDLOCK_NODE_TIMEOUT
   granted
   nothing_left_of "$lock" 1 2
 }
@@ -153,7 +153,7 @@ granted() {
 @test "a lock over TLS survives the restart of its nodes, one after the other" {
   tls_nodes 3 server
   trust_ca
-  start_holder "$lock" --ttl 2s
+  start_holder "$lock" --ttl 6s
   # A quorum has it, and the last node perhaps not yet.
   wait_until 20 eval '(($(nodes_holding "$lock") == 3))'
   local node before
@@ -280,7 +280,7 @@ extended_again() {
   REDLOCK_NODES="$good $(url_of 1)"
   trust_ca
   granted
-  try_run -v "$lock" -- sleep 0.5
+  try_run -v "$lock" -- sh -c 'until grep -q "TLS failed" "$0"; do sleep 0.05; done' "$BATS_TEST_TMPDIR/try.err"
   [[ $stderr == *"$(url_of 1)/0: TLS failed: its certificate expired"* ]]
   stop_nodes
   nodes_dir=$kept
@@ -363,7 +363,7 @@ strict_nodes() {
   cli_options=()
   start_nodes 1
   url=$(url_of 1)
-  export REDLOCK_NODE_TIMEOUT=300ms
+  export REDLOCK_NODE_TIMEOUT=2s
   REDLOCK_NODES=${url/redis:/rediss:} refused 'timed out (in the TLS handshake, without a word: if it does not speak TLS, use redis://)'
 }
 
@@ -377,10 +377,10 @@ strict_nodes() {
   trust_ca "cert_file = '$certificates/client.pem'" "key_file = '$certificates/client-locked.key'" \
     'password_file = "password"' 'key_password_file = "key-password"'
   # What anybody can see of redlock, its guard and the command; and what the command can see of its own.
-  try_run -v --ttl 600ms "$lock" -- sh -c '
+  try_run -v --ttl 6s "$lock" -- sh -c '
     for pid in $PPID $(ps -o ppid= -p $PPID) $$; do
       tr "\0" " " < /proc/$pid/cmdline; echo; tr "\0" "\n" < /proc/$pid/environ; done
-    env; sleep 0.5'
+    env; until grep -q extended "$0"; do sleep 0.05; done' "$BATS_TEST_TMPDIR/try.err"
   [ "$status" -eq 0 ]
   [[ $output == *REDLOCK_TOKEN=* ]]
   [[ $stderr == *extended* ]]
