@@ -136,7 +136,7 @@ Reply Keyspace::execute(const Command& command, const Names& names, std::int64_t
       Overload{
           [&](const quorum::AcquireRequest& acquiring) { return acquire(lock, acquiring, now_ms, defect); },
           [&](const quorum::ProbeRequest& probing) {
-            return probing.slots ? probe_slots(lock, probing, now_ms) : probe(lock, probing, now_ms);
+            return probing.slots ? probe_slots(lock, probing, now_ms) : probe(lock, probing, now_ms, defect);
           },
           [&](const quorum::ConfirmRequest& confirming) { return confirm(lock, confirming, now_ms, defect); },
           [&](const quorum::ExtendRequest& extending) { return extend(lock, extending, now_ms, defect); },
@@ -291,7 +291,7 @@ Reply Keyspace::probe_slots(const Lock& slots, const quorum::ProbeRequest& comma
   auto shown = taken(slots, command.token, now_ms);
   const bool free = shown.size() < slots.size();
   const Lock queue{&of_slots_};
-  if (command.waiter && !free) enter_queues(queue, *command.waiter, false, now_ms);
+  if (command.waiter && !free) enter_queues(queue, *command.waiter, false, now_ms, Defect::None);
   const auto standing = command.waiter ? position(queue, *command.waiter) : std::nullopt;
   if (free) return quorum::Free{.position = standing, .slots = std::move(shown)};
   quorum::Refused refused = shown.front();
@@ -300,12 +300,13 @@ Reply Keyspace::probe_slots(const Lock& slots, const quorum::ProbeRequest& comma
   return refused;
 }
 
-Reply Keyspace::probe(const Lock& lock, const quorum::ProbeRequest& command, std::int64_t now_ms) {
+Reply Keyspace::probe(const Lock& lock, const quorum::ProbeRequest& command, std::int64_t now_ms,
+                      Defect defect) {
   auto refused = refusals(lock, command.token, command.waiter, now_ms);
   if (!refused)
     return quorum::Free{.position = command.waiter ? position(lock, *command.waiter) : std::nullopt};
   if (command.waiter) {
-    enter_queues(lock, *command.waiter, false, now_ms);
+    enter_queues(lock, *command.waiter, false, now_ms, defect);
     refused->position = position(lock, *command.waiter);
   }
   return *refused;

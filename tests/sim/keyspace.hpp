@@ -138,7 +138,8 @@ class Keyspace {
   quorum::Reply probe_slots(const Lock& slots, const quorum::ProbeRequest& command, std::int64_t now_ms);
   static std::vector<quorum::Refused> taken(const Lock& slots, const quorum::Token& token,
                                             std::int64_t now_ms);
-  static quorum::Reply probe(const Lock& lock, const quorum::ProbeRequest& command, std::int64_t now_ms);
+  static quorum::Reply probe(const Lock& lock, const quorum::ProbeRequest& command, std::int64_t now_ms,
+                             Defect defect);
   static quorum::Reply confirm(const Lock& lock, const quorum::ConfirmRequest& command, std::int64_t now_ms,
                                Defect defect);
   static quorum::Reply extend(const Lock& lock, const quorum::ExtendRequest& command, std::int64_t now_ms,
