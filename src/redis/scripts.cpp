@@ -34,9 +34,11 @@ local bad_counter = {err = 'ERR the fence counter is not an integer below 2^53'}
 
 // Information for people is read by redis.pcall: a key that is no hash, or an ACL that forbids the command, changes no
 // answer. The number of a planting is more than information: a key that is no hash counts as none, and any other error is
-// raised again by redis.call, which names the command.
+// raised again by redis.call, which names the command. The first PEXPIRE, which deletes, is there for the right to it: were that
+// missed behind the HSET, the hash would never expire.
 constexpr std::string_view kInfoLua = R"lua(
 local function write_info(key, token, ttl, planted, first)
+  redis.call('PEXPIRE', key, 0)
   redis.call('DEL', key)
   redis.call('HSET', key, 'token', token, 'planted', planted, 'ttl', ttl, 'host', ARGV[first],
     'user', ARGV[first + 1], 'command', ARGV[first + 2], 'pid', ARGV[first + 3], 'since', ARGV[first + 4],

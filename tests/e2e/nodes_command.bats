@@ -343,7 +343,7 @@ PYTHON
 
 @test "without a right that an extension needs no lock is granted, and one that is held is held all the same" {
   start_nodes 1
-  local own=$(url_of 1) command rights
+  local own=$(url_of 1) command rights key
   "$REDLOCK" acquire --ttl 10m held > /dev/null
   REDLOCK_NODES=${own/\/\//\/\/user:pw@}
   for command in set del pttl pexpire hset hmget get; do
@@ -354,6 +354,9 @@ PYTHON
       [[ ${stderr,,} == *"its acl forbids user 'user' what a lock needs (noperm for $command)"* ]]
     done
     [ -z "$(redis_cli 1 EXISTS free 'both#1' 'both#2' | grep -v 0)" ]
+    for key in $(redis_cli 1 KEYS '*'); do
+      [ "$(redis_cli 1 PTTL "$key")" != -1 ] || { echo "without $command, $key was left for ever"; false; }
+    done
     [ "$command" != get ] || continue
     try_run -n held -- touch "$marks/ran"
     [ "$status" -eq 75 ]
