@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
@@ -100,6 +101,7 @@ TemporaryDirectory::~TemporaryDirectory() {
 
 void TemporaryDirectory::end_sweeper() noexcept {
   channel_.reset();
+  kill(sweeper_, SIGCONT);  // somebody may have stopped it
   while (waitpid(sweeper_, nullptr, 0) < 0 && errno == EINTR) continue;
 }
 

@@ -121,6 +121,15 @@ servers_are_gone() {
   done
 }
 
+@test "a sandbox ends, and leaves nothing, although what removes its folder was stopped" {
+  launch one "$REDLOCK" sandbox -n 1 -- bash -c "$note_pids; exec sleep 1000" "$marks"
+  wait_until 20 test -e "$marks/pids"
+  kill -STOP "$(pgrep -P "$launched" -x sandbox-sweeper)"
+  kill -TERM "$launched"
+  wait_until 20 is_dead "$launched"
+  wait_until 20 servers_are_gone
+}
+
 @test "where no more files can be opened the sandbox leaves no folder behind" {
   local limit
   for limit in {5..12}; do
