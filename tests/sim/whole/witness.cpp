@@ -26,7 +26,8 @@ void Witness::asked(std::size_t address, Asked& request) {
                                               name_of(request.kind), describe(quorum::Token{request.token})));
   }
   if (request.kind == ScriptKind::Acquire) begin_round(address, request);
-  if (request.kind == ScriptKind::Extend && request.proves)
+  // One of an attempt before the last success may still be written, to a node that could not be reached until then.
+  if (request.kind == ScriptKind::Extend && request.proves && request.attempt >= last_success_)
     attempts_.emplace(request.attempt, request.sent_at);
   if (request.kind == ScriptKind::Release) {
     abandon(request.token);
@@ -47,6 +48,7 @@ void Witness::begin_round(std::size_t address, const Asked& request) {
     token_ = request.token;
     mine_[token_].asked = request.sent_at;
     attempts_.clear();
+    last_success_ = 0;
     referee_.asked(program_, quorum::Token{token_});
   }
   if (std::exchange(proposal_, request.proposal) != request.proposal) {
@@ -100,8 +102,11 @@ Instant Witness::began(TimePoint valid_until, std::chrono::milliseconds ttl) con
 void Witness::extended(const quorum::Token& token, TimePoint valid_until, std::chrono::milliseconds ttl) {
   const Instant asked = began(valid_until, ttl);
   // The attempt that began then is the first whose requests went out no earlier.
-  const auto attempt = std::find_if(attempts_.begin(), attempts_.end(),
-                                    [&](const auto& each) { return each.second >= asked; });
+  auto attempt = attempts_.end();
+  for (auto each = attempts_.begin(); each != attempts_.end(); ++each) {
+    if (each->second >= asked && (attempt == attempts_.end() || each->second < attempt->second))
+      attempt = each;
+  }
   if (attempt == attempts_.end()) {
     setting_.violated(
         fmt::format("{} counts on its lease for longer than any of its attempts grants", program_.name()));
@@ -110,6 +115,7 @@ void Witness::extended(const quorum::Token& token, TimePoint valid_until, std::c
     referee_.extended_in_between(token, earlier->first, earlier->second, ttl);
   referee_.extended(token, attempt->first, asked, program_.polled_at(), valid_until, ttl);
   attempts_.erase(attempts_.begin(), attempt);
+  last_success_ = attempt->first;
 }
 
 void Witness::extended_by_hand(const quorum::Token& token, TimePoint valid_until,

@@ -75,7 +75,8 @@ class Witness final : public Tap::Listener {
   Instant round_began_{};
   std::vector<Vote> votes_;
   std::map<std::uint64_t, Instant>
-      attempts_;  // of the extensions of the present lease: the first request of each
+      attempts_;                    // of the extensions of the present lease: the first request of each
+  std::uint64_t last_success_ = 0;  // among them
   std::map<std::string, Mine> mine_;
 };
 
