@@ -18,9 +18,6 @@ constexpr std::uint64_t kMostSlots = 1000;
 // A waiter that is in no queue stands somewhere among so many.
 constexpr double kUnknownCrowd = 8;
 
-// The nearest to the head is the first to lose its patience with those before it.
-constexpr std::uint64_t kMoreOvertakings = 2;
-
 // Less than a quorum may say what it likes without making us ask sooner, or more often, than this.
 constexpr Duration kDoubtPause = milliseconds{250};
 
@@ -41,14 +38,8 @@ constexpr Duration kEcho =
 
 WaiterRole Waiter::role() const {
   if (!known_.position) return WaiterRole::Second;
-  if (known_.position->ahead == 0 || those_before_are_dead()) return WaiterRole::First;
+  if (known_.position->ahead == 0) return WaiterRole::First;
   return known_.position->ahead > 1 && known_.may_queue ? WaiterRole::Queued : WaiterRole::Second;
-}
-
-// Only the first ones are told of a release. If they are dead, newcomers take the lock again and again, and nobody takes the dead
-// out of the queue. A first that lives soon bars the newcomers. Of several names or slots another one may have been granted.
-bool Waiter::those_before_are_dead() const {
-  return !several_ && !has_slots_ && known_.overtakings >= known_.position->ahead + kMoreOvertakings;
 }
 
 void Waiter::react(TimePoint now, WaiterEvent event) {
@@ -96,8 +87,7 @@ void Waiter::on_held(TimePoint now, const Held& held, const NodeVotes& votes, Du
 }
 
 void Waiter::take_position(TimePoint now, const std::optional<QueuePosition>& position) {
-  const auto before = std::exchange(known_.position, position);
-  if (!position || !before || position->ahead < before->ahead) known_.overtakings = 0;
+  known_.position = position;
   if (position && position->ahead < 2) known_.may_queue = false;
   listen_anew(now);
 }
@@ -197,9 +187,6 @@ void Waiter::on_queue_state(TimePoint now, NodeIndex node, const QueueState& sta
     react(now, WaiterEvent::NotQueued);
   } else if (state.position && (!known || state.position->ahead < known->ahead)) {
     take_position(now, state.position);  // not a greater one: the answer may be older than a call
-  } else if (known && state.holder && !state.barred && known_.holder && state.holder != known_.holder) {
-    ++known_.overtakings;
-    listen_anew(now);
   }
   // A bar that a lost message left on one node keeps nobody out: the first finds out by trying.
   if (!state.holder || (state.barred && role() == WaiterRole::First))
@@ -269,7 +256,6 @@ Waiter::Action Waiter::next(TimePoint now) {
     nodes_.set_expiry(TimePoint::max());  // until we are told anew
   }
   const WaiterStep step = std::exchange(wanted_, WaiterStep::Nothing);
-  const bool overtakes = known_.position && those_before_are_dead();
   if (step == WaiterStep::Try || step == WaiterStep::Pass) {
     forget_told();
     known_.holder_at_try = known_.holder;
@@ -280,7 +266,7 @@ Waiter::Action Waiter::next(TimePoint now) {
     case WaiterStep::AskHolder: return ask(now, Probe::Holder, Asked::OutOfTurn);
     case WaiterStep::AskState: return ask(now, Probe::QueueState, Asked::OutOfTurn);
     case WaiterStep::Check: return ask(now, Probe::QueueState, Asked::InTurn);
-    case WaiterStep::Try: return Try{.in_turn = overtakes, .bars = passed_over_};
+    case WaiterStep::Try: return Try{.in_turn = false, .bars = passed_over_};
     case WaiterStep::Pass: return Try{.in_turn = true, .bars = passed_over_};
   }
   return Sleep{};

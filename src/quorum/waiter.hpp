@@ -83,7 +83,6 @@ class Waiter {
     std::optional<QueuePosition> position;
     double crowd = 0;                       // 0 to 1: where we stand if no node knows our position
     bool may_queue = true;                  // a node calls us, and has not called us to the front yet
-    std::uint64_t overtakings = 0;          // other holders found, while nobody before us has gone
     Duration round_trip = Duration::max();  // the shortest yet
   };
   struct Timers {
@@ -94,7 +93,6 @@ class Waiter {
   };
 
   WaiterRole role() const;
-  bool those_before_are_dead() const;
   void react(TimePoint now, WaiterEvent event);
   bool take_call(TimePoint now, NodeIndex node, std::uint64_t ahead);  // whether it is news
   void take_position(TimePoint now, const std::optional<QueuePosition>& position);

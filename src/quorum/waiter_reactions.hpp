@@ -10,7 +10,7 @@ namespace redlock::quorum {
 enum class WaiterRole {
   Queued,  // 2 and farther back: listens on one node, its home, to its own channel, on which it is called to the front
   Second,  // 1: listens to the key on every node. Also a waiter whose position no node knows, a random number of slots late
-  First    // 0: the same. Also one before which there are only dead ones, by all signs
+  First    // 0: the same
 };
 
 enum class WaiterEvent {

@@ -316,25 +316,6 @@ sys.exit(sorted(order) != list(range(1, 31)) or correlation < 0.98)'
   wait_until 10 only_fences_left
 }
 
-@test "those behind dead waiters are served while newcomers take the lock again and again" {
-  start_nodes 3
-  (until [[ -e $marks/end ]]; do
-    "$REDLOCK" run -q "$lock" -- sh -c "touch '$marks/held'; until test -e '$marks/go'; do sleep 0.01; done; sleep 0.1"
-  done) 3>&- &
-  local newcomers=$!
-  wait_until 20 test -e "$marks/held"
-  start_queue 2
-  kill -KILL "${waiters[@]}"
-  start_waiter last -w 60
-  wait_until 20 in_queue 1 3
-  touch "$marks/go"
-  finish "$waiter"
-  touch "$marks/end"
-  wait "$newcomers"
-  [ "$status" -eq 0 ]
-  wait_until 10 only_fences_left
-}
-
 # --- trouble -------------------------------------------------------------------------------------------------------------
 
 @test "two of five nodes that hang, before the waiting begins or after, do not keep anybody waiting" {

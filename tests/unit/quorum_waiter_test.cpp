@@ -552,43 +552,6 @@ TEST_SUITE("a waiter") {
     CHECK(it.tries());  // refused, since another holds the lock
   }
 
-  TEST_CASE(
-      "while newcomers take the lock and nobody goes from before it, a waiter takes those before it for "
-      "dead") {
-    Waiting it;
-    it.waits_at(2);
-    const auto another_holds_it = [&it](const std::string& holder, std::uint64_t ahead) {
-      it.pass_to_deadline();
-      it.waiter.on_holder(it.now, it.asks(Probe::Holder).value(), Token{holder});
-      it.state_is(holder, at(ahead));
-      CHECK(it.sleeps());
-    };
-    for (const std::string holder : {"a", "b", "c"}) another_holds_it(holder, 2);
-    CHECK(it.listens(Subscribed::Next).empty());
-    SUBCASE("it tries with the first, and takes them out of the queue") {
-      another_holds_it("d", 2);
-      CHECK(it.listens(Subscribed::Next) == kAll);
-      for (NodeIndex node = 0; node < kNodes; ++node) it.waiter.on_subscribed(it.now, node, Subscribed::Next);
-      it.state_is("d");
-      it.changed({0, 1, 2});
-      CHECK(it.passes_others());
-    }
-    SUBCASE("but not when somebody before it has gone, or the holder is the same") {
-      it.waiter.on_left(it.now, kHome, 1);
-      it.state_is("c", at(1));
-      for (NodeIndex node = 0; node < kNodes; ++node) it.waiter.on_subscribed(it.now, node, Subscribed::Next);
-      it.state_is("c", at(1));
-      CHECK(it.sleeps());
-      another_holds_it("d", 1);
-      for (int i = 0; i < 3; ++i) {
-        it.pass_to_deadline();
-        it.waiter.on_holder(it.now, it.asks(Probe::Holder).value(), Token{"d"});
-      }
-      it.changed({0, 1, 2});
-      CHECK(it.sleeps());
-    }
-  }
-
   TEST_CASE("the position in the queue is renewed well before the nodes forget it") {
     Waiting it;
     it.waits_at(2, -1ms);
