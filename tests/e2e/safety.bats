@@ -130,7 +130,7 @@ one_round() {
   wait_until 10 all_dead "${tree[@]}" "$guard"
   local took=$(milliseconds_since "$start")
   echo "# all dead after $took ms" >&3
-  ((took < ${REDLOCK_TEST_KILL_LIMIT_MS:-5000}))
+  ((took < ${REDLOCK_TEST_KILL_LIMIT_MS:-1000}))
   # Nobody is there to extend it or to give it back.
   try_run -w 40s --retry-delay 20ms "$lock" -- echo ran
   [ "$output" = ran ]
@@ -145,7 +145,7 @@ one_round() {
   wait_until 10 all_dead "${tree[@]}"
   local took=$(milliseconds_since "$start")
   echo "# all dead after $took ms" >&3
-  ((took < ${REDLOCK_TEST_KILL_LIMIT_MS:-5000}))
+  ((took < ${REDLOCK_TEST_KILL_LIMIT_MS:-1000}))
   finish "$redlock"
   [ "$status" -eq 71 ]
   has_text 'the guard process' "$marks/stubborn.err"
