@@ -32,7 +32,7 @@ std::vector<std::string> explain_refusal(const std::vector<std::string>& names,
 std::string explain_nesting(const std::string& name, const quorum::HolderInfo& holder, std::size_t slots,
                             bool reentrant);
 
-// Who has the lock, after its name: "is held by carol@web3 (pid 812, backup.sh) since 3m; it expires in 21s unless extended".
+// The holder, after the name of the lock: "is held by carol@web3 (pid 812, backup.sh) since 3m; it expires in 21s unless extended".
 // Of one that rests: "rests: ran on web3, ended with 0 at 03:00:12, may run again at 03:05:00".
 std::string describe_hold(const quorum::HolderInfo& info, const std::optional<Duration>& free_in,
                           std::uint64_t now_us);

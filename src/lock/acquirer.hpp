@@ -58,7 +58,7 @@ class Acquirer {
   // Why nodes had no vote that counted in the last attempt, one entry a node: see report_votes().
   std::vector<std::string> troubles() const;
 
-  // Who else had votes in it: see report_holders().
+  // The others that had votes in it: see report_holders().
   std::vector<ShownHolder> holders() const;
 
   // The first refusal of the last attempt, of any node and name, that is by such a holder; null: none. Of a lock with so many

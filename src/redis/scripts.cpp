@@ -49,8 +49,8 @@ end
 
 // A lock may have several names: then all of this is about all of them, `step` keys for each. A refusal tells of each name
 // that is held who holds it, and what the holder wrote down of itself; and of each that is kept for another waiter who.
-// Those are no business of a client that does not wait, and a bar without an end is none of redlock's. A lock that rests is refused to its own token, too: an acquire that
-// comes so late must not shorten the rest.
+// Those are no business of a client that does not wait, and a bar without an end is none of redlock's. A lock that rests is
+// refused to its own token, too: an acquire that comes so late must not shorten the rest.
 // KEYS: lock, info, and of a waiter: queue, bar, and what is the script's own.
 constexpr std::string_view kRefusalLua = R"lua(
 local function refusals(token, held)
@@ -112,7 +112,7 @@ local function enter_queues(life, bars)
 end
 )lua";
 
-// Who has which slot, as refusals() tells of names. KEYS from `first` to `last`, for each slot: lock, info.
+// The holders of the slots, as refusals() tells of names. KEYS from `first` to `last`, for each slot: lock, info.
 constexpr std::string_view kSlotsLua = R"lua(
 local function taken(token, first, last)
   local slots = {}

@@ -76,7 +76,7 @@ for worker in workers:
     worker.start()
 for worker in workers:
     worker.join()
-# What is left of killed writers holds the lock, and so is over when this one has it.
+# The remains of killed writers hold the lock, and so are over when this one has it.
 last = options.writes + 1
 subprocess.run([options.redlock, "fence", fence_file, "--fence", str(last), "--", "true"], check=True)
 

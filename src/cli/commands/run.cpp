@@ -46,7 +46,7 @@ int status_of_command(const process::ExitReason& reason) {
   return killed ? exit_status::kSignalBase + SIGKILL : process::exit_status_of(reason);
 }
 
-// What is left of --at-least when the command has run, if anything is.
+// The rest of --at-least when the command has run, if there is any.
 std::optional<quorum::Rest> rest_after(const process::ExitReason& reason, const config::Settings& settings,
                                        TimePoint granted) {
   const bool ran = !std::holds_alternative<process::NotStarted>(reason);

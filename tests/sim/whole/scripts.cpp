@@ -222,7 +222,7 @@ void append_state(std::string& out, bool free, PositionInQueue position,
   append_names(out, refused);
 }
 
-// Who has which slot. KEYS from `first` to before `last`, for each: lock, info.
+// The holders of the slots. KEYS from `first` to before `last`, for each: lock, info.
 std::vector<RefusedName> taken(const ScriptCall& call, std::string_view token, std::size_t first,
                                std::size_t last) {
   Store& store = call.store;
